@@ -1,0 +1,175 @@
+"""`folder:PATH`: any folder of images as a TFDS data set.
+
+Two layouts are known. CelebA's own: `img_align_celeba/`, `list_attr_celeba.txt` and
+`list_eval_partition.txt`, from which labels and splits are taken and whose aligned images get the
+64x64 face crop used everywhere (`images.celeba_box`). Anything else: every image below PATH,
+centre-cropped, split 90/5/5 by a hash of its name.
+
+The images are cropped, resampled and written once, as PNG in array_record files; TensorFlow is not
+needed. The folder's listing (names, sizes, times) is part of the data set's name, so a folder that
+changes is prepared anew.
+"""
+
+import hashlib
+import pathlib
+from collections.abc import Iterator
+
+import numpy as np
+import tensorflow_datasets as tfds
+from absl import logging
+
+from gan_restore.data import images
+
+_PARTITION = {"0": "train", "1": "validation", "2": "test"}
+SPLITS = tuple(_PARTITION.values())
+
+
+class DataError(ValueError):
+  """A data set that cannot be used; the message says what is wrong and what to do."""
+
+
+class _Listing:
+  """The usable files of a folder: (path, split, label) each, and the label's names."""
+
+  def __init__(self, root: pathlib.Path):
+    if not root.is_dir():
+      raise DataError(f"folder:{root}: no such folder")
+    self.is_celeba = (root / "img_align_celeba").is_dir()
+    self.attributes: tuple[str, ...] = ()
+    self.files = images.find_images(root / "img_align_celeba" if self.is_celeba else root)
+    if not self.files:
+      raise DataError(
+          f"folder:{root}: no images there (looked for {', '.join(images.EXTENSIONS)})"
+      )
+    labels, splits = {}, {}
+    if self.is_celeba:
+      self.attributes, labels = _read_attributes(root / "list_attr_celeba.txt")
+      splits = _read_partition(root / "list_eval_partition.txt")
+      for table, rows in (("list_attr_celeba.txt", labels), ("list_eval_partition.txt", splits)):
+        missing = [path.name for path in self.files if path.name not in rows]
+        if missing:
+          raise DataError(
+              f"{root / table}: no row for {len(missing)} of the images, the first {missing[0]}"
+          )
+    self.rows = [
+        (path, splits.get(path.name) or _hash_split(path.relative_to(root)), labels.get(path.name))
+        for path in self.files
+    ]
+
+  def fingerprint(self) -> str:
+    digest = hashlib.sha256()
+    for path in self.files:
+      stat = path.stat()
+      digest.update(f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
+    for row in self.rows:
+      digest.update(f"{row[1]}{row[2]}".encode())
+    return digest.hexdigest()[:12]
+
+
+def _hash_split(name: pathlib.PurePath) -> str:
+  bucket = int(hashlib.sha256(name.as_posix().encode()).hexdigest()[:8], 16) % 20
+  return {18: "validation", 19: "test"}.get(bucket, "train")
+
+
+def _read_attributes(path: pathlib.Path) -> tuple[tuple[str, ...], dict[str, list[int]]]:
+  if not path.is_file():
+    raise DataError(f"{path}: not found; CelebA's layout needs it beside img_align_celeba/")
+  lines = path.read_text().splitlines()
+  names = tuple(lines[1].split()) if len(lines) > 1 else ()
+  rows = {}
+  for number, line in enumerate(lines[2:], 3):
+    name, *values = line.split() or [""]
+    if not name:
+      continue
+    if len(values) != len(names) or set(values) - {"1", "-1"}:
+      raise DataError(f"{path}: line {number} does not hold {len(names)} values of 1 or -1")
+    rows[name] = [int(value == "1") for value in values]
+  return names, rows
+
+
+def _read_partition(path: pathlib.Path) -> dict[str, str]:
+  if not path.is_file():
+    raise DataError(f"{path}: not found; CelebA's layout needs it beside img_align_celeba/")
+  rows = {}
+  for number, line in enumerate(path.read_text().splitlines(), 1):
+    fields = line.split()
+    if not fields:
+      continue
+    if len(fields) != 2 or fields[1] not in _PARTITION:
+      raise DataError(f"{path}: line {number} is not a file name and 0, 1 or 2")
+    rows[fields[0]] = _PARTITION[fields[1]]
+  return rows
+
+
+class Folder(tfds.core.GeneratorBasedBuilder):
+  """The TFDS builder behind `folder:PATH`.
+
+  Args:
+    path: The folder.
+    image_size: Pixels on a side of the prepared images.
+    data_dir: Where prepared data sets live; TFDS's default if None.
+
+  Raises:
+    DataError: If there is no such folder, no image in it, or CelebA's tables do not fit it.
+  """
+
+  VERSION = tfds.core.Version("1.0.0")
+  MANUAL_DOWNLOAD_INSTRUCTIONS = None
+  name = "folder"
+  pkg_dir_path = pathlib.Path(__file__).parent
+
+  def __init__(self, path: str, image_size: int, data_dir: str | None = None):
+    root = pathlib.Path(path).expanduser().resolve()
+    self._listing = _Listing(root)
+    self._image_size = image_size
+    self.skipped: list[str] = []
+    config = tfds.core.BuilderConfig(
+        name=f"{root.name or 'root'}-{image_size}-{self._listing.fingerprint()}", version="1.0.0"
+    )
+    super().__init__(data_dir=data_dir, config=config, file_format="array_record")
+
+  def _info(self) -> tfds.core.DatasetInfo:
+    size = self._image_size
+    features = {"image": tfds.features.Image(shape=(size, size, 3), encoding_format="png")}
+    if self._listing.attributes:
+      count = len(self._listing.attributes)
+      features["label"] = tfds.features.Tensor(shape=(count,), dtype=np.uint8)
+    return tfds.core.DatasetInfo(
+        builder=self,
+        description="A folder of images, cropped to squares and resampled.",
+        features=tfds.features.FeaturesDict(features),
+        metadata=tfds.core.MetadataDict(attributes=list(self._listing.attributes), skipped=[]),
+    )
+
+  def _split_generators(self, dl_manager):
+    del dl_manager
+    return {
+        split: self._generate_examples(split)
+        for split in SPLITS
+        if any(row[1] == split for row in self._listing.rows)
+    }
+
+  def _generate_examples(self, split) -> Iterator[tuple[str, dict]]:
+    for path, row_split, label in self._listing.rows:
+      if row_split != split:
+        continue
+      try:
+        image = images.read_image(path)
+      except images.ImageError as error:
+        self.skipped.append(str(error))
+        continue
+      aligned = self._listing.is_celeba and images.is_aligned_celeba(image.size)
+      box = images.celeba_box(image.size) if aligned else None
+      example = {"image": images.crop_and_resample(image, self._image_size, box)}
+      if label is not None:
+        example["label"] = np.array(label, np.uint8)
+      yield str(path), example
+    self.info.metadata["skipped"] = list(self.skipped)
+
+  def prepare(self) -> None:
+    """Writes the data set unless it is there; names the files that had to be skipped."""
+    if not self.is_prepared():
+      self.download_and_prepare()
+    skipped = (self.info.metadata or {}).get("skipped", [])
+    if skipped:
+      logging.warning("%d files were skipped:\n  %s", len(skipped), "\n  ".join(skipped))

@@ -1,0 +1,184 @@
+"""Image files in and out: decoding whatever a person has, cropping, resampling.
+
+Images here are `PIL.Image` in mode RGB, or uint8 arrays [H, W, C]; the pipeline turns them into
+float32 in [0, 1].
+"""
+
+import os
+import pathlib
+
+import numpy as np
+from PIL import Image
+from PIL import ImageOps
+
+MAX_PIXELS = 64_000_000  # A larger picture is taken for a decompression bomb.
+EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
+# The face crop of an aligned CelebA image: the square of 128 at row 50, column 25 of 178 x 218.
+CELEBA_SIZE, CELEBA_TOP, CELEBA_LEFT, CELEBA_SIDE = (178, 218), 50, 25, 128
+
+
+class ImageError(ValueError):
+  """A file that cannot be used as an image; the message is one sentence that names it."""
+
+
+def find_images(folder: str | os.PathLike) -> list[pathlib.Path]:
+  """All image files below `folder`, by their extensions, sorted; hidden ones left out."""
+  folder = pathlib.Path(folder)
+  return sorted(
+      path
+      for path in folder.rglob("*")
+      if path.suffix.lower() in EXTENSIONS
+      and path.is_file()
+      and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+  )
+
+
+def read_image(path: str | os.PathLike) -> Image.Image:
+  """Decodes a picture of any kind as RGB.
+
+  Grey, palette, 16-bit and CMYK pictures are converted, transparency is laid over white, and the
+  camera's EXIF rotation is applied.
+
+  Args:
+    path: The file.
+
+  Returns:
+    An RGB image.
+
+  Raises:
+    ImageError: If the file is missing, empty, will not decode or has over `MAX_PIXELS` pixels.
+  """
+  path = pathlib.Path(path)
+  if not path.is_file():
+    raise ImageError(f"{path}: no such file")
+  if path.stat().st_size == 0:
+    raise ImageError(f"{path}: the file is empty")
+  try:
+    with Image.open(path) as image:
+      if image.width * image.height > MAX_PIXELS:
+        raise ImageError(
+            f"{path}: {image.width}x{image.height} pixels are more than the {MAX_PIXELS:,} allowed"
+        )
+      image.load()
+      return _to_rgb(ImageOps.exif_transpose(image))
+  except ImageError:
+    raise
+  except Exception as error:  # Pillow's decoders raise whatever they meet.
+    raise ImageError(f"{path}: cannot be decoded as an image ({error})") from error
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+  if image.mode.startswith("I;16") or image.mode == "I":  # 16 bits a pixel.
+    values = np.asarray(image).astype(np.float64)
+    image = Image.fromarray(np.rint(np.clip(values / 257, 0, 255)).astype(np.uint8))
+  elif image.mode == "F":
+    values = np.nan_to_num(np.asarray(image))
+    scale = 255 if values.max(initial=0) <= 1 else 1
+    image = Image.fromarray(np.rint(np.clip(values * scale, 0, 255)).astype(np.uint8))
+  if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+    image = image.convert("RGBA")
+    image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+  return image.convert("RGB")
+
+
+def center_box(size: tuple[int, int]) -> tuple[int, int, int, int]:
+  """The largest centred square of a (width, height), as (left, top, right, bottom)."""
+  width, height = size
+  side = min(width, height)
+  left, top = (width - side) // 2, (height - side) // 2
+  return left, top, left + side, top + side
+
+
+def celeba_box(size: tuple[int, int]) -> tuple[int, int, int, int]:
+  """The face crop of an aligned CelebA image of this (width, height), at any scale.
+
+  Examples:
+    >>> celeba_box((178, 218)), celeba_box((89, 109))
+    ((25, 50, 153, 178), (12, 25, 76, 89))
+  """
+  scale = size[0] / CELEBA_SIZE[0]
+  left, top, side = int(CELEBA_LEFT * scale), int(CELEBA_TOP * scale), round(CELEBA_SIDE * scale)
+  return left, top, left + side, top + side
+
+
+def is_aligned_celeba(size: tuple[int, int]) -> bool:
+  """Whether a (width, height) has the proportions of an aligned CelebA image."""
+  width, height = size
+  return abs(height - width * CELEBA_SIZE[1] / CELEBA_SIZE[0]) < 1
+
+
+def crop_and_resample(
+    image: Image.Image, size: int, box: tuple[int, int, int, int] | None = None
+) -> Image.Image:
+  """Crops to a square and resamples it to `size` x `size`, by area where it shrinks.
+
+  Args:
+    image: Any mode Pillow can resample.
+    size: Pixels on a side of the result.
+    box: (left, top, right, bottom); the centred square by default.
+
+  Returns:
+    The crop.
+  """
+  box = box or center_box(image.size)
+  side = box[2] - box[0]
+  if side == size:
+    return image.crop(box)
+  resampling = Image.Resampling.BOX if side > size else Image.Resampling.BICUBIC
+  return image.resize((size, size), resampling, box=box)
+
+
+def find_face(image: Image.Image) -> tuple[int, int, int, int] | None:
+  """The box of the largest frontal face, framed as the 64x64 face crop frames it, or None.
+
+  The detector is scikit-image's LBP cascade, whose file comes with that package.
+  """
+  from skimage import data, feature
+
+  scale = min(1.0, 512 / max(image.size))
+  small = image.resize([max(1, round(s * scale)) for s in image.size], Image.Resampling.BOX)
+  smallest = max(24, min(small.size) // 8)
+  if min(small.size) <= smallest:
+    return None
+  detector = feature.Cascade(data.lbp_frontal_face_cascade_filename())
+  faces = detector.detect_multi_scale(
+      img=np.asarray(small.convert("RGB")),
+      scale_factor=1.1,
+      step_ratio=1,
+      min_size=(smallest, smallest),
+      max_size=small.size[::-1],
+  )
+  if not faces:
+    return None
+  face = max(faces, key=lambda f: f["width"])
+  # Medians over aligned CelebA images: its crop is 1.24 times the cascade's square, and its centre
+  # lies a tenth of that square higher.
+  side = min(round(face["width"] * 1.24 / scale), *image.size)
+  x = (face["c"] + face["width"] * 0.5) / scale - side / 2
+  y = (face["r"] + face["height"] * 0.4) / scale - side / 2
+  left = int(np.clip(round(x), 0, image.width - side))
+  top = int(np.clip(round(y), 0, image.height - side))
+  return left, top, left + side, top + side
+
+
+def to_float(image: Image.Image | np.ndarray) -> np.ndarray:
+  """uint8 [H, W, C] or an image -> float32 [H, W, C] in [0, 1]."""
+  array = np.asarray(image)
+  if array.ndim == 2:
+    array = array[..., None]
+  return array.astype(np.float32) / 255
+
+
+def to_uint8(array: np.ndarray) -> np.ndarray:
+  """float [..., C] in [0, 1] -> uint8; values outside are clipped."""
+  return np.rint(np.clip(np.asarray(array, np.float32), 0, 1) * 255).astype(np.uint8)
+
+
+def write_png(path: str | os.PathLike, array: np.ndarray) -> None:
+  """Writes float [H, W, C] in [0, 1], C = 1 or 3, as a PNG; whole or not at all."""
+  path = pathlib.Path(path)
+  pixels = to_uint8(array)
+  pixels = pixels[..., 0] if pixels.shape[-1] == 1 else pixels
+  partial = path.with_name(f".{path.name}.partial")
+  Image.fromarray(pixels).save(partial, format="PNG")
+  os.replace(partial, path)

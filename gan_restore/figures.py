@@ -1,0 +1,55 @@
+"""Pictures of results: grids of images and curves."""
+
+import os
+
+import numpy as np
+
+from gan_restore.data import images
+
+
+def grid(pictures: np.ndarray, columns: int | None = None, scale: int = 1) -> np.ndarray:
+  """Tiles images [N, H, W, C] in [0, 1] into one image, row by row, white where none is left.
+
+  Args:
+    pictures: The images.
+    columns: Images in a row; about the square root of N by default.
+    scale: Each pixel becomes `scale` x `scale`.
+
+  Returns:
+    One image [H', W', C].
+
+  Examples:
+    >>> grid(np.zeros((5, 8, 8, 3)), columns=3).shape
+    (16, 24, 3)
+  """
+  n, height, width, channels = pictures.shape
+  columns = columns or int(np.ceil(np.sqrt(n)))
+  rows = -(-n // columns)
+  sheet = np.ones((rows * columns, height, width, channels), np.float32)
+  sheet[:n] = pictures
+  sheet = sheet.reshape(rows, columns, height, width, channels).transpose(0, 2, 1, 3, 4)
+  sheet = sheet.reshape(rows * height, columns * width, channels)
+  return sheet.repeat(scale, 0).repeat(scale, 1)
+
+
+def write_grid(path: str | os.PathLike, pictures: np.ndarray, columns: int | None = None, scale=1):
+  """Writes `grid` as a PNG."""
+  images.write_png(path, grid(np.asarray(pictures), columns, scale))
+
+
+def plot_losses(path: str | os.PathLike, rows: list[dict[str, float]]) -> None:
+  """Plots every `*_loss` of a run's history against its step."""
+  from matplotlib.backends.backend_agg import FigureCanvasAgg
+  from matplotlib.figure import Figure
+
+  figure = Figure(figsize=(7, 4), layout="constrained")
+  FigureCanvasAgg(figure)
+  axes = figure.subplots()
+  names = dict.fromkeys(name for row in rows for name in row if name.endswith("_loss"))
+  for name in names:
+    points = [(row["step"], row[name]) for row in rows if name in row]
+    axes.plot(*zip(*points), label=name.removesuffix("_loss"))
+  axes.set(xlabel="step", ylabel="loss")
+  axes.grid(alpha=0.3)
+  axes.legend()
+  figure.savefig(path, dpi=100)

@@ -1,0 +1,153 @@
+"""DCGAN: the face prior of MAP restoration.
+
+Networks: A. Radford, L. Metz, S. Chintala, "Unsupervised Representation Learning with Deep
+Convolutional Generative Adversarial Networks", 2015. Their use as an image prior: R. A. Yeh,
+T. Y. Lim et al., "Image Restoration with Deep Generative Models", 2018 (its section 3.2: "at each
+layer in G this architecture halves the number of channels and doubles the spatial dimension. The
+discriminator D is constructed in reverse order").
+
+Images inside the networks are [N, S, S, C] in [-1, 1], S = 4 * 2^n; latents z are [N, latent_dim],
+uniform on [-1, 1].
+"""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from gan_restore import augment
+from gan_restore import layers
+from gan_restore import losses
+
+
+class Generator(nn.Module):
+  """z [N, latent_dim] -> image [N, S, S, C] in [-1, 1]."""
+
+  image_size: int = 64
+  channels: int = 3
+  width: int = 64  # Features before the last layer; doubled at each layer towards z.
+  dtype: jnp.dtype = jnp.float32
+
+  @nn.compact
+  def __call__(self, z, train: bool = False):
+    features = self.width * self.image_size // 8
+    dense = nn.Dense(
+        16 * features, use_bias=False, dtype=self.dtype, kernel_init=nn.initializers.normal(0.02)
+    )
+    x = dense(z.astype(self.dtype)).reshape(-1, 4, 4, features)
+    while features > self.width:
+      x = nn.relu(layers.batch_norm(train, self.dtype)(x))
+      features //= 2
+      x = layers.ConvTranspose(features, use_bias=False, dtype=self.dtype)(x)
+    x = nn.relu(layers.batch_norm(train, self.dtype)(x))
+    x = layers.ConvTranspose(self.channels, dtype=self.dtype)(x)
+    return jnp.tanh(x.astype(jnp.float32))
+
+
+class Discriminator(nn.Module):
+  """Image [N, S, S, C] in [-1, 1] -> logits [N]."""
+
+  width: int = 64  # Features after the first layer; doubled at each layer.
+  dtype: jnp.dtype = jnp.float32
+
+  @nn.compact
+  def __call__(self, x, train: bool = False):
+    features = self.width
+    x = nn.leaky_relu(layers.Conv(features, dtype=self.dtype)(x), 0.2)
+    while x.shape[1] > 4:
+      features *= 2
+      x = layers.Conv(features, use_bias=False, dtype=self.dtype)(x)
+      x = nn.leaky_relu(layers.batch_norm(train, self.dtype)(x), 0.2)
+    x = x.reshape(x.shape[0], -1)
+    x = nn.Dense(1, dtype=self.dtype, kernel_init=nn.initializers.normal(0.02))(x)
+    return x[:, 0].astype(jnp.float32)
+
+
+PLAYERS = ("generator", "discriminator")
+
+
+def networks(config) -> tuple[Generator, Discriminator]:
+  """The two networks of a config."""
+  dtype = jnp.dtype(config.dtype)
+  generator = Generator(config.image_size, config.channels, config.width, dtype)
+  return generator, Discriminator(config.width, dtype)
+
+
+def init(config, key: jax.Array) -> dict[str, dict]:
+  """Fresh variables (`params`, `batch_stats`) of each player."""
+  generator, discriminator = networks(config)
+  keys = jax.random.split(key)
+  image = jnp.zeros((1, config.image_size, config.image_size, config.channels))
+  return {
+      "generator": generator.init(keys[0], jnp.zeros((1, config.latent_dim))),
+      "discriminator": discriminator.init(keys[1], image),
+  }
+
+
+def learning(config, step: int) -> tuple[str, ...]:
+  """Which players learn at a step: both, always."""
+  del config, step
+  return PLAYERS
+
+
+def sample_latent(config, key: jax.Array, n: int) -> jax.Array:
+  """z [n, latent_dim], uniform on [-1, 1]: p_Z of the paper."""
+  return jax.random.uniform(key, (n, config.latent_dim), minval=-1.0, maxval=1.0)
+
+
+def play(config, variables, batch, key, learning):
+  """One game on one batch: eq. 2 of the paper with the non-saturating generator loss.
+
+  Both players are judged on the same generated images, so that one pass through each network
+  serves both.
+
+  Args:
+    config: The run's config.
+    variables: Of each player.
+    batch: `image` [N, S, S, C] in [-1, 1].
+    key: A random key of this step and device.
+    learning: The players that learn at this step.
+
+  Returns:
+    ({player: loss}, (batch statistics {player: ...}, further metrics {name: value})).
+  """
+  del learning
+  generator, discriminator = networks(config)
+  real = batch["image"]
+  key_z, key_real, key_fake = jax.random.split(key, 3)
+  z = sample_latent(config, key_z, real.shape[0])
+  fake, stats_g = generator.apply(variables["generator"], z, True, mutable=["batch_stats"])
+
+  def judge(variables, x, key):
+    x = augment.augment(x, config.augment, key)
+    return discriminator.apply(variables, x, True, mutable=["batch_stats"])
+
+  on_real, stats_d = judge(variables["discriminator"], real, key_real)
+  on_fake, stats_d = judge({**variables["discriminator"], **stats_d}, fake, key_fake)
+  values = {
+      "generator": losses.generator_loss(on_fake),
+      "discriminator": losses.discriminator_loss(on_real, on_fake),
+  }
+  stats = {"generator": stats_g, "discriminator": stats_d}
+  metrics = {
+      "d_real": jnp.mean(jax.nn.sigmoid(on_real)),
+      "d_fake": jnp.mean(jax.nn.sigmoid(on_fake)),
+  }
+  return values, (stats, metrics)
+
+
+def generate(config, variables, z: jax.Array) -> jax.Array:
+  """G(z) with frozen statistics: [N, latent_dim] -> [N, S, S, C] in [0, 1]."""
+  generator, _ = networks(config)
+  return (generator.apply(variables["generator"], z) + 1) / 2
+
+
+def discriminate(config, variables, x: jax.Array) -> jax.Array:
+  """Logits of D with frozen statistics: [N, S, S, C] in [0, 1] -> [N]."""
+  _, discriminator = networks(config)
+  return discriminator.apply(variables["discriminator"], x * 2 - 1)
+
+
+def samples(config, variables, batch, key: jax.Array) -> jax.Array:
+  """Images [N, S, S, C] in [0, 1] for the grid that training writes; `batch` is not needed here."""
+  del batch
+  return generate(config, variables, sample_latent(config, key, 64))

@@ -1,0 +1,341 @@
+"""One training loop for every family.
+
+The step is a pure per-device function, wrapped once in `jax.pmap`; what a family is, `models` says.
+"""
+
+import csv
+import json
+import math
+import os
+import pathlib
+import signal
+import threading
+import time
+from collections.abc import Callable
+
+import flax
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+import optax
+from absl import logging
+from clu import metrics as clu_metrics
+from clu import parameter_overview
+from tqdm import tqdm
+
+from gan_restore import augment
+from gan_restore import data
+from gan_restore import figures
+from gan_restore import models
+from gan_restore.checkpoints import Checkpoints
+from gan_restore.layers import AXIS
+
+
+@flax.struct.dataclass
+class TrainState:
+  """Everything a run consists of, but for its data position.
+
+  Attributes:
+    step: Steps done, int32.
+    key: The run's random key; each step folds its number in.
+    variables: {player: {"params": ..., "batch_stats": ...}}.
+    ema: Exponential moving average of `variables`.
+    opt_state: {player: optimiser state}.
+  """
+
+  step: jax.Array
+  key: jax.Array
+  variables: dict
+  ema: dict
+  opt_state: dict
+
+
+class NonFiniteLossError(FloatingPointError):
+  """A loss became infinite or NaN."""
+
+
+# --- The config ---------------------------------------------------------------------------------
+
+_POSITIVE = (lambda v: v > 0, "a number above 0")
+_COUNT = (lambda v: v >= 1, "a whole number of at least 1")
+_FRACTION = (lambda v: 0 <= v < 1, "at least 0 and below 1")
+_REQUIREMENTS = {
+    "batch_size": _COUNT,
+    "steps": _COUNT,
+    "image_size": (lambda v: v >= 8 and v & (v - 1) == 0, "a power of two of at least 8"),
+    "channels": (lambda v: v in (1, 3), "1 or 3"),
+    "latent_dim": _COUNT,
+    "width": _COUNT,
+    "learning_rate": _POSITIVE,
+    "beta1": _FRACTION,
+    "ema_decay": _FRACTION,
+    "log_every": _COUNT,
+    "sample_every": _COUNT,
+    "checkpoint_every": _COUNT,
+    "keep": _COUNT,
+    "keep_every": (lambda v: v >= 0, "a whole number of at least 0"),
+    "seed": (lambda v: 0 <= v < 2**32, "between 0 and 2^32 - 1"),
+    "dtype": (lambda v: v in ("float32", "bfloat16"), "float32 or bfloat16"),
+    "augment": (
+        lambda v: not set(filter(None, v.split(","))) - set(augment.POLICIES),
+        f"names out of {', '.join(augment.POLICIES)}, by commas",
+    ),
+}
+
+
+def validate(config: ml_collections.ConfigDict) -> None:
+  """Refuses impossible values.
+
+  Raises:
+    ValueError: Naming the field, its value and what it may be.
+  """
+  models.get(config.family)
+  for field, (holds, wanted) in _REQUIREMENTS.items():
+    if field in config and not holds(config[field]):
+      raise ValueError(f"config.{field} is {config[field]!r}; it must be {wanted}")
+  if config.batch_size % jax.device_count():
+    raise ValueError(
+        f"config.batch_size is {config.batch_size}; it must be divisible by the"
+        f" {jax.device_count()} devices"
+    )
+
+
+# --- The step -----------------------------------------------------------------------------------
+
+
+def optimizer(config: ml_collections.ConfigDict) -> optax.GradientTransformation:
+  """Each player's optimiser."""
+  return optax.adam(config.learning_rate, b1=config.beta1)
+
+
+def init_state(config: ml_collections.ConfigDict) -> TrainState:
+  """The state at step 0, a function of the config alone."""
+  key = jax.random.PRNGKey(config.seed)
+  variables = models.get(config.family).init(config, key)
+  tx = optimizer(config)
+  return TrainState(
+      step=jnp.zeros((), jnp.int32),
+      key=key,
+      variables=variables,
+      ema=jax.tree.map(jnp.copy, variables),
+      opt_state={player: tx.init(v["params"]) for player, v in variables.items()},
+  )
+
+
+def make_step(config: ml_collections.ConfigDict) -> Callable:
+  """The per-device step: (state, batch, learning players) -> (state, metrics).
+
+  All players' losses come from one forward pass; each player's gradient is the pullback of its own
+  loss. Gradients, batch statistics and metrics are averaged over the axis.
+  """
+  family = models.get(config.family)
+  tx = optimizer(config)
+
+  def step(state: TrainState, batch: dict, learning: tuple[str, ...]):
+    key = jax.random.fold_in(jax.random.fold_in(state.key, state.step), jax.lax.axis_index(AXIS))
+    batch = {**batch, "image": batch["image"].astype(jnp.float32) / 127.5 - 1}
+
+    def play(params):
+      variables = {p: {**v, "params": params[p]} for p, v in state.variables.items()}
+      return family.play(config, variables, batch, key, learning)
+
+    params = {p: v["params"] for p, v in state.variables.items()}
+    values, pullback, (stats, metrics) = jax.vjp(play, params, has_aux=True)
+    variables, opt_state = dict(state.variables), dict(state.opt_state)
+    for player in learning:
+      own = {p: jnp.asarray(p == player, v.dtype) for p, v in values.items()}
+      gradient = jax.lax.pmean(pullback(own)[0][player], AXIS)
+      updates, opt_state[player] = tx.update(gradient, opt_state[player], params[player])
+      variables[player] = {
+          **jax.lax.pmean(stats.get(player, {}), AXIS),
+          "params": optax.apply_updates(params[player], updates),
+      }
+    decay = config.ema_decay
+    ema = jax.tree.map(lambda a, b: decay * a + (1 - decay) * b, state.ema, variables)
+    metrics = {**{f"{player}_loss": value for player, value in values.items()}, **metrics}
+    state = state.replace(step=state.step + 1, variables=variables, ema=ema, opt_state=opt_state)
+    return state, jax.lax.pmean(metrics, AXIS)
+
+  return step
+
+
+# --- Logging ------------------------------------------------------------------------------------
+
+
+class History:
+  """The metrics of a run: `metrics.csv`, the plot of the losses, and TensorBoard where it is.
+
+  Args:
+    workdir: The run's folder.
+    step: The step the run goes on from; what was written for later steps is dropped.
+  """
+
+  def __init__(self, workdir: pathlib.Path, step: int):
+    self._path = workdir / "metrics.csv"
+    self.rows: list[dict[str, float]] = []
+    if self._path.exists():
+      with self._path.open() as file:
+        rows = [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
+      self.rows = [row for row in rows if row["step"] <= step]
+    try:
+      from clu import metric_writers
+
+      self._writer = metric_writers.create_default_writer(str(workdir), asynchronous=False)
+    except ImportError:  # TensorFlow and TensorBoard are an extra.
+      self._writer = None
+
+  def write(self, step: int, values: dict[str, float]) -> None:
+    self.rows.append({"step": step, **values})
+    names = list(dict.fromkeys(name for row in self.rows for name in row))
+    partial = self._path.with_suffix(".partial")
+    with partial.open("w", newline="") as file:
+      writer = csv.DictWriter(file, names, restval="")
+      writer.writeheader()
+      for row in self.rows:
+        writer.writerow({**row, "step": int(row["step"])})
+    os.replace(partial, self._path)
+    if self._writer:
+      self._writer.write_scalars(step, values)
+      self._writer.flush()
+
+
+def _average(pending: list[tuple[int, dict]], checkpoints: Checkpoints) -> dict[str, float]:
+  """The means of some steps' metrics; stops the run if one of them is not finite."""
+  pending = jax.device_get(pending)
+  names = list(pending[-1][1])
+  collection = clu_metrics.Collection.create(
+      **{name: clu_metrics.Average.from_output(name) for name in names}
+  )
+  total = collection.empty()
+  for step, values in pending:
+    values = {name: np.asarray(value)[0] for name, value in values.items()}
+    for name, value in values.items():
+      if not math.isfinite(value):
+        checkpoints.wait()
+        good = checkpoints.steps()
+        raise NonFiniteLossError(
+            f"{name} is {value} at step {step}; "
+            + (f"the last good checkpoint is that of step {good[-1]}" if good else "no checkpoint")
+        )
+    total = total.merge(collection.single_from_model_output(**values))
+  return {name: float(value) for name, value in total.compute().items()}
+
+
+class _Termination:
+  """Within the context, SIGTERM sets `asked` instead of ending the process."""
+
+  def __enter__(self):
+    self.asked = False
+    self._main = threading.current_thread() is threading.main_thread()
+    if self._main:
+      self._previous = signal.signal(signal.SIGTERM, self._set)
+    return self
+
+  def _set(self, signum, frame):
+    del signum, frame
+    self.asked = True
+
+  def __exit__(self, *_):
+    if self._main:
+      signal.signal(signal.SIGTERM, self._previous)
+
+
+# --- The loop -----------------------------------------------------------------------------------
+
+
+def train(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> TrainState:
+  """Trains, or goes on training, the run in `workdir`.
+
+  Args:
+    config: A run, as in `configs/`.
+    workdir: Gets checkpoints, `config.json`, `metrics.csv`, loss curves and sample grids.
+
+  Returns:
+    The final state (also when SIGTERM ended the run early, after saving it).
+
+  Raises:
+    ValueError: If a config value is impossible, or the checkpoints are another config's.
+    DataError: If the data cannot be had.
+    NonFiniteLossError: If a loss is infinite or NaN.
+  """
+  # --- Setup ---
+  validate(config)
+  family = models.get(config.family)
+  workdir = pathlib.Path(workdir)
+  lead = jax.process_index() == 0
+
+  source = data.load(config.dataset, "train", config.image_size, config.data_dir)
+  channels = source[0]["image"].shape[-1]
+  if channels != config.channels:
+    raise ValueError(
+        f"config.channels is {config.channels}; the images of {config.dataset} have {channels}"
+    )
+  local_batch = config.batch_size // jax.process_count()
+  batches = data.train_batches(source, local_batch, config.seed, config.flip)
+
+  # --- State ---
+  workdir.mkdir(parents=True, exist_ok=True)
+  checkpoints = Checkpoints(workdir, config.keep, config.keep_every)
+  state = init_state(config)
+  first = int(state.step)
+  for player, variables in state.variables.items():
+    logging.info("%s:\n%s", player, parameter_overview.get_parameter_overview(variables["params"]))
+  restored = checkpoints.restore_newest(state)
+  if restored:
+    state, position = restored
+    batches.set_state(position)
+    first = int(state.step)
+    logging.info("Going on from step %d.", first)
+  if lead:
+    (workdir / "config.json").write_text(config.to_json(indent=2) + "\n")
+    history = History(workdir, first)
+  devices = jax.local_device_count()
+  state = jax.tree.map(lambda x: np.broadcast_to(x, (devices, *x.shape)), state)
+  fixed = next(data.evaluation_batches(source, min(64, len(source))))  # For the grids.
+
+  # --- Functions ---
+  step_fn = jax.pmap(
+      make_step(config), axis_name=AXIS, donate_argnums=0, static_broadcasted_argnums=2
+  )
+  fixed = {**fixed, "image": fixed["image"].astype(np.float32) / 127.5 - 1}
+  samples_fn = jax.jit(lambda ema: family.samples(config, ema, fixed, jax.random.key(0)))
+  single = lambda tree: jax.tree.map(lambda x: np.asarray(x[0]), tree)
+
+  # --- Loop ---
+  pending, since = [], time.perf_counter()
+  with _Termination() as termination, tqdm(
+      total=config.steps, initial=first, unit="step", disable=not lead, dynamic_ncols=True
+  ) as bar:
+    for step in range(first + 1, config.steps + 1):
+      batch = next(batches)
+      batch = jax.tree.map(lambda x: x.reshape(devices, -1, *x.shape[1:]), batch)
+      state, metrics = step_fn(state, batch, family.learning(config, step - 1))
+      pending.append((step, metrics))
+      bar.update()
+
+      last = step == config.steps or termination.asked
+      saves = last or step % config.checkpoint_every == 0
+      if saves or step % config.log_every == 0:
+        averages = _average(pending, checkpoints)
+        now = time.perf_counter()
+        speed = len(pending) * config.batch_size / (now - since)
+        pending, since = [], now
+        if lead:
+          history.write(step, {**averages, "images_per_second": speed})
+          bar.set_postfix_str(
+              " ".join([f"{speed:.0f} images/s", *(f"{k}={v:.3f}" for k, v in averages.items())])
+          )
+      if saves:
+        checkpoints.save(step, single(state), batches.get_state())
+      if lead and (last or step % config.sample_every == 0):
+        grid = np.asarray(samples_fn(single(state.ema)))
+        figures.write_grid(workdir / f"samples_{step:06d}.png", grid)
+        figures.plot_losses(workdir / "losses.png", history.rows)
+      if termination.asked:
+        logging.warning("SIGTERM: saved step %d; the same command goes on from there.", step)
+        break
+
+  checkpoints.wait()
+  checkpoints.close()
+  return single(state)
