@@ -7,7 +7,7 @@ horizontal flips; z uniform on [-1, 1]^100.
 
 About 25 epochs of CelebA's 162,770 training images. On a few thousand images add
 --config.augment=color,translation (see `augment.py`); the shipped prior's own command and scores
-are in its model card, gan_restore/weights/dcgan.md.
+are in its model card, gan_restore/shipped/dcgan.md.
 """
 
 import ml_collections

@@ -151,7 +151,8 @@ def make_step(config: ml_collections.ConfigDict) -> Callable:
           **jax.lax.pmean(stats.get(player, {}), AXIS),
           "params": optax.apply_updates(params[player], updates),
       }
-    decay = config.ema_decay
+    # While the run is young the average spans a tenth of it, so that it forgets the first weights.
+    decay = jnp.minimum(config.ema_decay, (1 + state.step) / (10 + state.step))
     ema = jax.tree.map(lambda a, b: decay * a + (1 - decay) * b, state.ema, variables)
     metrics = {**{f"{player}_loss": value for player, value in values.items()}, **metrics}
     state = state.replace(step=state.step + 1, variables=variables, ema=ema, opt_state=opt_state)

@@ -67,6 +67,18 @@ def read_image(path: str | os.PathLike) -> Image.Image:
     raise ImageError(f"{path}: cannot be decoded as an image ({error})") from error
 
 
+def read_mask(path: str | os.PathLike) -> Image.Image:
+  """A black and white picture as a mask: mode L, 255 where a pixel is missing, else 0.
+
+  Raises:
+    ImageError: As `read_image`; or if over a twentieth of the pixels are neither black nor white.
+  """
+  values = np.asarray(read_image(path).convert("L"))
+  if np.mean((values > 64) & (values < 192)) > 0.05:
+    raise ImageError(f"{path}: not a mask: it has greys; wanted white where pixels are missing")
+  return Image.fromarray(np.where(values >= 128, np.uint8(255), np.uint8(0)))
+
+
 def _to_rgb(image: Image.Image) -> Image.Image:
   if image.mode.startswith("I;16") or image.mode == "I":  # 16 bits a pixel.
     values = np.asarray(image).astype(np.float64)

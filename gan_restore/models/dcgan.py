@@ -10,13 +10,19 @@ Images inside the networks are [N, S, S, C] in [-1, 1], S = 4 * 2^n; latents z a
 uniform on [-1, 1].
 """
 
+import functools
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from gan_restore import augment
+from gan_restore import evaluation
+from gan_restore import latent
 from gan_restore import layers
 from gan_restore import losses
+from gan_restore import tasks
+from gan_restore import weights
 
 
 class Generator(nn.Module):
@@ -151,3 +157,24 @@ def samples(config, variables, batch, key: jax.Array) -> jax.Array:
   """Images [N, S, S, C] in [0, 1] for the grid that training writes; `batch` is not needed here."""
   del batch
   return generate(config, variables, sample_latent(config, key, 64))
+
+
+def restore(trained, y: jax.Array, A, **options):
+  """How this family restores: the latent search of `gan_restore.restore`."""
+  return latent.restore(y, A, trained, **options)
+
+
+def evaluate(config, variables, source, n: int = 64):
+  """How well MAP restoration does with this prior, on the first images of `source`.
+
+  Yields:
+    (name, value): `psnr`, the mean of raw G(z) over the five tasks, then each task's.
+  """
+  trained = weights.Trained(variables, config)
+  restorer = functools.partial(restore, trained, restarts=2, steps=150, blend="none")
+  scores = {}
+  for task in tasks.NAMES:
+    values = dict(evaluation.evaluate(restorer, tasks.get(task), source, limit=n))
+    scores[task] = values["raw/psnr"]
+  yield "psnr", sum(scores.values()) / len(scores)
+  yield from ((f"{task}/psnr", value) for task, value in scores.items())

@@ -1,0 +1,213 @@
+"""restore(y, A): maximum a posteriori restoration in the latent space of a trained DCGAN.
+
+R. A. Yeh, T. Y. Lim et al., "Image Restoration with Deep Generative Models", 2018, eq. 3. Images
+are float32 [N, H, W, C] in [0, 1].
+"""
+
+import functools
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import lax
+
+from gan_restore import blending
+from gan_restore import checks
+from gan_restore import operators
+from gan_restore import weights
+from gan_restore.restorers.result import Result
+
+OPTIMIZERS = {
+    "adam": optax.scale_by_adam(b1=0.9, b2=0.999),
+    "momentum": optax.trace(0.9),
+    "sgd": optax.identity(),
+}
+BLENDS = ("poisson", "paste", "none")
+
+
+def restore(
+    y: jax.Array,
+    A: Callable,
+    prior: weights.Trained | None = None,
+    *,
+    p: float = 1.0,
+    lam: float = 1.0,
+    steps: int = 300,
+    learning_rate: float = 0.05,
+    optimizer: str = "adam",
+    restarts: int = 4,
+    weighted: bool = False,
+    patience: int = 0,
+    blend: str = "poisson",
+    seed: int = 0,
+) -> Result:
+  r"""Restores damaged images: the most probable image of the prior that explains them.
+
+  Searches, by gradient descent from `restarts` random latents for each image,
+
+  .. math::
+    \hat z = \arg\min_z \|y - A(G(z))\|_p^p
+      + \lambda\,(\log(1 - D(G(z))) - \log D(G(z)))
+
+  (eq. 3; p_Z is uniform on [-1, 1]^d, so its term is a constant there, and z is projected to the
+  box after each step). With logits l of D the regulariser is -l, which is how it is computed. The
+  data term is a sum over all values of y.
+
+  Everything is jitted and batched; one compilation serves a shape and an operator. An image's
+  answer does not depend on the batch it is in.
+
+  Args:
+    y: The damaged images, in [0, 1]; whatever shape A gives, images first.
+    A: The damage: an operator of `gan_restore.operators`, or any JAX function from images
+      [N, S, S, C] to y. The same function object is compiled once.
+    prior: From `load_prior`; the shipped face prior (64x64 RGB) by default.
+    p: The norm's exponent, at least 1; the paper found 1 to perform well.
+    lam: Weight of the regulariser, at least 0.
+    steps: Gradient steps, at least 1; the learning rate falls to 0 over them along a cosine.
+    learning_rate: The first step's.
+    optimizer: 'adam', 'momentum' or 'sgd'.
+    restarts: Candidates for each image, at least 1; the one of the lowest objective is returned.
+    weighted: For inpainting: known pixels count by the share of missing pixels in the 7x7 window
+      around them (Yeh et al. 2017, eq. 3), those near no hole not at all.
+    patience: Stop a candidate whose best objective has not fallen by a thousandth in so many
+      steps; 0 for never.
+    blend: For inpainting: what becomes of the known pixels in `image`: 'poisson' (kept, and the
+      hole is fitted to them without a seam), 'paste' (kept) or 'none' (raw G(z)).
+    seed: Of the first latents. The same seed gives the same answer.
+
+  Returns:
+    A `Result`: `image`, `generated` (raw G(z)), `latent`, `loss` and `history` (of the candidate
+    returned, constant after it stopped).
+
+  Raises:
+    TypeError: If y is not floating or A is not a function.
+    ValueError: If y holds NaN or leaves [0, 1], A's output does not match y, or an option is
+      impossible.
+
+  Examples:
+    >>> import gan_restore as gr, jax.numpy as jnp
+    >>> y = jnp.full((1, 16, 16, 3), 0.5)
+    >>> gr.restore(y, gr.operators.super_resolve(4), steps=2, restarts=1).image.shape
+    (1, 64, 64, 3)
+  """
+  checks.at_least(p, 1.0, "p")
+  checks.at_least(lam, 0.0, "lam")
+  checks.at_least(steps, 1, "steps")
+  checks.at_least(restarts, 1, "restarts")
+  checks.at_least(patience, 0, "patience")
+  if not learning_rate > 0:
+    raise ValueError(f"learning_rate is {learning_rate!r}; wanted above 0")
+  if optimizer not in OPTIMIZERS:
+    raise ValueError(f"optimizer is {optimizer!r}; wanted one of {', '.join(OPTIMIZERS)}")
+  if blend not in BLENDS:
+    raise ValueError(f"blend is {blend!r}; wanted one of {', '.join(BLENDS)}")
+  prior = prior if prior is not None else _shipped_prior()
+  A = operators.as_operator(A)
+  y = checks.observation(y, A, image_shape(prior))
+  inpainting = isinstance(A, operators.Inpaint)
+  if weighted and not inpainting:
+    raise ValueError("weighted is for inpainting alone; A is no operators.inpaint")
+  importance = _importance(A.mask) if weighted else jnp.ones(())
+
+  family = prior.family
+  first = family.sample_latent(prior.config, jax.random.key(seed), restarts)
+  found = _search(
+      prior, A, y, importance, first, float(lam), float(learning_rate),
+      p=float(p), steps=int(steps), patience=int(patience), optimizer=optimizer,
+  )  # fmt: skip
+  if inpainting and blend != "none":
+    put = blending.poisson if blend == "poisson" else blending.paste
+    image = _jitted(put)(y, found.generated, A.mask)
+  else:
+    image = found.generated
+  return found.replace(image=image)
+
+
+def image_shape(prior: weights.Trained) -> tuple[int, int, int]:
+  """[S, S, C] of the images a prior generates."""
+  return prior.config.image_size, prior.config.image_size, prior.config.channels
+
+
+@functools.cache
+def _shipped_prior() -> weights.Trained:
+  return weights.load_prior()
+
+
+@functools.cache
+def _jitted(function: Callable) -> Callable:
+  return jax.jit(function)
+
+
+def _importance(mask: jax.Array, window: int = 7) -> jax.Array:
+  """Share of missing pixels in the window around each known pixel [N, H, W, 1]; 0 in the hole."""
+  summed = lambda x: lax.reduce_window(
+      x, 0.0, lax.add, (1, window, window, 1), (1, 1, 1, 1), "SAME"
+  )
+  return (1 - mask) * summed(mask) / summed(jnp.ones_like(mask))
+
+
+@functools.partial(jax.jit, static_argnames=("p", "steps", "patience", "optimizer"))
+def _search(prior, A, y, importance, first, lam, learning_rate, *, p, steps, patience, optimizer):
+  """The search itself. Latents are [K, N, d]: K candidates for each of N images."""
+  family, config = prior.family, prior.config
+  tx = OPTIMIZERS[optimizer]
+  k, n = first.shape[0], y.shape[0]
+
+  def objective(z):  # [K, N, d] -> [K, N]
+    x = family.generate(config, prior.variables, z.reshape(k * n, -1))
+    logits = family.discriminate(config, prior.variables, x).reshape(k, n)
+    x = x.reshape(k, n, *x.shape[1:])
+    error = jnp.abs(importance * (y - jax.vmap(A)(x)))
+    error = error if p == 1 else error**p
+    data = jnp.sum(error, axis=tuple(range(2, error.ndim)))
+    return data - lam * logits
+
+  def value_and_grad(z):
+    value, pullback = jax.vjp(objective, z)
+    return value, pullback(jnp.ones_like(value))[0]
+
+  def body(carry):
+    i, z, opt_state, best, history = carry
+    value, gradient = value_and_grad(z)
+    # Stopped candidates stay where they are, so that nobody's answer depends on its neighbours.
+    active = best["stalled"] < patience if patience else jnp.ones((k, n), bool)
+    better = active & (value < best["value"])
+    much_better = active & (value < best["mark"] - 1e-3 * jnp.abs(best["mark"]))
+    best = {
+        "z": jnp.where(better[..., None], z, best["z"]),
+        "value": jnp.where(better, value, best["value"]),
+        "mark": jnp.where(much_better, value, best["mark"]),
+        "stalled": jnp.where(much_better, 0, best["stalled"] + 1),
+    }
+    history = history.at[i].set(jnp.where(active, value, best["value"]))
+    updates, opt_state = tx.update(gradient, opt_state)
+    rate = learning_rate * 0.5 * (1 + jnp.cos(jnp.pi * i / steps))
+    moved = jnp.clip(z - rate * updates, -1, 1)
+    return i + 1, jnp.where(active[..., None], moved, z), opt_state, best, history
+
+  def unfinished(carry):
+    i, _, _, best, _ = carry
+    return (i < steps) & (jnp.any(best["stalled"] < patience) if patience else True)
+
+  z = jnp.broadcast_to(first[:, None], (k, n, first.shape[-1]))
+  best = {
+      "z": z,
+      "value": jnp.full((k, n), jnp.inf),
+      "mark": jnp.full((k, n), jnp.finfo(jnp.float32).max),
+      "stalled": jnp.zeros((k, n), jnp.int32),
+  }
+  history = jnp.zeros((steps, k, n))
+  carry = (0, z, tx.init(z), best, history)
+  done, z, _, best, history = lax.while_loop(unfinished, body, carry)
+  history = jnp.where(jnp.arange(steps)[:, None, None] < done, history, best["value"])
+  winner = jnp.argmin(best["value"], axis=0)  # [N]
+  latent = jnp.take_along_axis(best["z"], winner[None, :, None], 0)[0]
+  generated = family.generate(config, prior.variables, latent)
+  return Result(
+      image=generated,
+      generated=generated,
+      latent=latent,
+      loss=jnp.take_along_axis(best["value"], winner[None], 0)[0],
+      history=jnp.take_along_axis(history, winner[None, None], 1)[:, 0].T,
+  )

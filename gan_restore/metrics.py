@@ -1,0 +1,45 @@
+"""PSNR and SSIM of images [N, H, W, C] in [0, 1], whole or in the hole; one value an image.
+
+`dm_pix` computes them; its SSIM window is the 11x11 Gaussian of Wang et al. 2004, so it agrees with
+scikit-image's `gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=1`.
+"""
+
+import dm_pix
+import jax
+import jax.numpy as jnp
+
+
+def psnr(x: jax.Array, reference: jax.Array, mask: jax.Array | None = None) -> jax.Array:
+  """Peak signal-to-noise ratio in dB.
+
+  Args:
+    x: Images [N, H, W, C] in [0, 1].
+    reference: Likewise.
+    mask: [N or 1, H, W, 1]; if given, only the pixels where it is 1 count.
+
+  Returns:
+    [N].
+  """
+  if mask is None:
+    return dm_pix.psnr(x, reference)
+  mask = jnp.broadcast_to(mask, x.shape)
+  error = jnp.sum(mask * (x - reference) ** 2, axis=(1, 2, 3)) / jnp.sum(mask, axis=(1, 2, 3))
+  return -10 * jnp.log10(error)
+
+
+def ssim(x: jax.Array, reference: jax.Array, mask: jax.Array | None = None) -> jax.Array:
+  """Structural similarity (Wang et al. 2004).
+
+  Args:
+    x: Images [N, H, W, C] in [0, 1], at least 11 pixels on a side.
+    reference: Likewise.
+    mask: [N or 1, H, W, 1]; if given, the mean is over the windows centred where it is 1.
+
+  Returns:
+    [N]; NaN where no window is centred in the mask (closer than 5 pixels to the border).
+  """
+  if mask is None:
+    return dm_pix.ssim(x, reference)
+  values = dm_pix.ssim(x, reference, return_map=True)
+  mask = jnp.broadcast_to(mask[:, 5:-5, 5:-5], values.shape)
+  return jnp.sum(mask * values, axis=(1, 2, 3)) / jnp.sum(mask, axis=(1, 2, 3))

@@ -1,0 +1,248 @@
+"""Operators A: what happened to an image, as restoration models it.
+
+An operator maps images x [N, H, W, C] in [0, 1] to observations y [N, ...]. Any JAX function of
+that kind will do for `restore`; no adjoint and no class is needed. The ones here are pytrees (their
+arrays are leaves), so that a jitted function compiles once for all masks of a shape, and each knows
+two things:
+
+  A(x)               the model of eq. 3, through which the search differentiates,
+  A.corrupt(x, key)  the damage itself: the model, and whatever it leaves out (noise, rounding).
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import dm_pix
+import flax
+import jax
+import jax.numpy as jnp
+
+from gan_restore import checks
+
+
+class Operator:
+  """Base of the built-in operators; damage is the model itself unless a subclass says more."""
+
+  def __call__(self, x: jax.Array) -> jax.Array:
+    raise NotImplementedError
+
+  def corrupt(self, x: jax.Array, key: jax.Array) -> jax.Array:
+    """The damage: x [N, H, W, C] -> y [N, ...] in [0, 1]."""
+    del key
+    return self(x)
+
+
+@flax.struct.dataclass
+class Inpaint(Operator):
+  """See `inpaint`."""
+
+  mask: jax.Array
+
+  def __call__(self, x):
+    return x * (1 - self.mask)
+
+
+@flax.struct.dataclass
+class Colorize(Operator):
+  """See `colorize`."""
+
+  def __call__(self, x):
+    return jnp.max(x, axis=-1, keepdims=True)
+
+
+@flax.struct.dataclass
+class SuperResolve(Operator):
+  """See `super_resolve`."""
+
+  factor: int = flax.struct.field(pytree_node=False)
+
+  def __call__(self, x):
+    n, h, w, c = x.shape
+    f = self.factor
+    if h % f or w % f:
+      raise ValueError(f"super_resolve: images of {h}x{w} are not divisible by factor {f}")
+    return x.reshape(n, h // f, f, w // f, f, c).mean(axis=(2, 4))
+
+
+@flax.struct.dataclass
+class Denoise(Operator):
+  """See `denoise`."""
+
+  sigma: float = flax.struct.field(pytree_node=False)
+
+  def __call__(self, x):
+    return x
+
+  def corrupt(self, x, key):
+    return jnp.clip(x + self.sigma * jax.random.normal(key, x.shape), 0, 1)
+
+
+@flax.struct.dataclass
+class Quantize(Operator):
+  """See `quantize`."""
+
+  levels: int = flax.struct.field(pytree_node=False)
+
+  def __call__(self, x):
+    return x
+
+  def corrupt(self, x, key):
+    del key
+    return jnp.round(x * (self.levels - 1)) / (self.levels - 1)
+
+
+@flax.struct.dataclass
+class Blur(Operator):
+  """See `blur`."""
+
+  sigma: float = flax.struct.field(pytree_node=False)
+
+  def __call__(self, x):
+    radius = max(1, int(3 * self.sigma + 0.5))
+    padded = jnp.pad(x, ((0, 0), (radius, radius), (radius, radius), (0, 0)), mode="symmetric")
+    return dm_pix.gaussian_blur(padded, self.sigma, 2 * radius + 1, padding="VALID")
+
+
+@flax.struct.dataclass
+class Compose(Operator):
+  """See `compose`."""
+
+  outer: Any
+  inner: Any
+
+  def __call__(self, x):
+    return self.outer(self.inner(x))
+
+  def corrupt(self, x, key):
+    first, second = jax.random.split(key)
+    return corrupt(self.outer, corrupt(self.inner, x, first), second)
+
+
+def inpaint(mask: jax.Array) -> Inpaint:
+  """Blanks the missing pixels: A(x) = x (1 - mask).
+
+  Args:
+    mask: [H, W], [H, W, 1] or [N, H, W, 1], 1 where the pixel is missing, 0 where it is known.
+
+  Returns:
+    An operator [N, H, W, C] -> [N, H, W, C].
+
+  Raises:
+    ValueError: If the mask has another shape, is not binary, or misses no or every pixel.
+
+  Examples:
+    >>> import numpy as np
+    >>> A = inpaint(np.eye(4))
+    >>> float(A(np.ones((1, 4, 4, 3), np.float32)).sum())
+    36.0
+  """
+  return Inpaint(checks.mask(mask))
+
+
+def colorize() -> Colorize:
+  """Keeps the V channel of HSV, the largest of R, G and B (the MAP paper, section 3.2).
+
+  Returns:
+    An operator [N, H, W, 3] -> [N, H, W, 1].
+  """
+  return Colorize()
+
+
+def super_resolve(factor: int = 4) -> SuperResolve:
+  """Averages blocks of `factor` x `factor`: a low pass and decimation in one.
+
+  Args:
+    factor: Must divide the images' height and width.
+
+  Returns:
+    An operator [N, H, W, C] -> [N, H / factor, W / factor, C].
+
+  Raises:
+    ValueError: If the factor is below 1.
+  """
+  checks.at_least(factor, 1, "factor")
+  return SuperResolve(int(factor))
+
+
+def denoise(sigma: float = 0.1) -> Denoise:
+  """The identity; the damage adds Gaussian noise and clips to [0, 1].
+
+  Args:
+    sigma: Standard deviation of the noise, for pixels in [0, 1].
+
+  Returns:
+    An operator [N, H, W, C] -> [N, H, W, C].
+
+  Raises:
+    ValueError: If sigma is negative.
+  """
+  checks.at_least(sigma, 0.0, "sigma")
+  return Denoise(float(sigma))
+
+
+def quantize(levels: int = 5) -> Quantize:
+  """The identity; the damage rounds to equally spaced levels.
+
+  Rounding has no useful gradient, so the model leaves it out (the MAP paper, section 3.2).
+
+  Args:
+    levels: How many values a channel can take, 0 and 1 among them.
+
+  Returns:
+    An operator [N, H, W, C] -> [N, H, W, C].
+
+  Raises:
+    ValueError: If there are fewer than two levels.
+  """
+  checks.at_least(levels, 2, "levels")
+  return Quantize(int(levels))
+
+
+def blur(sigma: float) -> Blur:
+  """Convolves with a Gaussian cut at three sigma; the border is mirrored.
+
+  Args:
+    sigma: Standard deviation in pixels.
+
+  Returns:
+    An operator [N, H, W, C] -> [N, H, W, C].
+
+  Raises:
+    ValueError: If sigma is not positive.
+  """
+  if not sigma > 0:
+    raise ValueError(f"sigma is {sigma!r}; wanted above 0")
+  return Blur(float(sigma))
+
+
+def compose(outer: Callable, inner: Callable) -> Compose:
+  """A(x) = outer(inner(x)): `inner` happened first.
+
+  Args:
+    outer: An operator or any JAX function.
+    inner: Likewise.
+
+  Returns:
+    An operator.
+
+  Examples:
+    >>> import numpy as np
+    >>> A = compose(super_resolve(2), blur(1.0))
+    >>> A(np.zeros((1, 8, 8, 3), np.float32)).shape
+    (1, 4, 4, 3)
+  """
+  return Compose(as_operator(outer), as_operator(inner))
+
+
+def as_operator(A: Callable) -> Callable:
+  """A as a pytree that can enter a jitted function: a plain function is wrapped."""
+  if isinstance(A, (Operator, jax.tree_util.Partial)):
+    return A
+  if not callable(A):
+    raise TypeError(f"the operator is a {type(A).__name__}; wanted a function of images")
+  return jax.tree_util.Partial(A)
+
+
+def corrupt(A: Callable, x: jax.Array, key: jax.Array) -> jax.Array:
+  """The damage of a built-in operator; of any other function, its value."""
+  return A.corrupt(x, key) if isinstance(A, Operator) else A(x)

@@ -1,0 +1,74 @@
+"""What one would try first, without a network: the simplest rival for each task.
+
+Each is a restorer like any other, (y, A) -> Result, on NumPy arrays, and refuses operators it is not
+for.
+"""
+
+from collections.abc import Callable
+
+import jax.numpy as jnp
+import numpy as np
+from skimage import restoration
+
+from gan_restore import operators
+from gan_restore.restorers.result import Result
+
+
+class UnsupportedOperatorError(ValueError):
+  """A restorer was given an operator it is not for."""
+
+
+def expect(name: str, A: Callable, *kinds: type) -> None:
+  """Refuses an operator that is none of `kinds`.
+
+  Raises:
+    UnsupportedOperatorError: In one sentence.
+  """
+  if not isinstance(A, kinds):
+    wanted = " or ".join(kind.__name__ for kind in kinds)
+    raise UnsupportedOperatorError(f"{name} is for {wanted} only; A is {type(A).__name__}")
+
+
+def _result(images) -> Result:
+  image = jnp.clip(jnp.asarray(np.asarray(images), jnp.float32), 0, 1)
+  return Result(image=image, generated=image)
+
+
+def damaged(y, A) -> Result:
+  """y itself, shown at the size and with the channels of an image: what there is to improve on."""
+  y = np.asarray(y)
+  if isinstance(A, operators.SuperResolve):
+    y = y.repeat(A.factor, 1).repeat(A.factor, 2)
+  if isinstance(A, operators.Colorize):
+    y = y.repeat(3, -1)
+  return _result(y)
+
+
+def bicubic(y, A) -> Result:
+  """Bicubic interpolation; for `super_resolve`."""
+  from jax.image import resize
+
+  expect("bicubic", A, operators.SuperResolve)
+  n, h, w, c = y.shape
+  return _result(resize(jnp.asarray(y), (n, h * A.factor, w * A.factor, c), "cubic"))
+
+
+def biharmonic(y, A) -> Result:
+  """Biharmonic interpolation from the hole's border (scikit-image); for `inpaint`."""
+  expect("biharmonic", A, operators.Inpaint)
+  y = np.asarray(y)
+  masks = np.broadcast_to(np.asarray(A.mask), y.shape[:3] + (1,))[..., 0].astype(bool)
+  return _result(
+      [restoration.inpaint_biharmonic(x, m, channel_axis=-1) for x, m in zip(y, masks)]
+  )
+
+
+def tv(y, A, weight: float = 0.08) -> Result:
+  """Total variation denoising (Chambolle 2004, scikit-image); for `denoise` and `quantize`."""
+  expect("tv", A, operators.Denoise, operators.Quantize)
+  return _result(
+      [restoration.denoise_tv_chambolle(x, weight=weight, channel_axis=-1) for x in np.asarray(y)]
+  )
+
+
+RESTORERS = {"damaged": damaged, "bicubic": bicubic, "biharmonic": biharmonic, "tv": tv}

@@ -1,0 +1,154 @@
+"""Weights files: one safetensors file that can rebuild its network, and nothing that can run code.
+
+The metadata holds the family, and the training config as JSON. Kernels are stored as float16,
+vectors (biases, batch statistics) as float32.
+"""
+
+import json
+import os
+import pathlib
+from typing import Any
+
+import flax
+import jax
+import ml_collections
+import numpy as np
+import safetensors
+import safetensors.numpy
+from flax import traverse_util
+
+from gan_restore import models
+
+SHIPPED = pathlib.Path(__file__).parent / "shipped"
+_FORMAT = "gan_restore/1"
+
+
+class WeightsError(ValueError):
+  """A weights file that cannot be used; the message is one sentence that names it."""
+
+
+@flax.struct.dataclass
+class Trained:
+  """A trained family: what a weights file or a training workdir holds. A pytree.
+
+  Attributes:
+    variables: {player: {"params": ..., "batch_stats": ...}}.
+    config: The training config, frozen (and so hashable: it is static under jit).
+  """
+
+  variables: dict[str, Any]
+  config: ml_collections.FrozenConfigDict = flax.struct.field(pytree_node=False)
+
+  @property
+  def family(self):
+    """The family's module."""
+    return models.get(self.config.family)
+
+
+def save(path: str | os.PathLike, trained: Trained, note: str = "") -> None:
+  """Writes a weights file, whole or not at all.
+
+  Args:
+    path: The file.
+    trained: What to write.
+    note: A line for people, kept in the metadata.
+  """
+  flat = traverse_util.flatten_dict(jax.device_get(trained.variables), sep="/")
+  tensors = {
+      name: np.ascontiguousarray(x, np.float16 if np.ndim(x) > 1 else np.float32)
+      for name, x in flat.items()
+  }
+  metadata = {"format": _FORMAT, "config": _to_json(trained.config), "note": note}
+  path = pathlib.Path(path)
+  partial = path.with_name(f".{path.name}.partial")
+  safetensors.numpy.save_file(tensors, partial, metadata)
+  os.replace(partial, path)
+
+
+def _to_json(config) -> str:
+  return json.dumps(config.to_dict() | {"dataset": config.dataset.partition(":")[0], "data_dir": ""})
+
+
+def load(path: str | os.PathLike, family: str | None = None) -> Trained:
+  """Reads a weights file, or the newest checkpoint's averaged weights of a training workdir.
+
+  Args:
+    path: A file, or a folder that holds `config.json` and `checkpoints`.
+    family: If given, the family it has to be.
+
+  Returns:
+    The trained networks, float32.
+
+  Raises:
+    WeightsError: If it is missing, truncated, no weights file, or of another family.
+  """
+  path = pathlib.Path(path)
+  if path.is_dir():
+    trained = _load_workdir(path)
+  elif path.is_file():
+    trained = _load_file(path)
+  else:
+    raise WeightsError(f"{path}: no such weights file or training workdir")
+  if family and trained.config.family != family:
+    raise WeightsError(f"{path}: holds a {trained.config.family}; wanted a {family}")
+  return trained
+
+
+def _load_file(path) -> Trained:
+  try:
+    with safetensors.safe_open(path, framework="numpy") as file:
+      metadata = file.metadata() or {}
+      flat = {name: file.get_tensor(name).astype(np.float32) for name in file.keys()}
+  except Exception as error:  # safetensors raises its own error for whatever is broken.
+    raise WeightsError(f"{path}: not a readable weights file ({error})") from error
+  if metadata.get("format") != _FORMAT:
+    raise WeightsError(f"{path}: a safetensors file, but not one of gan_restore's")
+  config = ml_collections.FrozenConfigDict(json.loads(metadata["config"]))
+  variables = traverse_util.unflatten_dict(flat, sep="/")
+  _check_shapes(path, config, flat)
+  return Trained(jax.tree.map(jax.numpy.asarray, variables), config)
+
+
+def _check_shapes(path, config, flat) -> None:
+  try:
+    family = models.get(config.family)
+    wanted = jax.eval_shape(lambda key: family.init(config, key), jax.random.key(0))
+  except Exception as error:
+    raise WeightsError(f"{path}: its config builds no network ({error})") from error
+  wanted = traverse_util.flatten_dict(wanted, sep="/")
+  for name in sorted({*wanted, *flat}):
+    theirs = flat[name].shape if name in flat else "absent"
+    ours = wanted[name].shape if name in wanted else "absent"
+    if theirs != ours:
+      raise WeightsError(f"{path}: of another architecture: {name} is {theirs}; wanted {ours}")
+
+
+def _load_workdir(path) -> Trained:
+  from gan_restore import train  # Training is not needed to restore.
+  from gan_restore.checkpoints import Checkpoints
+
+  if not (path / "config.json").is_file():
+    raise WeightsError(f"{path}: no config.json there, so not a training workdir")
+  config = ml_collections.ConfigDict(json.loads((path / "config.json").read_text()))
+  checkpoints = Checkpoints(path)
+  restored = checkpoints.restore_newest(jax.eval_shape(lambda: train.init_state(config)))
+  checkpoints.close()
+  if restored is None:
+    raise WeightsError(f"{path}: a training workdir without a checkpoint yet")
+  ema = jax.tree.map(jax.numpy.asarray, restored[0].ema)
+  return Trained(ema, ml_collections.FrozenConfigDict(config))
+
+
+def load_prior(path: str | os.PathLike | None = None) -> Trained:
+  """The face prior: a DCGAN's generator and discriminator.
+
+  Args:
+    path: A weights file or a training workdir; the shipped prior if None.
+
+  Returns:
+    The trained prior, for `restore`.
+
+  Raises:
+    WeightsError: If there is none at `path`.
+  """
+  return load(path if path is not None else SHIPPED / "dcgan.safetensors", family="dcgan")
