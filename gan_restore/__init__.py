@@ -1,9 +1,6 @@
 """gan_restore: restoring damaged images with generative adversarial networks, in JAX and Flax."""
 
-from gan_restore import masks
-from gan_restore import metrics
-from gan_restore import operators
-from gan_restore import tasks
+from gan_restore import masks, metrics, operators, tasks
 from gan_restore.latent import restore
 from gan_restore.restorers import load
 from gan_restore.restorers.result import Result

@@ -30,7 +30,7 @@ def _translation(x, key):
   top = jax.random.randint(ky, (n,), 0, 2 * dy + 1)
   left = jax.random.randint(kx, (n,), 0, 2 * dx + 1)
   padded = jnp.pad(x, ((0, 0), (dy, dy), (dx, dx), (0, 0)))
-  crop = lambda image, t, l: jax.lax.dynamic_slice(image, (t, l, 0), x.shape[1:])
+  crop = lambda image, row, column: jax.lax.dynamic_slice(image, (row, column, 0), x.shape[1:])
   return jax.vmap(crop)(padded, top, left)
 
 

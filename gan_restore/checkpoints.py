@@ -24,11 +24,11 @@ class Checkpoints:
   def __init__(self, workdir: str | pathlib.Path, keep: int = 2, keep_every: int = 0):
     self._folder = pathlib.Path(workdir).resolve() / "checkpoints"
     self._manager = ocp.CheckpointManager(
-        self._folder,
-        options=ocp.CheckpointManagerOptions(
-            max_to_keep=keep, keep_period=keep_every or None, enable_async_checkpointing=True
-        ),
-        item_names=("state", "position"),
+      self._folder,
+      options=ocp.CheckpointManagerOptions(
+        max_to_keep=keep, keep_period=keep_every or None, enable_async_checkpointing=True
+      ),
+      item_names=("state", "position"),
     )
 
   def steps(self) -> list[int]:
@@ -64,8 +64,8 @@ class Checkpoints:
     if differing:
       name = differing[0]
       raise MismatchError(
-          f"checkpoint {step} belongs to another config: {name} is {theirs.get(name, 'absent')}"
-          f" there and {ours.get(name, 'absent')} here"
+        f"checkpoint {step} belongs to another config: {name} is {theirs.get(name, 'absent')}"
+        f" there and {ours.get(name, 'absent')} here"
       )
     abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
     items = {"state": ocp.args.StandardRestore(abstract)}

@@ -17,7 +17,7 @@ def image_batch(x, name: str, channels: tuple[int, ...] | None = None) -> jax.Ar
   x = jnp.asarray(x) if not isinstance(x, jax.Array) else x
   if not jnp.issubdtype(x.dtype, jnp.floating):
     raise TypeError(
-        f"{name} has dtype {x.dtype}; wanted float32 in [0, 1] (divide 8-bit images by 255)"
+      f"{name} has dtype {x.dtype}; wanted float32 in [0, 1] (divide 8-bit images by 255)"
     )
   if x.ndim != 4:
     raise ValueError(f"{name} has shape {x.shape}; wanted [N, H, W, C] (one image is x[None])")
@@ -90,8 +90,8 @@ def observation(y, A, image_shape: tuple[int, int, int]) -> jax.Array:
     raise ValueError(f"A cannot be applied to images {list(image.shape)}: {error}") from error
   if not hasattr(made, "shape") or made.shape != y.shape:
     raise ValueError(
-        f"y has shape {list(y.shape)}; A gives {list(getattr(made, 'shape', [])) or made} for"
-        f" images {list(image.shape)}"
+      f"y has shape {list(y.shape)}; A gives {list(getattr(made, 'shape', [])) or made} for"
+      f" images {list(image.shape)}"
     )
   if not jnp.issubdtype(made.dtype, jnp.floating):
     raise ValueError(f"A gives {made.dtype}; wanted floating numbers, so that it has a gradient")

@@ -12,14 +12,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from gan_restore import data
-from gan_restore import evaluation
-from gan_restore import figures
-from gan_restore import masks
-from gan_restore import metrics
-from gan_restore import operators
-from gan_restore import restorers
-from gan_restore import tasks
+from gan_restore import data, evaluation, figures, masks, metrics, operators, restorers, tasks
 from gan_restore.data import images
 
 SIZE = 64  # Of the faces that are restored.
@@ -49,19 +42,19 @@ def _parser() -> argparse.ArgumentParser:
   p.add_argument("--task", required=True, choices=tasks.NAMES)
   p.add_argument("--out", required=True, type=pathlib.Path, metavar="DIR")
   p.add_argument(
-      "--mask",
-      metavar="FILE|KIND",
-      help=f"for inpaint: a picture, white where pixels are missing, or {', '.join(masks.KINDS)}",
+    "--mask",
+    metavar="FILE|KIND",
+    help=f"for inpaint: a picture, white where pixels are missing, or {', '.join(masks.KINDS)}",
   )
   p.add_argument(
-      "--crop",
-      choices=("center", "face"),
-      default="center",
-      help=f"which square of the picture is taken and resampled to {SIZE}x{SIZE}: the centre, or"
-      " the largest frontal face",
+    "--crop",
+    choices=("center", "face"),
+    default="center",
+    help=f"which square of the picture is taken and resampled to {SIZE}x{SIZE}: the centre, or"
+    " the largest frontal face",
   )
   p.add_argument(
-      "--simulate", action="store_true", help="the pictures are clean: damage them first, and score"
+    "--simulate", action="store_true", help="the pictures are clean: damage them first, and score"
   )
   p.add_argument("--overwrite", action="store_true", help="replace files that are there")
   _add_method(p, "map")
@@ -88,9 +81,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_method(parser, default):
   parser.add_argument(
-      "--method",
-      default=default,
-      help=f"{', '.join(restorers.NAMES)}, or a weights file or training workdir (default map)",
+    "--method",
+    default=default,
+    help=f"{', '.join(restorers.NAMES)}, or a weights file or training workdir (default map)",
   )
   _add_search(parser)
 
@@ -224,7 +217,7 @@ def _read(path, arguments, size):
     mask = images.read_mask(arguments.mask)
     if mask.size != picture.size:
       raise ValueError(
-          f"the picture is {picture.width}x{picture.height}, its mask {mask.width}x{mask.height}"
+        f"the picture is {picture.width}x{picture.height}, its mask {mask.width}x{mask.height}"
       )
     # A pixel is missing if any part of it is.
     mask = images.to_float(images.crop_and_resample(mask, size, box)) > 0
@@ -268,9 +261,9 @@ def _evaluate(arguments) -> int:
     for method in arguments.methods.split(","):
       try:
         scores = dict(
-            evaluation.evaluate(
-                _load(method, arguments), task, source, limit=arguments.limit, seed=arguments.seed
-            )
+          evaluation.evaluate(
+            _load(method, arguments), task, source, limit=arguments.limit, seed=arguments.seed
+          )
         )
       except restorers.classical.UnsupportedOperatorError:
         continue
@@ -315,4 +308,3 @@ def _table(rows: list[dict]) -> str:
   lines = [names, ["---"] * len(names)]
   lines += [[show(row.get(name, "")) for name in names] for row in rows]
   return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-

@@ -13,14 +13,7 @@ import numpy as np
 from absl import logging
 from clu import metrics as clu_metrics
 
-from gan_restore import blending
-from gan_restore import data
-from gan_restore import metrics
-from gan_restore import models
-from gan_restore import operators
-from gan_restore import tasks
-from gan_restore import train
-from gan_restore import weights
+from gan_restore import blending, data, metrics, models, operators, tasks, train, weights
 from gan_restore.checkpoints import Checkpoints
 
 
@@ -51,13 +44,13 @@ def _scores(x, reference, mask):
 
 
 def evaluate(
-    restorer: Callable,
-    task: tasks.Task,
-    source,
-    *,
-    batch_size: int = 64,
-    limit: int | None = None,
-    seed: int = 0,
+  restorer: Callable,
+  task: tasks.Task,
+  source,
+  *,
+  batch_size: int = 64,
+  limit: int | None = None,
+  seed: int = 0,
 ) -> Iterator[tuple[str, float]]:
   """Scores of a restorer on a task.
 

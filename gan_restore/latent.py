@@ -12,35 +12,32 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
-from gan_restore import blending
-from gan_restore import checks
-from gan_restore import operators
-from gan_restore import weights
+from gan_restore import blending, checks, operators, weights
 from gan_restore.restorers.result import Result
 
 OPTIMIZERS = {
-    "adam": optax.scale_by_adam(b1=0.9, b2=0.999),
-    "momentum": optax.trace(0.9),
-    "sgd": optax.identity(),
+  "adam": optax.scale_by_adam(b1=0.9, b2=0.999),
+  "momentum": optax.trace(0.9),
+  "sgd": optax.identity(),
 }
 BLENDS = ("poisson", "paste", "none")
 
 
 def restore(
-    y: jax.Array,
-    A: Callable,
-    prior: weights.Trained | None = None,
-    *,
-    p: float = 1.0,
-    lam: float = 1.0,
-    steps: int = 300,
-    learning_rate: float = 0.05,
-    optimizer: str = "adam",
-    restarts: int = 4,
-    weighted: bool = False,
-    patience: int = 0,
-    blend: str = "poisson",
-    seed: int = 0,
+  y: jax.Array,
+  A: Callable,
+  prior: weights.Trained | None = None,
+  *,
+  p: float = 1.0,
+  lam: float = 1.0,
+  steps: int = 300,
+  learning_rate: float = 0.05,
+  optimizer: str = "adam",
+  restarts: int = 4,
+  weighted: bool = False,
+  patience: int = 0,
+  blend: str = "poisson",
+  seed: int = 0,
 ) -> Result:
   r"""Restores damaged images: the most probable image of the prior that explains them.
 
@@ -142,7 +139,7 @@ def _jitted(function: Callable) -> Callable:
 def _importance(mask: jax.Array, window: int = 7) -> jax.Array:
   """Share of missing pixels in the window around each known pixel [N, H, W, 1]; 0 in the hole."""
   summed = lambda x: lax.reduce_window(
-      x, 0.0, lax.add, (1, window, window, 1), (1, 1, 1, 1), "SAME"
+    x, 0.0, lax.add, (1, window, window, 1), (1, 1, 1, 1), "SAME"
   )
   return (1 - mask) * summed(mask) / summed(jnp.ones_like(mask))
 
@@ -175,10 +172,10 @@ def _search(prior, A, y, importance, first, lam, learning_rate, *, p, steps, pat
     better = active & (value < best["value"])
     much_better = active & (value < best["mark"] - 1e-3 * jnp.abs(best["mark"]))
     best = {
-        "z": jnp.where(better[..., None], z, best["z"]),
-        "value": jnp.where(better, value, best["value"]),
-        "mark": jnp.where(much_better, value, best["mark"]),
-        "stalled": jnp.where(much_better, 0, best["stalled"] + 1),
+      "z": jnp.where(better[..., None], z, best["z"]),
+      "value": jnp.where(better, value, best["value"]),
+      "mark": jnp.where(much_better, value, best["mark"]),
+      "stalled": jnp.where(much_better, 0, best["stalled"] + 1),
     }
     history = history.at[i].set(jnp.where(active, value, best["value"]))
     updates, opt_state = tx.update(gradient, opt_state)
@@ -192,10 +189,10 @@ def _search(prior, A, y, importance, first, lam, learning_rate, *, p, steps, pat
 
   z = jnp.broadcast_to(first[:, None], (k, n, first.shape[-1]))
   best = {
-      "z": z,
-      "value": jnp.full((k, n), jnp.inf),
-      "mark": jnp.full((k, n), jnp.finfo(jnp.float32).max),
-      "stalled": jnp.zeros((k, n), jnp.int32),
+    "z": z,
+    "value": jnp.full((k, n), jnp.inf),
+    "mark": jnp.full((k, n), jnp.finfo(jnp.float32).max),
+    "stalled": jnp.zeros((k, n), jnp.int32),
   }
   history = jnp.zeros((steps, k, n))
   carry = (0, z, tx.init(z), best, history)
@@ -205,9 +202,9 @@ def _search(prior, A, y, importance, first, lam, learning_rate, *, p, steps, pat
   latent = jnp.take_along_axis(best["z"], winner[None, :, None], 0)[0]
   generated = family.generate(config, prior.variables, latent)
   return Result(
-      image=generated,
-      generated=generated,
-      latent=latent,
-      loss=jnp.take_along_axis(best["value"], winner[None], 0)[0],
-      history=jnp.take_along_axis(history, winner[None, None], 1)[:, 0].T,
+    image=generated,
+    generated=generated,
+    latent=latent,
+    loss=jnp.take_along_axis(best["value"], winner[None], 0)[0],
+    history=jnp.take_along_axis(history, winner[None, None], 1)[:, 0].T,
   )

@@ -153,13 +153,17 @@ class ConvTranspose(nn.Module):
     return y
 
 
+def _scale_init(key, shape, dtype=jnp.float32):
+  return 1 + 0.02 * jax.random.normal(key, shape, dtype)
+
+
 def batch_norm(train: bool, dtype=jnp.float32, name: str | None = None) -> nn.BatchNorm:
   """Batch norm as DCGAN has it; in training its statistics are averaged over the device axis."""
   return nn.BatchNorm(
-      use_running_average=not train,
-      momentum=0.9,
-      dtype=dtype,
-      axis_name=AXIS if train else None,
-      scale_init=lambda key, shape, dtype=jnp.float32: 1 + 0.02 * jax.random.normal(key, shape, dtype),
-      name=name,
+    use_running_average=not train,
+    momentum=0.9,
+    dtype=dtype,
+    axis_name=AXIS if train else None,
+    scale_init=_scale_init,
+    name=name,
   )

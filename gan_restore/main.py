@@ -1,15 +1,13 @@
 """Trains a run, or scores its checkpoints and exports the best.
 
-  python -m gan_restore.main --config=configs/dcgan.py --workdir=runs/dcgan
-  python -m gan_restore.main --config=configs/dcgan.py --workdir=runs/dcgan --mode=evaluate
+python -m gan_restore.main --config=configs/dcgan.py --workdir=runs/dcgan
+python -m gan_restore.main --config=configs/dcgan.py --workdir=runs/dcgan --mode=evaluate
 """
 
-from absl import app
-from absl import flags
+from absl import app, flags
 from ml_collections import config_flags
 
-from gan_restore import evaluation
-from gan_restore import train
+from gan_restore import evaluation, train
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "A file in configs/.", lock_config=True)
 _WORKDIR = flags.DEFINE_string("workdir", None, "Where the run lives.")
@@ -21,7 +19,7 @@ def main(argv):
   if len(argv) > 1:
     raise app.UsageError(f"unexpected arguments: {argv[1:]}")
   {"train": train.train, "evaluate": evaluation.evaluate_run}[_MODE.value](
-      _CONFIG.value, _WORKDIR.value
+    _CONFIG.value, _WORKDIR.value
   )
 
 

@@ -124,11 +124,11 @@ def strokes(key: jax.Array, shape: tuple[int, int, int], count: int = 4) -> jax.
 
 
 KINDS: dict[str, Callable] = {
-    "center": center,
-    "random": rectangle,
-    "half": half,
-    "pixels": pixels,
-    "strokes": strokes,
+  "center": center,
+  "random": rectangle,
+  "half": half,
+  "pixels": pixels,
+  "strokes": strokes,
 }
 
 

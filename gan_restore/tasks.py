@@ -8,9 +8,7 @@ from collections.abc import Callable
 
 import jax
 
-from gan_restore import checks
-from gan_restore import masks
-from gan_restore import operators
+from gan_restore import checks, masks, operators
 
 
 @dataclasses.dataclass(frozen=True)

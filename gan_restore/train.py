@@ -4,7 +4,6 @@ The step is a pure per-device function, wrapped once in `jax.pmap`; what a famil
 """
 
 import csv
-import json
 import math
 import os
 import pathlib
@@ -24,10 +23,7 @@ from clu import metrics as clu_metrics
 from clu import parameter_overview
 from tqdm import tqdm
 
-from gan_restore import augment
-from gan_restore import data
-from gan_restore import figures
-from gan_restore import models
+from gan_restore import augment, data, figures, models
 from gan_restore.checkpoints import Checkpoints
 from gan_restore.layers import AXIS
 
@@ -61,26 +57,26 @@ _POSITIVE = (lambda v: v > 0, "a number above 0")
 _COUNT = (lambda v: v >= 1, "a whole number of at least 1")
 _FRACTION = (lambda v: 0 <= v < 1, "at least 0 and below 1")
 _REQUIREMENTS = {
-    "batch_size": _COUNT,
-    "steps": _COUNT,
-    "image_size": (lambda v: v >= 8 and v & (v - 1) == 0, "a power of two of at least 8"),
-    "channels": (lambda v: v in (1, 3), "1 or 3"),
-    "latent_dim": _COUNT,
-    "width": _COUNT,
-    "learning_rate": _POSITIVE,
-    "beta1": _FRACTION,
-    "ema_decay": _FRACTION,
-    "log_every": _COUNT,
-    "sample_every": _COUNT,
-    "checkpoint_every": _COUNT,
-    "keep": _COUNT,
-    "keep_every": (lambda v: v >= 0, "a whole number of at least 0"),
-    "seed": (lambda v: 0 <= v < 2**32, "between 0 and 2^32 - 1"),
-    "dtype": (lambda v: v in ("float32", "bfloat16"), "float32 or bfloat16"),
-    "augment": (
-        lambda v: not set(filter(None, v.split(","))) - set(augment.POLICIES),
-        f"names out of {', '.join(augment.POLICIES)}, by commas",
-    ),
+  "batch_size": _COUNT,
+  "steps": _COUNT,
+  "image_size": (lambda v: v >= 8 and v & (v - 1) == 0, "a power of two of at least 8"),
+  "channels": (lambda v: v in (1, 3), "1 or 3"),
+  "latent_dim": _COUNT,
+  "width": _COUNT,
+  "learning_rate": _POSITIVE,
+  "beta1": _FRACTION,
+  "ema_decay": _FRACTION,
+  "log_every": _COUNT,
+  "sample_every": _COUNT,
+  "checkpoint_every": _COUNT,
+  "keep": _COUNT,
+  "keep_every": (lambda v: v >= 0, "a whole number of at least 0"),
+  "seed": (lambda v: 0 <= v < 2**32, "between 0 and 2^32 - 1"),
+  "dtype": (lambda v: v in ("float32", "bfloat16"), "float32 or bfloat16"),
+  "augment": (
+    lambda v: not set(filter(None, v.split(","))) - set(augment.POLICIES),
+    f"names out of {', '.join(augment.POLICIES)}, by commas",
+  ),
 }
 
 
@@ -96,8 +92,8 @@ def validate(config: ml_collections.ConfigDict) -> None:
       raise ValueError(f"config.{field} is {config[field]!r}; it must be {wanted}")
   if config.batch_size % jax.device_count():
     raise ValueError(
-        f"config.batch_size is {config.batch_size}; it must be divisible by the"
-        f" {jax.device_count()} devices"
+      f"config.batch_size is {config.batch_size}; it must be divisible by the"
+      f" {jax.device_count()} devices"
     )
 
 
@@ -115,11 +111,11 @@ def init_state(config: ml_collections.ConfigDict) -> TrainState:
   variables = models.get(config.family).init(config, key)
   tx = optimizer(config)
   return TrainState(
-      step=jnp.zeros((), jnp.int32),
-      key=key,
-      variables=variables,
-      ema=jax.tree.map(jnp.copy, variables),
-      opt_state={player: tx.init(v["params"]) for player, v in variables.items()},
+    step=jnp.zeros((), jnp.int32),
+    key=key,
+    variables=variables,
+    ema=jax.tree.map(jnp.copy, variables),
+    opt_state={player: tx.init(v["params"]) for player, v in variables.items()},
   )
 
 
@@ -148,8 +144,8 @@ def make_step(config: ml_collections.ConfigDict) -> Callable:
       gradient = jax.lax.pmean(pullback(own)[0][player], AXIS)
       updates, opt_state[player] = tx.update(gradient, opt_state[player], params[player])
       variables[player] = {
-          **jax.lax.pmean(stats.get(player, {}), AXIS),
-          "params": optax.apply_updates(params[player], updates),
+        **jax.lax.pmean(stats.get(player, {}), AXIS),
+        "params": optax.apply_updates(params[player], updates),
       }
     # While the run is young the average spans a tenth of it, so that it forgets the first weights.
     decay = jnp.minimum(config.ema_decay, (1 + state.step) / (10 + state.step))
@@ -206,7 +202,7 @@ def _average(pending: list[tuple[int, dict]], checkpoints: Checkpoints) -> dict[
   pending = jax.device_get(pending)
   names = list(pending[-1][1])
   collection = clu_metrics.Collection.create(
-      **{name: clu_metrics.Average.from_output(name) for name in names}
+    **{name: clu_metrics.Average.from_output(name) for name in names}
   )
   total = collection.empty()
   for step, values in pending:
@@ -216,8 +212,8 @@ def _average(pending: list[tuple[int, dict]], checkpoints: Checkpoints) -> dict[
         checkpoints.wait()
         good = checkpoints.steps()
         raise NonFiniteLossError(
-            f"{name} is {value} at step {step}; "
-            + (f"the last good checkpoint is that of step {good[-1]}" if good else "no checkpoint")
+          f"{name} is {value} at step {step}; "
+          + (f"the last good checkpoint is that of step {good[-1]}" if good else "no checkpoint")
         )
     total = total.merge(collection.single_from_model_output(**values))
   return {name: float(value) for name, value in total.compute().items()}
@@ -270,7 +266,7 @@ def train(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> Trai
   channels = source[0]["image"].shape[-1]
   if channels != config.channels:
     raise ValueError(
-        f"config.channels is {config.channels}; the images of {config.dataset} have {channels}"
+      f"config.channels is {config.channels}; the images of {config.dataset} have {channels}"
     )
   local_batch = config.batch_size // jax.process_count()
   batches = data.train_batches(source, local_batch, config.seed, config.flip)
@@ -297,7 +293,7 @@ def train(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> Trai
 
   # --- Functions ---
   step_fn = jax.pmap(
-      make_step(config), axis_name=AXIS, donate_argnums=0, static_broadcasted_argnums=2
+    make_step(config), axis_name=AXIS, donate_argnums=0, static_broadcasted_argnums=2
   )
   fixed = {**fixed, "image": fixed["image"].astype(np.float32) / 127.5 - 1}
   samples_fn = jax.jit(lambda ema: family.samples(config, ema, fixed, jax.random.key(0)))
@@ -305,9 +301,12 @@ def train(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> Trai
 
   # --- Loop ---
   pending, since = [], time.perf_counter()
-  with _Termination() as termination, tqdm(
+  with (
+    _Termination() as termination,
+    tqdm(
       total=config.steps, initial=first, unit="step", disable=not lead, dynamic_ncols=True
-  ) as bar:
+    ) as bar,
+  ):
     for step in range(first + 1, config.steps + 1):
       batch = next(batches)
       batch = jax.tree.map(lambda x: x.reshape(devices, -1, *x.shape[1:]), batch)
@@ -325,7 +324,7 @@ def train(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> Trai
         if lead:
           history.write(step, {**averages, "images_per_second": speed})
           bar.set_postfix_str(
-              " ".join([f"{speed:.0f} images/s", *(f"{k}={v:.3f}" for k, v in averages.items())])
+            " ".join([f"{speed:.0f} images/s", *(f"{k}={v:.3f}" for k, v in averages.items())])
           )
       if saves:
         checkpoints.save(step, single(state), batches.get_state())

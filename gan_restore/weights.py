@@ -55,8 +55,8 @@ def save(path: str | os.PathLike, trained: Trained, note: str = "") -> None:
   """
   flat = traverse_util.flatten_dict(jax.device_get(trained.variables), sep="/")
   tensors = {
-      name: np.ascontiguousarray(x, np.float16 if np.ndim(x) > 1 else np.float32)
-      for name, x in flat.items()
+    name: np.ascontiguousarray(x, np.float16 if np.ndim(x) > 1 else np.float32)
+    for name, x in flat.items()
   }
   metadata = {"format": _FORMAT, "config": _to_json(trained.config), "note": note}
   path = pathlib.Path(path)
@@ -66,7 +66,9 @@ def save(path: str | os.PathLike, trained: Trained, note: str = "") -> None:
 
 
 def _to_json(config) -> str:
-  return json.dumps(config.to_dict() | {"dataset": config.dataset.partition(":")[0], "data_dir": ""})
+  """The config without the paths of the machine it ran on."""
+  dataset = config.dataset.partition(":")[0]
+  return json.dumps(config.to_dict() | {"dataset": dataset, "data_dir": ""})
 
 
 def load(path: str | os.PathLike, family: str | None = None) -> Trained:

@@ -1,8 +1,6 @@
 """Data: TFDS sources, folders of images, toy faces, and the pipeline they share."""
 
 from gan_restore.data.folder import DataError
-from gan_restore.data.pipeline import evaluation_batches
-from gan_restore.data.pipeline import load
-from gan_restore.data.pipeline import train_batches
+from gan_restore.data.pipeline import evaluation_batches, load, train_batches
 
 __all__ = ["DataError", "evaluation_batches", "load", "train_batches"]

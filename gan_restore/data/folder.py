@@ -38,9 +38,7 @@ class _Listing:
     self.attributes: tuple[str, ...] = ()
     self.files = images.find_images(root / "img_align_celeba" if self.is_celeba else root)
     if not self.files:
-      raise DataError(
-          f"folder:{root}: no images there (looked for {', '.join(images.EXTENSIONS)})"
-      )
+      raise DataError(f"folder:{root}: no images there (looked for {', '.join(images.EXTENSIONS)})")
     labels, splits = {}, {}
     if self.is_celeba:
       self.attributes, labels = _read_attributes(root / "list_attr_celeba.txt")
@@ -49,11 +47,11 @@ class _Listing:
         missing = [path.name for path in self.files if path.name not in rows]
         if missing:
           raise DataError(
-              f"{root / table}: no row for {len(missing)} of the images, the first {missing[0]}"
+            f"{root / table}: no row for {len(missing)} of the images, the first {missing[0]}"
           )
     self.rows = [
-        (path, splits.get(path.name) or _hash_split(path.relative_to(root)), labels.get(path.name))
-        for path in self.files
+      (path, splits.get(path.name) or _hash_split(path.relative_to(root)), labels.get(path.name))
+      for path in self.files
     ]
 
   def fingerprint(self) -> str:
@@ -124,7 +122,7 @@ class Folder(tfds.core.GeneratorBasedBuilder):
     self._image_size = image_size
     self.skipped: list[str] = []
     config = tfds.core.BuilderConfig(
-        name=f"{root.name or 'root'}-{image_size}-{self._listing.fingerprint()}", version="1.0.0"
+      name=f"{root.name or 'root'}-{image_size}-{self._listing.fingerprint()}", version="1.0.0"
     )
     super().__init__(data_dir=data_dir, config=config, file_format="array_record")
 
@@ -135,18 +133,18 @@ class Folder(tfds.core.GeneratorBasedBuilder):
       count = len(self._listing.attributes)
       features["label"] = tfds.features.Tensor(shape=(count,), dtype=np.uint8)
     return tfds.core.DatasetInfo(
-        builder=self,
-        description="A folder of images, cropped to squares and resampled.",
-        features=tfds.features.FeaturesDict(features),
-        metadata=tfds.core.MetadataDict(attributes=list(self._listing.attributes), skipped=[]),
+      builder=self,
+      description="A folder of images, cropped to squares and resampled.",
+      features=tfds.features.FeaturesDict(features),
+      metadata=tfds.core.MetadataDict(attributes=list(self._listing.attributes), skipped=[]),
     )
 
   def _split_generators(self, dl_manager):
     del dl_manager
     return {
-        split: self._generate_examples(split)
-        for split in SPLITS
-        if any(row[1] == split for row in self._listing.rows)
+      split: self._generate_examples(split)
+      for split in SPLITS
+      if any(row[1] == split for row in self._listing.rows)
     }
 
   def _generate_examples(self, split) -> Iterator[tuple[str, dict]]:

@@ -8,8 +8,7 @@ import os
 import pathlib
 
 import numpy as np
-from PIL import Image
-from PIL import ImageOps
+from PIL import Image, ImageOps
 
 MAX_PIXELS = 64_000_000  # A larger picture is taken for a decompression bomb.
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
@@ -25,11 +24,11 @@ def find_images(folder: str | os.PathLike) -> list[pathlib.Path]:
   """All image files below `folder`, by their extensions, sorted; hidden ones left out."""
   folder = pathlib.Path(folder)
   return sorted(
-      path
-      for path in folder.rglob("*")
-      if path.suffix.lower() in EXTENSIONS
-      and path.is_file()
-      and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    path
+    for path in folder.rglob("*")
+    if path.suffix.lower() in EXTENSIONS
+    and path.is_file()
+    and not any(part.startswith(".") for part in path.relative_to(folder).parts)
   )
 
 
@@ -57,7 +56,7 @@ def read_image(path: str | os.PathLike) -> Image.Image:
     with Image.open(path) as image:
       if image.width * image.height > MAX_PIXELS:
         raise ImageError(
-            f"{path}: {image.width}x{image.height} pixels are more than the {MAX_PIXELS:,} allowed"
+          f"{path}: {image.width}x{image.height} pixels are more than the {MAX_PIXELS:,} allowed"
         )
       image.load()
       return _to_rgb(ImageOps.exif_transpose(image))
@@ -120,7 +119,7 @@ def is_aligned_celeba(size: tuple[int, int]) -> bool:
 
 
 def crop_and_resample(
-    image: Image.Image, size: int, box: tuple[int, int, int, int] | None = None
+  image: Image.Image, size: int, box: tuple[int, int, int, int] | None = None
 ) -> Image.Image:
   """Crops to a square and resamples it to `size` x `size`, by area where it shrinks.
 
@@ -154,11 +153,11 @@ def find_face(image: Image.Image) -> tuple[int, int, int, int] | None:
     return None
   detector = feature.Cascade(data.lbp_frontal_face_cascade_filename())
   faces = detector.detect_multi_scale(
-      img=np.asarray(small.convert("RGB")),
-      scale_factor=1.1,
-      step_ratio=1,
-      min_size=(smallest, smallest),
-      max_size=small.size[::-1],
+    img=np.asarray(small.convert("RGB")),
+    scale_factor=1.1,
+    step_ratio=1,
+    min_size=(smallest, smallest),
+    max_size=small.size[::-1],
   )
   if not faces:
     return None

@@ -11,10 +11,8 @@ import jax
 import numpy as np
 from PIL import Image
 
-from gan_restore.data import images
-from gan_restore.data import toy_faces
-from gan_restore.data.folder import DataError
-from gan_restore.data.folder import Folder
+from gan_restore.data import images, toy_faces
+from gan_restore.data.folder import DataError, Folder
 
 SPLITS = ("train", "validation", "test")
 
@@ -99,7 +97,7 @@ def _tfds_builder(name, data_dir):
     builder = tfds.builder(name, data_dir=data_dir, file_format="array_record")
   except tfds.core.DatasetNotFoundError as error:
     raise DataError(
-        f"unknown data set {name!r}: give toy_faces, folder:PATH or a TFDS name such as celeb_a"
+      f"unknown data set {name!r}: give toy_faces, folder:PATH or a TFDS name such as celeb_a"
     ) from error
   try:
     builder.download_and_prepare()
@@ -107,9 +105,9 @@ def _tfds_builder(name, data_dir):
     hint = ""
     if name.startswith("celeb_a"):
       hint = (
-          " CelebA's host refuses downloads beyond a daily quota. If you have its files from"
-          " elsewhere, put img_align_celeba/, list_attr_celeba.txt and list_eval_partition.txt in"
-          " one folder and pass --config.dataset=folder:PATH."
+        " CelebA's host refuses downloads beyond a daily quota. If you have its files from"
+        " elsewhere, put img_align_celeba/, list_attr_celeba.txt and list_eval_partition.txt in"
+        " one folder and pass --config.dataset=folder:PATH."
       )
     raise DataError(f"{name}: TFDS could not prepare it ({error}).{hint}") from error
   return builder

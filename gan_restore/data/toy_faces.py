@@ -4,27 +4,26 @@ What the tests and the demo train on. Image i of a split is a function of (seed,
 """
 
 import numpy as np
-from PIL import Image
-from PIL import ImageDraw
+from PIL import Image, ImageDraw
 
 ATTRIBUTES = (
-    "Bald",
-    "Bangs",
-    "Black_Hair",
-    "Blond_Hair",
-    "Brown_Hair",
-    "Eyeglasses",
-    "Mouth_Slightly_Open",
-    "No_Beard",
-    "Smiling",
-    "Wearing_Hat",
+  "Bald",
+  "Bangs",
+  "Black_Hair",
+  "Blond_Hair",
+  "Brown_Hair",
+  "Eyeglasses",
+  "Mouth_Slightly_Open",
+  "No_Beard",
+  "Smiling",
+  "Wearing_Hat",
 )
 SPLITS = {"train": 1_000_000, "validation": 1_000, "test": 1_000}
 
 _HAIR = {
-    "Black_Hair": (30, 25, 25),
-    "Blond_Hair": (222, 188, 110),
-    "Brown_Hair": (104, 66, 36),
+  "Black_Hair": (30, 25, 25),
+  "Blond_Hair": (222, 188, 110),
+  "Brown_Hair": (104, 66, 36),
 }
 _CANVAS = 256  # Drawn four times larger and averaged: smooth edges.
 
@@ -85,7 +84,7 @@ def _draw(rng, attributes) -> Image.Image:
   ends = rng.integers(40, 230, (2, 3))
   ramp = np.linspace(0, 1, n)[:, None, None]
   image = Image.fromarray(
-      np.broadcast_to(ends[0] * (1 - ramp) + ends[1] * ramp, (n, n, 3)).astype(np.uint8)
+    np.broadcast_to(ends[0] * (1 - ramp) + ends[1] * ramp, (n, n, 3)).astype(np.uint8)
   )
   draw = ImageDraw.Draw(image)
   tone = rng.random()
@@ -119,7 +118,7 @@ def _draw(rng, attributes) -> Image.Image:
     draw.chord((cx - w * 0.86, cy - 10, cx + w * 0.86, cy + h * 1.0), 12, 168, fill=beard)
     ellipse(fx, fy + 34, 26, 8, fill=beard)
   draw.polygon(
-      [(fx - 3, fy - 14), (fx - 13, fy + 24), (fx + 13, fy + 24)], fill=_shade(skin, -26)
+    [(fx - 3, fy - 14), (fx - 13, fy + 24), (fx + 13, fy + 24)], fill=_shade(skin, -26)
   )  # Nose.
 
   # Mouth.
@@ -129,7 +128,9 @@ def _draw(rng, attributes) -> Image.Image:
   if attributes["Mouth_Slightly_Open"]:
     top, bottom = (my - 14, my + 16) if smile else (my - 10, my + 10)
     start, end = (0, 180) if smile else (0, 360)
-    draw.chord((fx - mw, top, fx + mw, bottom), start, end, fill=(92, 24, 30), outline=lips, width=5)
+    draw.chord(
+      (fx - mw, top, fx + mw, bottom), start, end, fill=(92, 24, 30), outline=lips, width=5
+    )
     draw.rectangle((fx - mw * 0.55, my + 1, fx + mw * 0.55, my + 5), fill=(240, 236, 228))
   elif smile:
     draw.arc((fx - mw, my - 26, fx + mw, my + 12), 20, 160, fill=lips, width=9)

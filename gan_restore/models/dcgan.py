@@ -16,13 +16,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from gan_restore import augment
-from gan_restore import evaluation
-from gan_restore import latent
-from gan_restore import layers
-from gan_restore import losses
-from gan_restore import tasks
-from gan_restore import weights
+from gan_restore import augment, evaluation, latent, layers, losses, tasks, weights
 
 
 class Generator(nn.Module):
@@ -37,7 +31,7 @@ class Generator(nn.Module):
   def __call__(self, z, train: bool = False):
     features = self.width * self.image_size // 8
     dense = nn.Dense(
-        16 * features, use_bias=False, dtype=self.dtype, kernel_init=nn.initializers.normal(0.02)
+      16 * features, use_bias=False, dtype=self.dtype, kernel_init=nn.initializers.normal(0.02)
     )
     x = dense(z.astype(self.dtype)).reshape(-1, 4, 4, features)
     while features > self.width:
@@ -84,8 +78,8 @@ def init(config, key: jax.Array) -> dict[str, dict]:
   keys = jax.random.split(key)
   image = jnp.zeros((1, config.image_size, config.image_size, config.channels))
   return {
-      "generator": generator.init(keys[0], jnp.zeros((1, config.latent_dim))),
-      "discriminator": discriminator.init(keys[1], image),
+    "generator": generator.init(keys[0], jnp.zeros((1, config.latent_dim))),
+    "discriminator": discriminator.init(keys[1], image),
   }
 
 
@@ -130,13 +124,13 @@ def play(config, variables, batch, key, learning):
   on_real, stats_d = judge(variables["discriminator"], real, key_real)
   on_fake, stats_d = judge({**variables["discriminator"], **stats_d}, fake, key_fake)
   values = {
-      "generator": losses.generator_loss(on_fake),
-      "discriminator": losses.discriminator_loss(on_real, on_fake),
+    "generator": losses.generator_loss(on_fake),
+    "discriminator": losses.discriminator_loss(on_real, on_fake),
   }
   stats = {"generator": stats_g, "discriminator": stats_d}
   metrics = {
-      "d_real": jnp.mean(jax.nn.sigmoid(on_real)),
-      "d_fake": jnp.mean(jax.nn.sigmoid(on_fake)),
+    "d_real": jnp.mean(jax.nn.sigmoid(on_real)),
+    "d_fake": jnp.mean(jax.nn.sigmoid(on_fake)),
   }
   return values, (stats, metrics)
 

@@ -3,8 +3,7 @@
 import functools
 from collections.abc import Callable
 
-from gan_restore import latent
-from gan_restore import weights
+from gan_restore import latent, weights
 from gan_restore.restorers import classical
 
 NAMES = ("map", *classical.RESTORERS)

@@ -1,7 +1,6 @@
 """What one would try first, without a network: the simplest rival for each task.
 
-Each is a restorer like any other, (y, A) -> Result, on NumPy arrays, and refuses operators it is not
-for.
+Each is a restorer like any other, (y, A) -> Result, and refuses operators it is not for.
 """
 
 from collections.abc import Callable
@@ -58,16 +57,14 @@ def biharmonic(y, A) -> Result:
   expect("biharmonic", A, operators.Inpaint)
   y = np.asarray(y)
   masks = np.broadcast_to(np.asarray(A.mask), y.shape[:3] + (1,))[..., 0].astype(bool)
-  return _result(
-      [restoration.inpaint_biharmonic(x, m, channel_axis=-1) for x, m in zip(y, masks)]
-  )
+  return _result([restoration.inpaint_biharmonic(x, m, channel_axis=-1) for x, m in zip(y, masks)])
 
 
 def tv(y, A, weight: float = 0.08) -> Result:
   """Total variation denoising (Chambolle 2004, scikit-image); for `denoise` and `quantize`."""
   expect("tv", A, operators.Denoise, operators.Quantize)
   return _result(
-      [restoration.denoise_tv_chambolle(x, weight=weight, channel_axis=-1) for x in np.asarray(y)]
+    [restoration.denoise_tv_chambolle(x, weight=weight, channel_axis=-1) for x in np.asarray(y)]
   )
 
 

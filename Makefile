@@ -1,0 +1,49 @@
+# Every target sets itself up: a virtual environment in .venv, and what the target needs in it.
+PYTHON ?= python3
+BIN := .venv/bin
+DATA ?= celeb_a
+WORKDIR ?= runs/prior
+
+.PHONY: demo test lint format train-prior bench app clean
+
+demo: .venv/installed
+	$(BIN)/python -m gan_restore.main --config=configs/demo.py --workdir=out/demo/toy_faces
+	$(BIN)/gan-restore demo --out out/demo
+
+test: .venv/installed-test
+	$(BIN)/python -m pytest
+
+lint: .venv/installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: .venv/installed-test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# The shipped face prior: make train-prior DATA=folder:/path/to/celeba
+train-prior: .venv/installed
+	$(BIN)/python -m gan_restore.main --config=configs/prior.py --config.dataset=$(DATA) --workdir=$(WORKDIR)
+	$(BIN)/python -m gan_restore.main --config=configs/prior.py --config.dataset=$(DATA) --workdir=$(WORKDIR) --mode=evaluate
+
+bench: .venv/installed-bench
+	$(BIN)/python benchmarks/train_dcgan.py
+	$(BIN)/python benchmarks/restore.py
+
+app: .venv/installed-app
+	$(BIN)/gan-restore app
+
+.venv/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; make PYTHON=...")'
+	$(PYTHON) -m venv .venv
+
+.venv/installed: setup.py constraints.txt | .venv/bin/python
+	$(BIN)/python -m pip install -q -c constraints.txt -e .
+	touch $@
+
+.venv/installed-%: .venv/installed
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[$*]'
+	touch $@
+
+clean:
+	rm -rf .venv build *.egg-info
