@@ -3,7 +3,7 @@
 Two layouts are known. CelebA's own: `img_align_celeba/`, `list_attr_celeba.txt` and
 `list_eval_partition.txt`, from which labels and splits are taken and whose aligned images get the
 64x64 face crop used everywhere (`images.celeba_box`). Anything else: every image below PATH,
-centre-cropped, split 90/5/5 by a hash of its name.
+centre-cropped, a twentieth held out for testing and another for validation.
 
 The images are cropped, resampled and written once, as PNG in array_record files; TensorFlow is not
 needed. The folder's listing (names, sizes, times) is part of the data set's name, so a folder that
@@ -39,7 +39,7 @@ class _Listing:
     self.files = images.find_images(root / "img_align_celeba" if self.is_celeba else root)
     if not self.files:
       raise DataError(f"folder:{root}: no images there (looked for {', '.join(images.EXTENSIONS)})")
-    labels, splits = {}, {}
+    labels = {}
     if self.is_celeba:
       self.attributes, labels = _read_attributes(root / "list_attr_celeba.txt")
       splits = _read_partition(root / "list_eval_partition.txt")
@@ -49,10 +49,10 @@ class _Listing:
           raise DataError(
             f"{root / table}: no row for {len(missing)} of the images, the first {missing[0]}"
           )
-    self.rows = [
-      (path, splits.get(path.name) or _hash_split(path.relative_to(root)), labels.get(path.name))
-      for path in self.files
-    ]
+    else:
+      splits = _hash_splits([path.relative_to(root).as_posix() for path in self.files])
+    key = lambda path: path.name if self.is_celeba else path.relative_to(root).as_posix()
+    self.rows = [(path, splits[key(path)], labels.get(path.name)) for path in self.files]
 
   def fingerprint(self) -> str:
     digest = hashlib.sha256()
@@ -64,9 +64,14 @@ class _Listing:
     return digest.hexdigest()[:12]
 
 
-def _hash_split(name: pathlib.PurePath) -> str:
-  bucket = int(hashlib.sha256(name.as_posix().encode()).hexdigest()[:8], 16) % 20
-  return {18: "validation", 19: "test"}.get(bucket, "train")
+def _hash_splits(names: list[str]) -> dict[str, str]:
+  """The first twentieth by a hash of the name is for testing, the second for validation."""
+  ordered = sorted(names, key=lambda name: hashlib.sha256(name.encode()).digest())
+  held_out = max(1, len(names) // 20) if len(names) >= 3 else 0
+  ends = {"test": held_out, "validation": 2 * held_out, "train": len(names)}
+  return {
+    name: next(split for split, end in ends.items() if i < end) for i, name in enumerate(ordered)
+  }
 
 
 def _read_attributes(path: pathlib.Path) -> tuple[tuple[str, ...], dict[str, list[int]]]:
@@ -117,7 +122,7 @@ class Folder(tfds.core.GeneratorBasedBuilder):
   pkg_dir_path = pathlib.Path(__file__).parent
 
   def __init__(self, path: str, image_size: int, data_dir: str | None = None):
-    root = pathlib.Path(path).expanduser().resolve()
+    self._root = root = pathlib.Path(path).expanduser().resolve()
     self._listing = _Listing(root)
     self._image_size = image_size
     self.skipped: list[str] = []
@@ -167,7 +172,12 @@ class Folder(tfds.core.GeneratorBasedBuilder):
   def prepare(self) -> None:
     """Writes the data set unless it is there; names the files that had to be skipped."""
     if not self.is_prepared():
-      self.download_and_prepare()
+      try:
+        self.download_and_prepare()
+      except AssertionError as error:  # What TFDS says of a split without examples.
+        raise DataError(
+          f"folder:{self._root}: {error} Files that cannot be used:\n  " + "\n  ".join(self.skipped)
+        ) from error
     skipped = (self.info.metadata or {}).get("skipped", [])
     if skipped:
       logging.warning("%d files were skipped:\n  %s", len(skipped), "\n  ".join(skipped))

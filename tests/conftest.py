@@ -1,0 +1,62 @@
+"""Shared fixtures. Two CPU devices, so that what is averaged over devices is tested as such."""
+
+import os
+
+os.environ["XLA_FLAGS"] = (
+  os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=2"
+)
+
+import pathlib
+
+import jax
+import ml_collections
+import numpy as np
+import pytest
+
+from configs import dcgan as dcgan_config
+from gan_restore import weights
+from gan_restore.data import toy_faces
+from gan_restore.models import dcgan
+
+ROOT = pathlib.Path(__file__).parent.parent
+
+
+def small_config(**changes) -> ml_collections.ConfigDict:
+  """A run of configs/dcgan.py, small enough for a test."""
+  config = dcgan_config.get_config()
+  config.update(
+    dataset="toy_faces", image_size=16, width=8, latent_dim=16, batch_size=8, steps=8, log_every=2
+  )
+  config.update(sample_every=4, checkpoint_every=4, keep_every=0)
+  config.update(changes)
+  return config
+
+
+@pytest.fixture
+def config():
+  return small_config()
+
+
+@pytest.fixture(scope="session")
+def tiny_prior() -> weights.Trained:
+  """An untrained prior for 32x32 images, its kernels large enough for varied pictures."""
+  config = ml_collections.FrozenConfigDict(small_config(image_size=32))
+  variables = dcgan.init(config, jax.random.key(0))
+  variables = jax.tree.map(lambda x: 5 * x if x.ndim > 1 else x, variables)
+  return weights.Trained(variables, config)
+
+
+@pytest.fixture(scope="session")
+def faces() -> np.ndarray:
+  """Eight toy faces [8, 64, 64, 3] in [0, 1]."""
+  source = toy_faces.ToyFaces("test")
+  return np.stack([source[i]["image"] for i in range(8)]).astype(np.float32) / 255
+
+
+@pytest.fixture(scope="session")
+def real_data() -> pathlib.Path:
+  """The folder of real data sets; skips where there is none."""
+  folder = os.environ.get("GAN_RESTORE_DATA")
+  if not folder:
+    pytest.skip("needs real images: GAN_RESTORE_DATA is not set")
+  return pathlib.Path(folder)

@@ -1,0 +1,136 @@
+"""Folders of images: CelebA's layout and any other."""
+
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gan_restore import data
+from gan_restore.data import folder
+
+
+def write_images(path, count, size=(40, 30)):
+  path.mkdir(parents=True)
+  rng = np.random.default_rng(0)
+  for i in range(count):
+    array = rng.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    Image.fromarray(array).save(path / f"{i:06}.png")
+
+
+def write_celeba(path, count=6, size=(178, 218)):
+  write_images(path / "img_align_celeba", count, size)
+  rows = [f"{i:06}.png {'1 -1' if i % 2 else '-1 1'}" for i in range(count)]
+  (path / "list_attr_celeba.txt").write_text("\n".join([str(count), "Smiling Male", *rows]) + "\n")
+  rows = [f"{i:06}.png {min(i // 2, 2)}" for i in range(count)]
+  (path / "list_eval_partition.txt").write_text("\n".join(rows) + "\n")
+
+
+def load(path, split, tmp_path, size=16):
+  return data.load(f"folder:{path}", split, size, str(tmp_path / "prepared"))
+
+
+def test_any_folder(tmp_path):
+  write_images(tmp_path / "pictures" / "deep", 60)
+  sources = [load(tmp_path / "pictures", split, tmp_path) for split in folder.SPLITS]
+  assert [len(source) for source in sources] == [54, 3, 3]
+  image = Image.open(tmp_path / "pictures" / "deep" / "000000.png")
+  wanted = np.asarray(image.resize((16, 16), Image.Resampling.BOX, box=(5, 0, 35, 30)))
+  every = [source[i]["image"] for source in sources for i in range(len(source))]
+  assert any((x == wanted).all() for x in every)
+  assert "label" not in sources[0][0]
+
+
+def test_celebas_layout(tmp_path):
+  write_celeba(tmp_path / "c")
+  sizes = [len(load(tmp_path / "c", split, tmp_path)) for split in folder.SPLITS]
+  assert sizes == [2, 2, 2]
+  source = load(tmp_path / "c", "validation", tmp_path)
+  assert source.attributes == ("Smiling", "Male")
+  got = {tuple(source[i]["label"]): source[i]["image"] for i in range(2)}
+  assert set(got) == {(0, 1), (1, 0)}
+  image = Image.open(tmp_path / "c" / "img_align_celeba" / "000003.png")
+  wanted = image.resize((16, 16), Image.Resampling.BOX, box=(25, 50, 153, 178))
+  np.testing.assert_array_equal(got[1, 0], np.asarray(wanted))
+
+
+def test_real_celeba_at_half_size_needs_no_resampling(tmp_path, real_data):
+  listing = folder._Listing(real_data / "celeba")
+  assert len(listing.rows) == 9000 and len(listing.attributes) == 40
+  (tmp_path / "c" / "img_align_celeba").mkdir(parents=True)
+  for i in range(1, 7):
+    name = f"img_align_celeba/{i:06}.jpg"
+    (tmp_path / "c" / name).write_bytes((real_data / "celeba" / name).read_bytes())
+  for name in ("list_attr_celeba.txt", "list_eval_partition.txt"):
+    (tmp_path / "c" / name).write_text((real_data / "celeba" / name).read_text())
+  source = load(tmp_path / "c", "train", tmp_path, 64)
+  with Image.open(tmp_path / "c" / "img_align_celeba" / "000001.jpg") as image:
+    wanted = np.asarray(image)[25:89, 12:76]
+  assert any((source[i]["image"] == wanted).all() for i in range(6))
+
+
+def test_unusable_files_are_skipped_and_named(tmp_path, caplog):
+  write_images(tmp_path / "p", 40)
+  (tmp_path / "p" / "empty.png").touch()
+  (tmp_path / "p" / "text.jpg").write_text("no picture")
+  for _ in range(2):  # When it is prepared, and whenever it is used again.
+    caplog.clear()
+    load(tmp_path / "p", "train", tmp_path)
+    assert "2 files were skipped" in caplog.text
+    assert "empty.png" in caplog.text and "text.jpg" in caplog.text
+  assert sum(len(load(tmp_path / "p", split, tmp_path)) for split in folder.SPLITS) == 40
+
+
+def test_a_changed_folder_is_prepared_anew(tmp_path):
+  write_images(tmp_path / "p", 40)
+  before = len(load(tmp_path / "p", "train", tmp_path))
+  for path in sorted((tmp_path / "p").iterdir())[:20]:
+    path.unlink()
+  assert len(load(tmp_path / "p", "train", tmp_path)) < before
+
+
+@pytest.mark.parametrize(
+  "damage,message",
+  [
+    (lambda p: (p / "list_attr_celeba.txt").unlink(), "list_attr_celeba.txt: not found"),
+    (lambda p: (p / "list_eval_partition.txt").unlink(), "list_eval_partition.txt: not found"),
+    (
+      lambda p: (p / "list_attr_celeba.txt").write_text("1\nSmiling Male\n000000.png 1 1\n"),
+      "no row for 5 of the images, the first 000001.png",
+    ),
+    (
+      lambda p: (p / "list_attr_celeba.txt").write_text("1\nSmiling Male\n000000.png 1\n"),
+      "line 3 does not hold 2 values",
+    ),
+    (
+      lambda p: (p / "list_eval_partition.txt").write_text("000000.png 7\n"),
+      "line 1 is not a file name and 0, 1 or 2",
+    ),
+  ],
+)
+def test_tables_that_do_not_fit(tmp_path, damage, message):
+  write_celeba(tmp_path / "c")
+  damage(tmp_path / "c")
+  with pytest.raises(data.DataError, match=message):
+    load(tmp_path / "c", "train", tmp_path)
+
+
+def test_empty_and_missing_folders(tmp_path):
+  (tmp_path / "empty").mkdir()
+  with pytest.raises(data.DataError, match="no images there"):
+    load(tmp_path / "empty", "train", tmp_path)
+  with pytest.raises(data.DataError, match="no such folder"):
+    load(tmp_path / "nowhere", "train", tmp_path)
+  with pytest.raises(data.DataError, match="needs a path"):
+    data.load("folder:", "train", 64)
+
+
+def test_a_folder_of_nothing_usable(tmp_path):
+  (tmp_path / "p").mkdir()
+  (tmp_path / "p" / "text.jpg").write_text("no picture")
+  with pytest.raises(data.DataError, match=r"(?s)No examples.*text.jpg"):
+    load(tmp_path / "p", "train", tmp_path)
+
+
+def test_no_tensorflow():
+  assert "tensorflow" not in sys.modules

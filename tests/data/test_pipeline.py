@@ -1,0 +1,127 @@
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+
+from gan_restore import data
+from gan_restore.data import toy_faces
+
+
+class Numbers:
+  """Image i is filled with i; its left column is 255, so that a flip can be seen."""
+
+  def __len__(self):
+    return 20
+
+  def __getitem__(self, i):
+    image = np.full((4, 4, 1), i, np.uint8)
+    image[:, 0] = 255
+    return {"image": image, "label": np.int64(i)}
+
+
+def test_batches_are_deterministic_and_resume_where_they_were():
+  one, two = (data.train_batches(Numbers(), 8, seed=3) for _ in range(2))
+  first = [next(one) for _ in range(7)]
+  for batch in first:
+    np.testing.assert_array_equal(batch["image"], next(two)["image"])
+  position = one.get_state()
+  ahead = [next(one) for _ in range(3)]
+  fresh = data.train_batches(Numbers(), 8, seed=3)
+  fresh.set_state(position)
+  for batch in ahead:
+    np.testing.assert_array_equal(batch["image"], next(fresh)["image"])
+  other = next(data.train_batches(Numbers(), 8, seed=4))
+  assert (other["label"] != first[0]["label"]).any()
+
+
+def test_an_epoch_has_every_image_once_and_the_next_another_order():
+  batches = data.train_batches(Numbers(), 10, seed=0)
+  epochs = [np.concatenate([next(batches)["label"] for _ in range(2)]) for _ in range(2)]
+  for epoch in epochs:
+    assert sorted(epoch) == list(range(20))
+  assert (epochs[0] != epochs[1]).any()
+
+
+def test_flips_are_half_of_the_images():
+  batches = data.train_batches(Numbers(), 20, seed=0)
+  flipped = np.mean([next(batches)["image"][:, 0, -1, 0] == 255 for _ in range(20)])
+  assert 0.4 < flipped < 0.6
+  batches = data.train_batches(Numbers(), 20, seed=0, flip=False)
+  assert not (next(batches)["image"][:, 0, -1, 0] == 255).any()
+
+
+def test_processes_see_disjoint_shares(monkeypatch):
+  seen = []
+  monkeypatch.setattr("jax.process_count", lambda: 2)
+  for process in range(2):
+    monkeypatch.setattr("jax.process_index", lambda process=process: process)
+    batches = data.train_batches(Numbers(), 10, seed=0)
+    seen.append(set(next(batches)["label"]))
+  assert len(seen[0]) == len(seen[1]) == 10 and not seen[0] & seen[1]
+
+
+def test_evaluation_counts_every_image_once():
+  batches = list(data.evaluation_batches(Numbers(), 8))
+  assert [batch["image"].shape for batch in batches] == [(8, 4, 4, 1)] * 3
+  labels = np.concatenate([batch["label"][batch["valid"] == 1] for batch in batches])
+  np.testing.assert_array_equal(labels, np.arange(20))
+  assert sum(len(b["valid"]) for b in data.evaluation_batches(Numbers(), 8, limit=5)) == 8
+
+
+def test_toy_faces():
+  source = data.load("toy_faces", "train", 32)
+  assert isinstance(source, toy_faces.ToyFaces)
+  assert next(data.train_batches(source, 4, seed=0))["image"].shape == (4, 32, 32, 3)
+
+
+def test_mnist_and_cifar10(real_data):
+  directory = str(real_data / "tfds")
+  mnist = data.load("mnist", "test", 28, directory)
+  assert len(mnist) == 10_000 and mnist[0]["image"].shape == (28, 28, 1)
+  train, held_out = (data.load("mnist", split, 32, directory) for split in ("train", "validation"))
+  assert (len(train), len(held_out)) == (57_000, 3_000)
+  assert train[0]["image"].shape == (32, 32, 1)
+  cifar = data.load("cifar10", "test", 32, directory)
+  assert cifar[0]["image"].shape == (32, 32, 3) and cifar[0]["label"] in range(10)
+
+
+def test_celeb_a_of_tfds(tmp_path, monkeypatch):
+  """The code path of TFDS's own CelebA, on examples of its features."""
+
+  class Builder:
+    info = tfds.builder("celeb_a", data_dir=str(tmp_path)).info
+
+    def download_and_prepare(self):
+      pass
+
+    def as_data_source(self, split):
+      attributes = {name: name == "Smiling" for name in self.info.features["attributes"]}
+      return [{"image": np.zeros((218, 178, 3), np.uint8), "attributes": attributes}] * 3
+
+  builder = Builder()
+  monkeypatch.setattr(type(builder.info), "splits", {"train": 1, "validation": 1, "test": 1})
+  monkeypatch.setattr(tfds, "builder", lambda *args, **kwargs: builder)
+  source = data.load("celeb_a", "test", 64)
+  example = source[0]
+  assert len(source.attributes) == 40 and example["image"].shape == (64, 64, 3)
+  assert example["label"].sum() == 1
+  assert example["label"][source.attributes.index("Smiling")] == 1
+
+
+def test_a_refused_celeba_download_tells_of_folders(tmp_path, monkeypatch):
+  def refuse(self, **kwargs):
+    raise tfds.download.DownloadError("Google Drive: quota exceeded")
+
+  monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", refuse)
+  with pytest.raises(data.DataError, match=r"quota exceeded.*dataset=folder:PATH"):
+    data.load("celeb_a", "train", 64, str(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["no_such_set", "folders:x"])
+def test_an_unknown_name(name):
+  with pytest.raises(data.DataError, match="unknown data set"):
+    data.load(name, "train", 64)
+
+
+def test_an_unknown_split():
+  with pytest.raises(data.DataError, match="'dev'"):
+    data.load("toy_faces", "dev", 64)

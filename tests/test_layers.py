@@ -1,0 +1,102 @@
+"""The convolutions against their definition in NumPy, their gradients against lax's own."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+
+from gan_restore import layers
+
+CASES = [(1, 1), (1, 2), (3, 1), (3, 2), (4, 2), (5, 2), (4, 4), (5, 3), (7, 2)]
+
+
+def numpy_conv(x, w, stride):
+  """The sum of its definition, over each output pixel."""
+  n, height, width, _ = x.shape
+  kernel = w.shape[0]
+  total = max(kernel - stride, 0)
+  before, after = total // 2, total - total // 2
+  x = np.pad(x, ((0, 0), (before, after), (before, after), (0, 0)))
+  y = np.zeros((n, height // stride, width // stride, w.shape[-1]))
+  for i in range(y.shape[1]):
+    for j in range(y.shape[2]):
+      window = x[:, i * stride : i * stride + kernel, j * stride : j * stride + kernel]
+      y[:, i, j] = np.einsum("nhwi,hwio->no", window, w)
+  return y
+
+
+def draw(kernel, stride, seed=0):
+  rng = np.random.default_rng(seed)
+  x = rng.normal(size=(2, 12, 24, 3)).astype(np.float32)
+  w = rng.normal(size=(kernel, kernel, 3, 5)).astype(np.float32)
+  y = rng.normal(size=(2, 12 // stride, 24 // stride, 5)).astype(np.float32)
+  return x, w, y
+
+
+@pytest.mark.parametrize("kernel,stride", CASES)
+def test_conv_is_its_definition(kernel, stride):
+  x, w, _ = draw(kernel, stride)
+  np.testing.assert_allclose(layers.conv(x, w, stride), numpy_conv(x, w, stride), atol=1e-4)
+
+
+@pytest.mark.parametrize("kernel,stride", CASES)
+def test_conv_transpose_is_the_adjoint(kernel, stride):
+  x, w, y = draw(kernel, stride)
+  left = np.sum(numpy_conv(x, w, stride) * y)
+  right = np.sum(x * np.asarray(layers.conv_transpose(y, w, stride), np.float64))
+  np.testing.assert_allclose(left, right, rtol=1e-4)
+
+
+@pytest.mark.parametrize("kernel,stride", CASES)
+def test_gradients_are_those_of_lax(kernel, stride):
+  x, w, y = draw(kernel, stride)
+  total = max(kernel - stride, 0)
+  padding = [(total // 2, total - total // 2)] * 2
+
+  def reference(x, w):
+    return lax.conv_general_dilated(
+      x, w, (stride, stride), padding, dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )
+
+  _, wanted = jax.vjp(reference, x, w)
+  _, got = jax.vjp(lambda x, w: layers.conv(x, w, stride), x, w)
+  for a, b in zip(wanted(y), got(y)):
+    np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
+
+  # The transposed convolution's, by the adjoint written with lax.
+  def reference_transpose(y, w):
+    return jax.linear_transpose(lambda x: reference(x, w), x)(y)[0]
+
+  _, wanted = jax.vjp(reference_transpose, y, w)
+  _, got = jax.vjp(lambda y, w: layers.conv_transpose(y, w, stride), y, w)
+  for a, b in zip(wanted(x), got(x)):
+    np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
+
+
+def test_conv_refuses_a_size_the_stride_does_not_divide():
+  with pytest.raises(ValueError, match="not divisible by stride 2"):
+    layers.conv(jnp.zeros((1, 5, 4, 3)), jnp.zeros((4, 4, 3, 5)), 2)
+
+
+def test_modules_keep_float32_parameters_in_bfloat16():
+  module = layers.ConvTranspose(6, dtype=jnp.bfloat16)
+  x = jnp.ones((1, 4, 4, 3))
+  variables = module.init(jax.random.key(0), x)
+  assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(variables))
+  y = module.apply(variables, x)
+  assert y.dtype == jnp.bfloat16 and y.shape == (1, 8, 8, 6)
+
+
+def test_batch_statistics_are_averaged_over_devices():
+  assert jax.device_count() >= 2
+  x = np.random.default_rng(0).normal(size=(8, 4, 4, 3)).astype(np.float32)
+  module = layers.batch_norm(True)
+  variables = layers.batch_norm(False).init(jax.random.key(0), x)
+  apply = lambda x: module.apply(variables, x, mutable=["batch_stats"])
+  whole, _ = jax.pmap(apply, axis_name=layers.AXIS, devices=jax.devices()[:1])(x[None])
+  halves, stats = jax.pmap(apply, axis_name=layers.AXIS)(x.reshape(2, 4, 4, 4, 3))
+  np.testing.assert_allclose(halves.reshape(x.shape), whole[0], atol=1e-5)
+  mean = stats["batch_stats"]["mean"]
+  np.testing.assert_allclose(mean[0], 0.1 * x.mean((0, 1, 2)), atol=1e-6)
+  np.testing.assert_array_equal(mean[0], mean[1])

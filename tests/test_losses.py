@@ -1,0 +1,28 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+from scipy.special import expit
+
+from gan_restore import losses
+
+REAL = np.array([-2.0, 0.3, 4.0])
+FAKE = np.array([-1.0, 0.5, 2.0])
+
+
+def test_losses_are_the_papers():
+  wanted = -np.mean(np.log(expit(REAL))) - np.mean(np.log(1 - expit(FAKE)))
+  np.testing.assert_allclose(losses.discriminator_loss(REAL, FAKE), wanted, rtol=1e-5)
+  wanted = -np.mean(np.log(expit(FAKE)))
+  np.testing.assert_allclose(losses.generator_loss(FAKE), wanted, rtol=1e-5)
+
+
+def test_finite_with_gradients_where_the_sigmoid_saturates():
+  for logits in (jnp.array([1e4]), jnp.array([-1e4])):
+    value, gradient = jax.value_and_grad(losses.generator_loss)(logits)
+    assert np.isfinite(value) and np.isfinite(gradient).all()
+    assert np.isfinite(losses.discriminator_loss(logits, logits))
+
+
+def test_the_regulariser_of_the_map_paper_is_minus_the_logit():
+  both = losses.log_one_minus_d(REAL) - losses.log_d(REAL)
+  np.testing.assert_allclose(both, -REAL, rtol=1e-5)

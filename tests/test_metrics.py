@@ -1,0 +1,54 @@
+"""PSNR and SSIM against scikit-image."""
+
+import numpy as np
+import pytest
+from skimage import metrics as reference
+
+from gan_restore import metrics
+
+
+@pytest.fixture
+def pair(faces):
+  noise = np.random.default_rng(0).normal(0, 0.1, faces.shape)
+  return np.clip(faces + noise, 0, 1).astype(np.float32), faces
+
+
+def test_psnr(pair):
+  wanted = [reference.peak_signal_noise_ratio(b, a, data_range=1) for a, b in zip(*pair)]
+  np.testing.assert_allclose(metrics.psnr(*pair), wanted, rtol=1e-4)
+
+
+OPTIONS = {
+  "gaussian_weights": True,
+  "sigma": 1.5,
+  "use_sample_covariance": False,
+  "data_range": 1,
+  "channel_axis": -1,
+}
+
+
+def test_ssim(pair):
+  wanted = [reference.structural_similarity(a, b, **OPTIONS) for a, b in zip(*pair)]
+  np.testing.assert_allclose(metrics.ssim(*pair), wanted, atol=1e-4)
+
+
+def test_in_the_hole(pair):
+  x, y = pair
+  mask = np.zeros((64, 64, 1), np.float32)
+  mask[16:48, 20:40] = 1
+  inside = (slice(None), slice(16, 48), slice(20, 40))
+  wanted = -10 * np.log10(((x - y)[inside] ** 2).mean((1, 2, 3)))
+  np.testing.assert_allclose(metrics.psnr(x, y, mask[None]), wanted, rtol=1e-4)
+  wanted = [
+    reference.structural_similarity(a, b, full=True, **OPTIONS)[1][inside[1:]].mean()
+    for a, b in zip(x, y)
+  ]
+  np.testing.assert_allclose(metrics.ssim(x, y, mask[None]), wanted, atol=1e-4)
+
+
+def test_pasting_the_known_pixels_back_is_6_db_for_a_quarter(pair):
+  x, y = pair
+  mask = np.zeros((1, 64, 64, 1), np.float32)
+  mask[:, 16:48, 16:48] = 1
+  whole = metrics.psnr(x * mask + y * (1 - mask), y)
+  np.testing.assert_allclose(whole - metrics.psnr(x, y, mask), 10 * np.log10(4), atol=1e-3)
