@@ -201,21 +201,22 @@ def _average(pending: list[tuple[int, dict]], checkpoints: Checkpoints) -> dict[
   """The means of some steps' metrics; stops the run if one of them is not finite."""
   pending = jax.device_get(pending)
   names = list(pending[-1][1])
-  collection = clu_metrics.Collection.create(
+  average = clu_metrics.Collection.create(
     **{name: clu_metrics.Average.from_output(name) for name in names}
   )
-  total = collection.empty()
+  total = average.empty()
   for step, values in pending:
     values = {name: np.asarray(value)[0] for name, value in values.items()}
-    for name, value in values.items():
-      if not math.isfinite(value):
+    for player in (name.removesuffix("_loss") for name in names if name.endswith("_loss")):
+      loss = values[f"{player}_loss"]
+      if not math.isfinite(loss):
         checkpoints.wait()
         good = checkpoints.steps()
-        raise NonFiniteLossError(
-          f"{name} is {value} at step {step}; "
-          + (f"the last good checkpoint is that of step {good[-1]}" if good else "no checkpoint")
+        last = (
+          f"the last good checkpoint is that of step {good[-1]}" if good else "no checkpoint yet"
         )
-    total = total.merge(collection.single_from_model_output(**values))
+        raise NonFiniteLossError(f"the {player}'s loss is {loss} at step {step}; {last}")
+    total = total.merge(average.single_from_model_output(**values))
   return {name: float(value) for name, value in total.compute().items()}
 
 
@@ -304,7 +305,12 @@ def train(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> Trai
   with (
     _Termination() as termination,
     tqdm(
-      total=config.steps, initial=first, unit="step", disable=not lead, dynamic_ncols=True
+      total=config.steps,
+      initial=first,
+      unit="step",
+      disable=not lead,
+      dynamic_ncols=True,
+      mininterval=1,
     ) as bar,
   ):
     for step in range(first + 1, config.steps + 1):

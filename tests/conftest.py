@@ -42,7 +42,7 @@ def tiny_prior() -> weights.Trained:
   """An untrained prior for 32x32 images, its kernels large enough for varied pictures."""
   config = ml_collections.FrozenConfigDict(small_config(image_size=32))
   variables = dcgan.init(config, jax.random.key(0))
-  variables = jax.tree.map(lambda x: 5 * x if x.ndim > 1 else x, variables)
+  variables = jax.tree.map(lambda x: 10 * x if x.ndim > 1 else x, variables)
   return weights.Trained(variables, config)
 
 

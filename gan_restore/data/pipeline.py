@@ -95,7 +95,7 @@ def _tfds_builder(name, data_dir):
 
   try:
     builder = tfds.builder(name, data_dir=data_dir, file_format="array_record")
-  except tfds.core.DatasetNotFoundError as error:
+  except (tfds.core.DatasetNotFoundError, ValueError) as error:  # Not there; not even a name.
     raise DataError(
       f"unknown data set {name!r}: give toy_faces, folder:PATH or a TFDS name such as celeb_a"
     ) from error

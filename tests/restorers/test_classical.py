@@ -1,0 +1,50 @@
+import jax
+import numpy as np
+import pytest
+
+from gan_restore import metrics, operators, restorers, tasks
+from gan_restore.restorers import classical
+
+RIVALS = [
+  ("inpaint", "biharmonic", 8),
+  ("super_resolve", "bicubic", 0.3),
+  ("denoise", "tv", 3),
+]
+
+
+@pytest.mark.parametrize("task,name,margin", RIVALS)
+def test_a_rival_improves_on_the_damage_by_so_many_db(task, name, margin, faces):
+  y, A = tasks.get(task).corrupt(faces, jax.random.key(0))
+  score = lambda r: metrics.psnr(r(y, A).image, faces).mean()
+  assert score(restorers.load(name)) > score(restorers.load("damaged")) + margin
+
+
+@pytest.mark.parametrize("name", tasks.NAMES)
+def test_the_damage_can_be_shown_as_an_image(name, faces):
+  y, A = tasks.get(name).corrupt(faces, jax.random.key(0))
+  assert classical.damaged(y, A).image.shape == faces.shape
+
+
+def test_biharmonic_keeps_the_known_pixels(faces):
+  y, A = tasks.get("inpaint", mask="strokes").corrupt(faces, jax.random.key(0))
+  image = classical.biharmonic(y, A).image
+  np.testing.assert_allclose(image * (1 - A.mask), y, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+  "name,A",
+  [
+    ("biharmonic", operators.colorize()),
+    ("bicubic", operators.denoise()),
+    ("tv", operators.inpaint(np.eye(64))),
+    ("tv", lambda x: x),
+  ],
+)
+def test_other_operators_are_refused_in_a_sentence(name, A, faces):
+  with pytest.raises(classical.UnsupportedOperatorError, match=f"{name} is for .* only; A is"):
+    restorers.load(name)(faces, A)
+
+
+def test_an_unknown_name():
+  with pytest.raises(ValueError, match=r"nothing: no such .* \(restorers by name: map, damaged"):
+    restorers.load("nothing")

@@ -1,0 +1,222 @@
+"""The latent search: that it finds what there is to find, and what it refuses."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from gan_restore import blending, latent, operators, tasks, weights
+
+restore = latent.restore
+
+
+@pytest.fixture(scope="module")
+def known(tiny_prior):
+  """Images that the prior can make, [4, 32, 32, 3]."""
+  z = jax.random.uniform(jax.random.key(7), (4, 16), minval=-1, maxval=1)
+  return tiny_prior.family.generate(tiny_prior.config, tiny_prior.variables, z)
+
+
+def mask():
+  m = np.zeros((32, 32), np.float32)
+  m[8:24, 8:24] = 1
+  return m
+
+
+@pytest.mark.parametrize("name", tasks.NAMES)
+def test_the_search_explains_the_observation(name, known, tiny_prior):
+  y, A = tasks.get(name).corrupt(known, jax.random.key(0))
+  result = restore(y, A, tiny_prior, lam=0, steps=80, restarts=3)
+  assert result.image.shape == result.generated.shape == known.shape
+  assert result.latent.shape == (4, 16) and result.history.shape == (4, 80)
+  truth = jnp.abs(y - A(known)).sum((1, 2, 3))  # What noise and rounding leave.
+  assert (result.loss - truth < 0.5 * (result.history[:, 0] - truth)).all()
+  assert result.image.min() >= 0 and result.image.max() <= 1
+
+
+def test_the_objective_is_eq_3(known, tiny_prior):
+  """Against NumPy, at the latent returned."""
+  y, A = tasks.get("super_resolve").corrupt(known, jax.random.key(0))
+  for p in (1.0, 2.0):
+    result = restore(y, A, tiny_prior, p=p, lam=0.7, steps=5, restarts=2)
+    x = result.generated
+    logits = tiny_prior.family.discriminate(tiny_prior.config, tiny_prior.variables, x)
+    d = 1 / (1 + np.exp(-np.asarray(logits, np.float64)))
+    data = (np.abs(np.asarray(y - A(x), np.float64)) ** p).sum((1, 2, 3))
+    wanted = data + 0.7 * (np.log(1 - d) - np.log(d))
+    np.testing.assert_allclose(result.loss, wanted, rtol=1e-4)
+
+
+def test_the_regulariser_asks_the_discriminator(known, tiny_prior):
+  y, A = tasks.get("inpaint").corrupt(known, jax.random.key(0))
+  judge = lambda r: tiny_prior.family.discriminate(
+    tiny_prior.config, tiny_prior.variables, r.generated
+  )
+  free = restore(y, A, tiny_prior, lam=0, steps=60, restarts=1)
+  bound = restore(y, A, tiny_prior, lam=1e5, steps=60, restarts=1)
+  assert (judge(bound) > judge(free)).all()
+
+
+def test_latents_stay_in_the_priors_support(known, tiny_prior):
+  z = 3 * jax.random.uniform(jax.random.key(7), (4, 16), minval=-1, maxval=1)
+  y = tiny_prior.family.generate(tiny_prior.config, tiny_prior.variables, z)
+  z = restore(y, operators.denoise(), tiny_prior, lam=0, steps=60, restarts=1).latent
+  assert jnp.abs(z).max() == 1
+
+
+def test_a_function_of_ones_own(known, tiny_prior):
+  def left_half_in_grey(x):
+    return x[:, :, :16].mean(-1)
+
+  result = restore(left_half_in_grey(known), left_half_in_grey, tiny_prior, lam=0, steps=80)
+  assert (result.loss < 0.5 * result.history[:, 0]).all()
+
+
+def test_an_image_is_restored_alike_in_any_batch(tiny_prior):
+  rng = np.random.default_rng(0)
+  y = rng.random((64, 32, 32, 3)).astype(np.float32)
+  masks = (rng.random((64, 32, 32, 1)) < 0.5).astype(np.float32)
+  batch = restore(y, operators.inpaint(masks), tiny_prior, steps=50, restarts=2, patience=5)
+  for i in (0, 37):
+    alone = restore(
+      y[i : i + 1], operators.inpaint(masks[i]), tiny_prior, steps=50, restarts=2, patience=5
+    )
+    np.testing.assert_allclose(batch.image[i], alone.image[0], atol=1e-4)
+    np.testing.assert_allclose(batch.latent[i], alone.latent[0], atol=1e-4)
+
+
+def test_a_mask_for_each_image(known, tiny_prior):
+  masks = np.zeros((4, 32, 32, 1), np.float32)
+  for i in range(4):
+    masks[i, 4 * i : 4 * i + 8] = 1
+  A = operators.inpaint(masks)
+  result = restore(A(known), A, tiny_prior, steps=20, restarts=1)
+  np.testing.assert_allclose(result.image * (1 - masks), known * (1 - masks), atol=1e-6)
+
+
+def test_the_seed_decides(known, tiny_prior):
+  y, A = tasks.get("colorize").corrupt(known, jax.random.key(0))
+  one, same, other = (restore(y, A, tiny_prior, steps=3, seed=s) for s in (1, 1, 2))
+  np.testing.assert_array_equal(one.image, same.image)
+  assert (one.latent != other.latent).any()
+
+
+def test_more_restarts_never_do_worse(known, tiny_prior):
+  y, A = tasks.get("denoise").corrupt(known, jax.random.key(0))
+  losses = [restore(y, A, tiny_prior, steps=20, restarts=k).loss for k in (1, 2, 4)]
+  best = [restore(y, A, tiny_prior, steps=20, restarts=4).history.min(1)]
+  np.testing.assert_allclose(losses[2], best[0], rtol=1e-6)
+  # The first k latents of a seed do not depend on the number of restarts.
+  assert (losses[1] <= losses[0] + 1e-3).all() and (losses[2] <= losses[1] + 1e-3).all()
+
+
+def test_one_compilation_for_a_shape(known, tiny_prior):
+  def run(i):
+    A = operators.inpaint(np.roll(mask(), i, 0))
+    return restore(A(known), A, tiny_prior, steps=2, restarts=1, lam=float(i), learning_rate=0.1)
+
+  run(0)
+  size = latent._search._cache_size()
+  run(1)
+  run(2)
+  assert latent._search._cache_size() == size
+
+
+def test_a_plateau_ends_the_search(known, tiny_prior):
+  y, A = tasks.get("inpaint").corrupt(known, jax.random.key(0))
+  options = dict(lam=0, steps=400, restarts=1, learning_rate=0.2)
+  whole = restore(y, A, tiny_prior, **options)
+  early = restore(y, A, tiny_prior, patience=20, **options)
+  stopped = (early.history == early.loss[:, None]).argmax(1)
+  assert (stopped < 380).any()
+  assert early.loss.mean() < 1.5 * whole.loss.mean() + 5
+
+
+def test_pixels_near_the_hole_count_more():
+  hole = jnp.zeros((1, 32, 32, 1)).at[:, 8:24, 8:24].set(1.0)
+  weight = np.asarray(latent._importance(hole))[0, ..., 0]
+  wanted = np.zeros((32, 32))  # Yeh et al. 2017: the share of missing pixels around.
+  for i in range(32):
+    for j in range(32):
+      window = np.asarray(hole)[0, max(i - 3, 0) : i + 4, max(j - 3, 0) : j + 4, 0]
+      wanted[i, j] = window.mean() * (1 - hole[0, i, j, 0])
+  np.testing.assert_allclose(weight, wanted, atol=1e-6)
+
+
+def test_weighting_changes_the_objective(known, tiny_prior):
+  A = operators.inpaint(mask())
+  plain, weighted = (
+    restore(A(known), A, tiny_prior, lam=0, steps=3, restarts=1, weighted=w) for w in (False, True)
+  )
+  assert (weighted.loss < plain.loss).all()
+
+
+def test_blends(known, tiny_prior):
+  A = operators.inpaint(mask())
+  y = A(1 - known)
+  results = {b: restore(y, A, tiny_prior, steps=3, restarts=1, blend=b) for b in latent.BLENDS}
+  raw = results["none"]
+  np.testing.assert_array_equal(raw.image, raw.generated)
+  np.testing.assert_allclose(
+    results["paste"].image, blending.paste(y, raw.generated, A.mask), atol=1e-6
+  )
+  np.testing.assert_allclose(
+    results["poisson"].image, blending.poisson(y, raw.generated, A.mask), atol=1e-5
+  )
+
+
+Y = np.full((2, 32, 32, 3), 0.5, np.float32)
+
+
+@pytest.mark.parametrize("option", ["adam", "momentum", "sgd"])
+def test_optimizers(option, known, tiny_prior):
+  y, A = tasks.get("denoise").corrupt(known, jax.random.key(0))
+  rate = {"adam": 0.05, "momentum": 1e-4, "sgd": 1e-3}[option]
+  result = restore(
+    y, A, tiny_prior, p=2, lam=0, steps=40, restarts=1, optimizer=option, learning_rate=rate
+  )
+  assert (result.loss < result.history[:, 0]).all()
+
+
+@pytest.mark.parametrize(
+  "change,message",
+  [
+    (dict(y=Y[0]), r"y has shape \[32, 32, 3\]; A gives"),
+    (dict(y=Y[..., :1]), r"y has shape \[2, 32, 32, 1\]; A gives \[2, 32, 32, 3\]"),
+    (dict(y=Y * np.nan), "y holds NaN"),
+    (dict(y=Y * 255), r"values in \[127.5, 127.5\]; wanted \[0, 1\]"),
+    (dict(y=Y - 1), r"wanted \[0, 1\]"),
+    (dict(y=Y[:0]), "shape"),
+    (dict(A=operators.inpaint(np.eye(16))), "A cannot be applied to images"),
+    (dict(A=lambda x: x[:, ::2]), "A gives"),
+    (dict(A=lambda x: x > 0.5), "A gives bool"),
+    (dict(A=lambda x: x.reshape(7)), "A cannot be applied"),
+    (dict(A=lambda x: None), "A gives"),
+    (dict(p=0.5), "p is 0.5"),
+    (dict(lam=-1), "lam is -1"),
+    (dict(steps=0), "steps is 0"),
+    (dict(steps=2.5), "whole number"),
+    (dict(restarts=0), "restarts is 0"),
+    (dict(patience=-1), "patience is -1"),
+    (dict(learning_rate=0), "learning_rate is 0"),
+    (dict(optimizer="adamw"), "optimizer is 'adamw'"),
+    (dict(blend="feather"), "blend is 'feather'"),
+    (dict(weighted=True), "weighted is for inpainting alone"),
+  ],
+)
+def test_refusals(change, message, tiny_prior):
+  arguments = {"y": Y, "A": operators.denoise(), "prior": tiny_prior} | change
+  with pytest.raises(ValueError, match=message):
+    restore(**arguments)
+
+
+def test_types(tiny_prior):
+  with pytest.raises(TypeError, match="uint8"):
+    restore((Y * 255).astype(np.uint8), operators.denoise(), tiny_prior)
+  with pytest.raises(TypeError, match="wanted a function"):
+    restore(Y, "blur", tiny_prior)
+
+
+def test_a_prior_has_to_be_a_dcgan(tmp_path):
+  with pytest.raises(weights.WeightsError, match="no such weights file"):
+    weights.load_prior(tmp_path / "nothing.safetensors")

@@ -1,0 +1,81 @@
+import jax
+import ml_collections
+import numpy as np
+import pytest
+import safetensors.numpy
+from conftest import small_config
+
+from gan_restore import checkpoints, train, weights
+
+
+@pytest.fixture
+def file(tiny_prior, tmp_path):
+  weights.save(tmp_path / "prior.safetensors", tiny_prior, "for a test")
+  return tmp_path / "prior.safetensors"
+
+
+def test_round_trip_within_half_precision(tiny_prior, file):
+  loaded = weights.load(file)
+  assert loaded.config.to_dict() | {"dataset": 0} == tiny_prior.config.to_dict() | {"dataset": 0}
+  for a, b in zip(jax.tree.leaves(tiny_prior.variables), jax.tree.leaves(loaded.variables)):
+    assert b.dtype == np.float32
+    np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-6)
+  z = jax.random.uniform(jax.random.key(0), (4, 16), minval=-1, maxval=1)
+  images = [t.family.generate(t.config, t.variables, z) for t in (tiny_prior, loaded)]
+  np.testing.assert_allclose(*images, atol=5e-3)
+
+
+def test_no_path_of_the_machine_is_written(tiny_prior, tmp_path):
+  config = ml_collections.ConfigDict(tiny_prior.config)
+  config.update(dataset="folder:/home/me/faces", data_dir="/home/me/data")
+  config = ml_collections.FrozenConfigDict(config)
+  weights.save(tmp_path / "w", weights.Trained(tiny_prior.variables, config))
+  assert b"/home/me" not in (tmp_path / "w").read_bytes()
+
+
+def test_a_workdir_is_loaded_with_its_averaged_weights(tmp_path):
+  config = small_config()
+  state = train.init_state(config)
+  state = state.replace(ema=jax.tree.map(lambda x: x + 1, state.ema))
+  saved = checkpoints.Checkpoints(tmp_path)
+  saved.save(3, state, {})
+  saved.close()
+  (tmp_path / "config.json").write_text(config.to_json())
+  loaded = weights.load(tmp_path, family="dcgan")
+  for a, b in zip(jax.tree.leaves(state.ema), jax.tree.leaves(loaded.variables)):
+    np.testing.assert_array_equal(a, b)
+
+
+def test_refusals(file, tmp_path):
+  whole = file.read_bytes()
+  (tmp_path / "truncated").write_bytes(whole[: len(whole) // 2])
+  (tmp_path / "text").write_text("hello")
+  safetensors.numpy.save_file({"a": np.zeros(3)}, tmp_path / "foreign")
+  (tmp_path / "folder").mkdir()
+  for name, message in [
+    ("nowhere", "no such weights file"),
+    ("truncated", "not a readable weights file"),
+    ("text", "not a readable weights file"),
+    ("foreign", "not one of gan_restore's"),
+    ("folder", "not a training workdir"),
+  ]:
+    with pytest.raises(weights.WeightsError, match=message):
+      weights.load(tmp_path / name)
+  with pytest.raises(weights.WeightsError, match="holds a dcgan; wanted a cdcgan"):
+    weights.load(file, family="cdcgan")
+
+
+@pytest.mark.parametrize(
+  "change,message",
+  [
+    ({"width": 16}, "of another architecture: .* is .*; wanted"),
+    ({"family": "nogan"}, "builds no network .*unknown family 'nogan'"),
+  ],
+)
+def test_tensors_that_do_not_fit_the_config(tiny_prior, tmp_path, change, message):
+  config = ml_collections.ConfigDict(tiny_prior.config)
+  config.update(change)
+  config = ml_collections.FrozenConfigDict(config)
+  weights.save(tmp_path / "w", weights.Trained(tiny_prior.variables, config))
+  with pytest.raises(weights.WeightsError, match=message):
+    weights.load(tmp_path / "w")
