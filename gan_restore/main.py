@@ -1,9 +1,15 @@
 """Trains a run, or scores its checkpoints and exports the best.
 
-python -m gan_restore.main --config=configs/dcgan.py --workdir=runs/dcgan
-python -m gan_restore.main --config=configs/dcgan.py --workdir=runs/dcgan --mode=evaluate
+  python -m gan_restore.main --config=configs/dcgan.py --workdir=runs/dcgan
+  python -m gan_restore.main --config=configs/dcgan.py --workdir=runs/dcgan --mode=evaluate
+
+On several machines start it on each: where JAX knows the cluster (Slurm, TPU pods, Kubernetes) with
+--coordinator=auto, elsewhere with --coordinator=HOST:PORT --num_processes=N --process_id=I.
 """
 
+import sys
+
+import jax
 from absl import app, flags
 from ml_collections import config_flags
 
@@ -12,16 +18,33 @@ from gan_restore import evaluation, train
 _CONFIG = config_flags.DEFINE_config_file("config", None, "A file in configs/.", lock_config=True)
 _WORKDIR = flags.DEFINE_string("workdir", None, "Where the run lives.")
 _MODE = flags.DEFINE_enum("mode", "train", ["train", "evaluate"], "What to do.")
+_COORDINATOR = flags.DEFINE_string("coordinator", None, "HOST:PORT of process 0, or auto.")
+_NUM_PROCESSES = flags.DEFINE_integer("num_processes", None, "How many processes there are.")
+_PROCESS_ID = flags.DEFINE_integer("process_id", None, "Which of them this is.")
 flags.mark_flags_as_required(["config", "workdir"])
 
 
 def main(argv):
   if len(argv) > 1:
     raise app.UsageError(f"unexpected arguments: {argv[1:]}")
-  {"train": train.train, "evaluate": evaluation.evaluate_run}[_MODE.value](
-    _CONFIG.value, _WORKDIR.value
-  )
+  if _COORDINATOR.value == "auto":
+    jax.distributed.initialize()
+  elif _COORDINATOR.value:
+    jax.distributed.initialize(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
+  run = {"train": train.train, "evaluate": evaluation.evaluate_run}[_MODE.value]
+  try:
+    run(_CONFIG.value, _WORKDIR.value)
+  except (ValueError, FloatingPointError, OSError) as error:
+    sys.exit(f"gan_restore: {error}")
+
+
+def parse(argv):
+  """absl's parser; an unknown config field is refused in one line."""
+  try:
+    return app.parse_flags_with_usage(argv)
+  except (AttributeError, KeyError) as error:  # From ml_collections' locked config.
+    sys.exit(f"gan_restore: {error.args[0]}")
 
 
 if __name__ == "__main__":
-  app.run(main)
+  app.run(main, flags_parser=parse)

@@ -1,0 +1,209 @@
+"""The command line, called as a function; one test runs it as a program."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conftest import ROOT
+from PIL import Image
+
+from gan_restore import cli, latent, weights
+from gan_restore.data import images
+
+
+@pytest.fixture(scope="module")
+def prior(tmp_path_factory):
+  """A file with an untrained prior of the size the command line restores."""
+  import jax
+  import ml_collections
+  from conftest import small_config
+
+  from gan_restore.models import dcgan
+
+  config = ml_collections.FrozenConfigDict(small_config(image_size=64))
+  path = tmp_path_factory.mktemp("prior") / "prior.safetensors"
+  weights.save(path, weights.Trained(dcgan.init(config, jax.random.key(0)), config))
+  return str(path)
+
+
+@pytest.fixture
+def photos(tmp_path, faces):
+  folder = tmp_path / "photos"
+  folder.mkdir()
+  for i in range(3):
+    Image.fromarray(images.to_uint8(faces[i])).resize((80 + 10 * i, 100)).save(folder / f"{i}.png")
+  return folder
+
+
+def run(capsys, *arguments):
+  status = cli.main([str(a) for a in arguments])
+  return status, *capsys.readouterr()
+
+
+def restore(capsys, prior, out, *arguments):
+  search = ["--method", prior, "--steps", "2", "--restarts", "1"]
+  return run(capsys, "restore", *arguments, "--out", out, *search)
+
+
+@pytest.mark.parametrize("task", ["colorize", "super_resolve", "denoise", "quantize"])
+def test_restores_a_folder(task, capsys, prior, photos, tmp_path):
+  status, _, _ = restore(capsys, prior, tmp_path / "out", photos, "--task", task)
+  assert status == 0
+  written = sorted(p.name for p in (tmp_path / "out").iterdir())
+  assert written == ["0.png", "1.png", "2.png", "sheet.png"]
+  assert Image.open(tmp_path / "out" / "0.png").size == (64, 64)
+  assert Image.open(tmp_path / "out" / "sheet.png").size == (2 * 2 * 64, 3 * 2 * 64)
+
+
+def test_inpaints_with_a_mask_of_the_photos_size(capsys, prior, photos, tmp_path):
+  mask = np.zeros((100, 80), np.uint8)
+  mask[40:60, 30:50] = 255
+  Image.fromarray(mask).save(tmp_path / "mask.png")
+  photo = photos / "0.png"
+  options = ["--task", "inpaint", "--mask", tmp_path / "mask.png"]
+  status, _, _ = restore(capsys, prior, tmp_path / "out", photo, *options)
+  assert status == 0
+  restored = images.to_float(Image.open(tmp_path / "out" / "0.png"))
+  wanted = images.to_float(images.crop_and_resample(images.read_image(photo), 64))
+  same = np.abs(restored - wanted).max(-1) < 2 / 255
+  assert same[:22].all() and same[44:].all()  # Rows outside the hole (30 / 80 * 64 is 24).
+  assert not same[28:36, 28:36].all()
+
+  status, _, error = restore(capsys, prior, tmp_path / "out2", photos / "1.png", *options)
+  assert status == 1 and "the picture is 90x100, its mask 80x100" in error
+
+
+def test_simulate_scores_as_json(capsys, prior, photos, tmp_path):
+  options = ["--task", "inpaint", "--mask", "strokes", "--simulate"]
+  status, output, _ = restore(capsys, prior, tmp_path / "out", photos, *options)
+  assert status == 0 and "psnr_hole" in output
+  scores = json.loads((tmp_path / "out" / "results.json").read_text())
+  assert len(scores) == 3
+  for score in scores.values():
+    assert set(score) == {"psnr", "ssim", "psnr_hole", "ssim_hole"}
+    assert score["psnr"] > score["psnr_hole"]
+  assert Image.open(tmp_path / "out" / "sheet.png").size == (3 * 2 * 64, 3 * 2 * 64)
+
+
+def test_more_pictures_than_a_batch(capsys, photos, tmp_path, monkeypatch):
+  monkeypatch.setattr(cli, "BATCH", 2)
+  options = ["--task", "denoise", "--simulate", "--method", "tv"]
+  assert run(capsys, "restore", photos, "--out", tmp_path / "a", *options)[0] == 0
+  monkeypatch.setattr(cli, "BATCH", 16)
+  assert run(capsys, "restore", photos, "--out", tmp_path / "b", *options)[0] == 0
+  for name in ("0.png", "2.png", "results.json"):
+    assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_goes_on_past_bad_files_and_lists_them(capsys, prior, photos, tmp_path):
+  (photos / "text.png").write_text("no picture")
+  (photos / "empty.jpg").touch()
+  inputs = [photos, tmp_path / "gone.png", tmp_path / "*.none"]
+  status, _, error = restore(capsys, prior, tmp_path / "out", *inputs, "--task", "denoise")
+  assert status == 1
+  assert "4 of 7 failed" in error and "Traceback" not in error
+  for name in ("text.png: cannot be decoded", "empty.jpg: the file is empty", "gone.png: no such"):
+    assert name in error
+  assert sorted(p.stem for p in (tmp_path / "out").glob("[0-9].png")) == ["0", "1", "2"]
+
+
+def test_never_overwrites_unasked(capsys, prior, photos, tmp_path):
+  out = tmp_path / "out"
+  assert restore(capsys, prior, out, photos / "0.png", "--task", "denoise")[0] == 0
+  before = {p: p.read_bytes() for p in out.iterdir()}
+  status, _, error = restore(capsys, prior, out, photos / "0.png", "--task", "colorize")
+  assert status == 1 and "exists; --overwrite replaces it" in error
+  status, _, error = restore(capsys, prior, out, photos / "1.png", "--task", "colorize")
+  assert status == 2 and "sheet.png exists" in error  # Before anything is written.
+  assert before == {p: p.read_bytes() for p in out.iterdir()}
+  options = ["--task", "colorize", "--overwrite"]
+  assert restore(capsys, prior, out, photos / "0.png", *options)[0] == 0
+
+
+def test_inputs_of_one_name_get_files_of_their_own(capsys, prior, photos, tmp_path):
+  (tmp_path / "more").mkdir()
+  Image.open(photos / "0.png").save(tmp_path / "more" / "0.png")
+  inputs = [photos / "0.png", tmp_path / "more" / "0.png"]
+  assert restore(capsys, prior, tmp_path / "out", *inputs, "--task", "denoise")[0] == 0
+  assert (tmp_path / "out" / "0.png").exists() and (tmp_path / "out" / "0-2.png").exists()
+
+
+def test_crop_face(capsys, prior, tmp_path):
+  from skimage import data
+
+  Image.fromarray(data.astronaut()).save(tmp_path / "portrait.png")
+  Image.new("RGB", (100, 100)).save(tmp_path / "black.png")
+  options = ["--task", "denoise", "--crop", "face"]
+  status, _, error = restore(capsys, prior, tmp_path / "out", *tmp_path.glob("*.png"), *options)
+  assert status == 1 and "black.png: no frontal face found" in error
+  assert (tmp_path / "out" / "portrait.png").exists()
+
+
+@pytest.mark.parametrize(
+  "options,message",
+  [
+    (["--task", "inpaint"], "--task inpaint needs --mask"),
+    (["--task", "inpaint", "--mask", "random"], "drawn at random"),
+    (["--task", "denoise", "--mask", "center"], "--mask is for --task inpaint"),
+    (["--task", "denoise", "--method", "magic"], "magic: no such weights file"),
+    (["--task", "denoise", "--method", "biharmonic"], "biharmonic is for Inpaint only"),
+    (["--task", "denoise", "--steps", "0"], "steps is 0"),
+    (["--task", "denoise", "--restarts", "0"], "restarts is 0"),
+    (["--task", "denoise", "--blend", "feather"], "blend is 'feather'"),
+    (["--task", "inpaint", "--mask", "nothing.png"], "nothing.png: no such file"),
+  ],
+)
+def test_what_is_the_users_to_mend_is_one_line(options, message, capsys, prior, photos, tmp_path):
+  method = [] if "--method" in options else ["--method", prior]
+  out = tmp_path / "out"
+  status, _, error = run(capsys, "restore", photos / "0.png", "--out", out, *method, *options)
+  assert status != 0 and message in error and "Traceback" not in error
+  assert not out.exists()
+
+
+def test_evaluate_prints_a_table(capsys, tmp_path):
+  status, output, _ = run(
+    capsys,
+    *("evaluate", "--dataset", "toy_faces", "--methods", "damaged,biharmonic,bicubic"),
+    *("--tasks", "inpaint,super_resolve", "--limit", "3", "--json", tmp_path / "scores.json"),
+  )
+  assert status == 0
+  rows = json.loads((tmp_path / "scores.json").read_text())
+  assert {(r["task"], r["method"]) for r in rows} == {
+    ("inpaint", "damaged"),
+    ("inpaint", "biharmonic"),
+    ("super_resolve", "damaged"),
+    ("super_resolve", "bicubic"),
+  }
+  assert output.count("\n") == len(rows) + 2
+
+
+def test_evaluate_refuses_an_unknown_set(capsys):
+  status, _, error = run(capsys, "evaluate", "--dataset", "nothing")
+  assert status == 2 and "unknown data set 'nothing'" in error
+
+
+def test_demo_writes_one_picture(capsys, prior, tmp_path):
+  search = ["--method", prior, "--steps", "2", "--restarts", "1"]
+  status, output, _ = run(capsys, "demo", "--out", tmp_path / "demo", *search)
+  assert status == 0 and "| inpaint |" in output
+  assert Image.open(tmp_path / "demo" / "demo.png").size == (5 * 64 * 3, 3 * 64 * 3)
+
+
+def test_as_a_program(tmp_path):
+  command = [sys.executable, "-m", "gan_restore", "restore", "gone.png", "--task", "denoise"]
+  result = subprocess.run(
+    [*command, "--method", "tv", "--out", tmp_path], cwd=ROOT, capture_output=True, text=True
+  )
+  assert result.returncode == 1
+  assert result.stderr.splitlines() == ["1 of 1 failed:", "  gone.png: no such file"]
+
+
+def test_the_search_options_are_those_of_restore():
+  import inspect
+
+  known = inspect.signature(latent.restore).parameters
+  arguments = cli._parser().parse_args(["demo"])
+  assert set(vars(arguments)) - {"run", "out", "method"} <= set(known)

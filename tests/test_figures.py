@@ -1,0 +1,20 @@
+import numpy as np
+from PIL import Image
+
+from gan_restore import figures
+
+
+def test_a_grid_goes_row_by_row():
+  pictures = np.stack([np.full((2, 3, 1), i / 10) for i in range(5)])
+  sheet = figures.grid(pictures, columns=3)
+  assert sheet.shape == (4, 9, 1)
+  np.testing.assert_allclose(sheet[::2, ::3, 0], [[0, 0.1, 0.2], [0.3, 0.4, 1]], atol=1e-6)
+  assert figures.grid(pictures, 3, scale=4).shape == (16, 36, 1)
+
+
+def test_files(tmp_path):
+  figures.write_grid(tmp_path / "g.png", np.zeros((4, 8, 8, 3)))
+  assert Image.open(tmp_path / "g.png").size == (16, 16)
+  rows = [{"step": 1, "a_loss": 2.0, "x": 1.0}, {"step": 2, "a_loss": 1.0, "b_loss": 3.0}]
+  figures.plot_losses(tmp_path / "l.png", rows)
+  assert Image.open(tmp_path / "l.png").size == (700, 400)

@@ -1,0 +1,79 @@
+"""`python -m gan_restore.main` and the configs."""
+
+import importlib
+import os
+import socket
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conftest import ROOT, small_config
+from ml_collections import ConfigDict
+
+from gan_restore import train
+
+CONFIGS = sorted(p.stem for p in (ROOT / "configs").glob("*.py") if p.stem != "__init__")
+
+
+def main(*arguments):
+  command = [sys.executable, "-m", "gan_restore.main", *arguments]
+  return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_every_config_is_valid_flat_and_says_how_it_is_run(name):
+  module = importlib.import_module(f"configs.{name}")
+  config = module.get_config()
+  train.validate(config)
+  assert not any(isinstance(value, ConfigDict) for value in config.values())
+  assert f"configs/{name}.py" in module.__doc__ or "make " in module.__doc__
+
+
+@pytest.mark.parametrize(
+  "override,message",
+  [
+    ("--config.batchsize=32", "batchsize"),
+    ("--config.batch_size=many", "batch_size"),
+    ("--config.batch_size=-1", "config.batch_size is -1; it must be a whole number of at least 1"),
+    ("--config.dataset=nothing", "unknown data set 'nothing'"),
+  ],
+)
+def test_a_bad_override_is_refused_by_name(override, message, tmp_path):
+  result = main("--config=configs/demo.py", f"--workdir={tmp_path}/w", override)
+  assert result.returncode != 0 and message in result.stderr
+  assert "Traceback" not in result.stderr
+  assert not (tmp_path / "w").exists()
+
+
+def test_two_processes_train_one_run(tmp_path):
+  """Each reads its share; the gradients are averaged; one checkpoint is written, by both."""
+  with socket.socket() as probe:
+    probe.bind(("localhost", 0))
+    port = probe.getsockname()[1]
+  config = small_config(steps=4)
+  keys = ("dataset", "image_size", "width", "latent_dim", "batch_size", "steps", "log_every")
+  flags = [f"--config.{k}={config[k]}" for k in (*keys, "checkpoint_every", "sample_every")]
+  environment = {k: v for k, v in os.environ.items() if k != "XLA_FLAGS"}
+  environment["JAX_CPU_COLLECTIVES_IMPLEMENTATION"] = "gloo"
+  processes = [
+    subprocess.Popen(
+      [sys.executable, "-m", "gan_restore.main", "--config=configs/dcgan.py"]
+      + [f"--workdir={tmp_path}", *flags, f"--coordinator=localhost:{port}"]
+      + ["--num_processes=2", f"--process_id={i}"],
+      cwd=ROOT,
+      env=environment,
+      stdout=subprocess.PIPE,
+      stderr=subprocess.STDOUT,
+      text=True,
+    )
+    for i in range(2)
+  ]
+  outputs = [process.communicate(timeout=300)[0] for process in processes]
+  assert [process.returncode for process in processes] == [0, 0], "\n\n".join(outputs)
+  from gan_restore import weights
+
+  trained = weights.load(tmp_path)
+  kernel = trained.variables["generator"]["params"]["Dense_0"]["kernel"]
+  assert np.isfinite(kernel).all()
+  assert (tmp_path / "metrics.csv").exists()
