@@ -43,7 +43,8 @@ def parse(argv):
   try:
     return app.parse_flags_with_usage(argv)
   except (AttributeError, KeyError) as error:  # From ml_collections' locked config.
-    sys.exit(f"gan_restore: {error.args[0]}")
+    message = str(error.args[0]).encode().decode("unicode_escape")
+    sys.exit(f"gan_restore: unknown config field: {' '.join(message.split())}")
 
 
 if __name__ == "__main__":

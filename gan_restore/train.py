@@ -157,6 +157,18 @@ def make_step(config: ml_collections.ConfigDict) -> Callable:
   return step
 
 
+def parallel(step: Callable) -> Callable:
+  """The step of `make_step` over this process's devices; the state's memory is reused."""
+  return jax.pmap(step, axis_name=AXIS, donate_argnums=0, static_broadcasted_argnums=2)
+
+
+def replicate(state: TrainState) -> TrainState:
+  """The state with a leading axis of this process's devices, each leaf on each of them."""
+  n = jax.local_device_count()
+  # The identity gives it the layout of a step's result, or the second step would compile again.
+  return jax.pmap(lambda x: x, axis_name=AXIS)(jax.tree.map(lambda x: np.broadcast_to(x, (n, *x.shape)), state))
+
+
 # --- Logging ------------------------------------------------------------------------------------
 
 
@@ -288,14 +300,11 @@ def train(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> Trai
   if lead:
     (workdir / "config.json").write_text(config.to_json(indent=2) + "\n")
     history = History(workdir, first)
-  devices = jax.local_device_count()
-  state = jax.tree.map(lambda x: np.broadcast_to(x, (devices, *x.shape)), state)
+  state = replicate(state)
   fixed = next(data.evaluation_batches(source, min(64, len(source))))  # For the grids.
 
   # --- Functions ---
-  step_fn = jax.pmap(
-    make_step(config), axis_name=AXIS, donate_argnums=0, static_broadcasted_argnums=2
-  )
+  step_fn = parallel(make_step(config))
   fixed = {**fixed, "image": fixed["image"].astype(np.float32) / 127.5 - 1}
   samples_fn = jax.jit(lambda ema: family.samples(config, ema, fixed, jax.random.key(0)))
   single = lambda tree: jax.tree.map(lambda x: np.asarray(x[0]), tree)
@@ -315,7 +324,7 @@ def train(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> Trai
   ):
     for step in range(first + 1, config.steps + 1):
       batch = next(batches)
-      batch = jax.tree.map(lambda x: x.reshape(devices, -1, *x.shape[1:]), batch)
+      batch = jax.tree.map(lambda x: x.reshape(jax.local_device_count(), -1, *x.shape[1:]), batch)
       state, metrics = step_fn(state, batch, family.learning(config, step - 1))
       pending.append((step, metrics))
       bar.update()

@@ -8,13 +8,11 @@ import sys
 import time
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from conftest import ROOT, small_config
 
 from gan_restore import checkpoints, data, models, train
-from gan_restore.layers import AXIS
 
 
 def start(workdir, *overrides, check=False):
@@ -106,24 +104,32 @@ def test_it_learns(tmp_path):
 
 def test_devices_agree_and_average(config):
   """After a step on two devices, parameters, statistics and optimisers are the same on both."""
-  step = jax.pmap(train.make_step(config), axis_name=AXIS, static_broadcasted_argnums=2)
+  step = train.parallel(train.make_step(config))
   state = train.init_state(config)
-  state = jax.tree.map(lambda x: jnp.broadcast_to(x, (2, *x.shape)), state)
   image = np.random.default_rng(0).integers(0, 256, (2, 4, 16, 16, 3), dtype=np.uint8)
-  new, metrics = step(state, {"image": image}, ("generator", "discriminator"))
+  new, metrics = step(train.replicate(state), {"image": image}, ("generator", "discriminator"))
   for path, x in jax.tree_util.tree_leaves_with_path((new, metrics)):
     np.testing.assert_array_equal(x[0], x[1], err_msg=jax.tree_util.keystr(path))
   kernel = lambda s: s.variables["generator"]["params"]["Dense_0"]["kernel"]
-  assert (kernel(new) != kernel(state)).any()
+  assert (kernel(new)[0] != kernel(state)).any()
+
+
+def test_the_step_compiles_once(config, caplog):
+  image = np.zeros((2, 4, 16, 16, 3), np.uint8)
+  step = train.parallel(train.make_step(config))
+  state = train.replicate(train.init_state(config))
+  with jax.log_compiles():
+    for _ in range(3):
+      state, _ = step(state, {"image": image}, ("generator", "discriminator"))
+  assert sum(message.startswith("Compiling") for message in caplog.messages) == 1
 
 
 def test_only_the_learning_players_move(config):
-  step = jax.pmap(train.make_step(config), axis_name=AXIS, static_broadcasted_argnums=2)
+  step = train.parallel(train.make_step(config))
   state = train.init_state(config)
-  state = jax.tree.map(lambda x: jnp.broadcast_to(x, (2, *x.shape)), state)
   image = np.random.default_rng(0).integers(0, 256, (2, 4, 16, 16, 3), dtype=np.uint8)
-  new, _ = step(state, {"image": image}, ("discriminator",))
-  same = jax.tree.map(lambda a, b: bool((a == b).all()), new.variables, state.variables)
+  new, _ = step(train.replicate(state), {"image": image}, ("discriminator",))
+  same = jax.tree.map(lambda a, b: bool((a[0] == b).all()), new.variables, state.variables)
   assert all(jax.tree.leaves(same["generator"]))
   assert not all(jax.tree.leaves(same["discriminator"]))
 
