@@ -1,4 +1,4 @@
-"""The command line: `gan-restore restore|evaluate|demo` (also `python -m gan_restore`)."""
+"""The command line: `gan-restore restore|evaluate|demo|app` (also `python -m gan_restore`)."""
 
 import argparse
 import glob
@@ -7,7 +7,6 @@ import pathlib
 import sys
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 from tqdm import tqdm
@@ -76,6 +75,10 @@ def _parser() -> argparse.ArgumentParser:
   p.add_argument("--out", type=pathlib.Path, default=pathlib.Path("out/demo"), metavar="DIR")
   _add_method(p, "map")
   p.set_defaults(run=_demo)
+
+  p = commands.add_parser("app", help="the web page", description=_app.__doc__)
+  p.add_argument("--port", type=int, default=7860)
+  p.set_defaults(run=_app)
   return parser
 
 
@@ -236,8 +239,7 @@ def _observe(x, mask, arguments, first):
       return A(x), A, x
     return *evaluation.damage(task, x, first, arguments.seed), x
   A = task.operator(jax.random.key(arguments.seed), x.shape)
-  y = jnp.max(x, -1, keepdims=True) if arguments.task == "colorize" else jnp.asarray(x)
-  return (A(y) if arguments.task == "inpaint" else y), A, None
+  return (x if arguments.task == "super_resolve" else A(x)), A, None  # x is small already.
 
 
 def _score(image, clean, inpaint) -> dict[str, float]:
@@ -298,6 +300,16 @@ def _demo(arguments) -> int:
   figures.write_grid(path, pictures.reshape(-1, SIZE, SIZE, 3), len(tasks.NAMES), scale=3)
   print(_table(table))
   print(f"Rows: original, damaged, restored. Wrote {path}")
+  return 0
+
+
+def _app(arguments) -> int:
+  """Serves a web page that restores pictures, on this machine alone (needs the extra `app`)."""
+  try:
+    from gan_restore import app
+  except ImportError as error:
+    raise ValueError(f"{error}: install the extra, as in pip install 'gan_restore[app]'") from error
+  app.build().launch(server_port=arguments.port)
   return 0
 
 

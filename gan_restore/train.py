@@ -166,7 +166,9 @@ def replicate(state: TrainState) -> TrainState:
   """The state with a leading axis of this process's devices, each leaf on each of them."""
   n = jax.local_device_count()
   # The identity gives it the layout of a step's result, or the second step would compile again.
-  return jax.pmap(lambda x: x, axis_name=AXIS)(jax.tree.map(lambda x: np.broadcast_to(x, (n, *x.shape)), state))
+  return jax.pmap(lambda x: x, axis_name=AXIS)(
+    jax.tree.map(lambda x: np.broadcast_to(x, (n, *x.shape)), state)
+  )
 
 
 # --- Logging ------------------------------------------------------------------------------------

@@ -62,6 +62,7 @@ def save(path: str | os.PathLike, trained: Trained, note: str = "") -> None:
   path = pathlib.Path(path)
   partial = path.with_name(f".{path.name}.partial")
   safetensors.numpy.save_file(tensors, partial, metadata)
+  partial.chmod(0o644)  # safetensors makes files that only their owner reads.
   os.replace(partial, path)
 
 

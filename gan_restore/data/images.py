@@ -59,7 +59,7 @@ def read_image(path: str | os.PathLike) -> Image.Image:
           f"{path}: {image.width}x{image.height} pixels are more than the {MAX_PIXELS:,} allowed"
         )
       image.load()
-      return _to_rgb(ImageOps.exif_transpose(image))
+      return to_rgb(ImageOps.exif_transpose(image))
   except ImageError:
     raise
   except Exception as error:  # Pillow's decoders raise whatever they meet.
@@ -78,7 +78,8 @@ def read_mask(path: str | os.PathLike) -> Image.Image:
   return Image.fromarray(np.where(values >= 128, np.uint8(255), np.uint8(0)))
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def to_rgb(image: Image.Image) -> Image.Image:
+  """Any mode as RGB: 16 bits are scaled to 8, transparency is laid over white."""
   if image.mode.startswith("I;16") or image.mode == "I":  # 16 bits a pixel.
     values = np.asarray(image).astype(np.float64)
     image = Image.fromarray(np.rint(np.clip(values / 257, 0, 255)).astype(np.uint8))

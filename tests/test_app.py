@@ -1,0 +1,52 @@
+"""The web page's function; the page itself where Gradio is installed."""
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from gan_restore import app
+
+
+@pytest.fixture
+def editor():
+  """The portrait with a stroke over its left half's eye, as Gradio's editor gives it."""
+  picture = data.astronaut()
+  layer = np.zeros((*picture.shape[:2], 4), np.uint8)
+  layer[90:120, 190:230] = 255
+  return {"background": picture, "layers": [layer]}
+
+
+def pixels(image):
+  return np.asarray(image.resize((64, 64), Image.Resampling.BOX)).astype(int)
+
+
+def test_what_is_drawn_is_the_hole(editor):
+  damaged, restored = app.restore(editor, "inpaint", False, True, 2, 0)
+  assert damaged.size == restored.size == (app.SHOWN, app.SHOWN)
+  hole = (pixels(damaged) == 0).all(-1)
+  assert 0.02 < hole.mean() < 0.2
+  np.testing.assert_allclose(pixels(restored)[~hole], pixels(damaged)[~hole], atol=2)
+  assert pixels(restored)[hole].mean() > 50
+
+
+@pytest.mark.parametrize("simulate", [True, False])
+@pytest.mark.parametrize("task", ["colorize", "super_resolve", "denoise"])
+def test_other_damage(task, simulate, editor):
+  damaged, _ = app.restore(editor, task, simulate, True, 1, 0)
+  spread = pixels(damaged).std(-1).max()
+  assert spread == 0 if task == "colorize" else spread > 0
+
+
+def test_refusals(editor):
+  with pytest.raises(ValueError, match="Put in a picture"):
+    app.restore(None, "denoise", True, True, 1, 0)
+  with pytest.raises(ValueError, match="no pixel is missing"):
+    app.restore({**editor, "layers": []}, "inpaint", True, True, 1, 0)
+  with pytest.raises(ValueError, match="No frontal face"):
+    app.restore({"background": np.zeros((90, 90, 3), np.uint8)}, "denoise", True, True, 1, 0)
+
+
+def test_the_page_is_built():
+  pytest.importorskip("gradio", reason="needs the extra app")
+  assert app.build().title == "gan_restore"

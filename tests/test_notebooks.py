@@ -1,0 +1,25 @@
+"""The notebooks run from top to bottom."""
+
+import nbclient
+import nbformat
+import pytest
+from conftest import ROOT
+
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_runs(path, monkeypatch):
+  monkeypatch.setenv("GAN_RESTORE_NOTEBOOK_STEPS", "3")
+  monkeypatch.setenv("MPLBACKEND", "agg")
+  notebook = nbformat.read(path, as_version=4)
+  assert "install" in notebook.cells[1].source
+  nbclient.NotebookClient(
+    notebook, timeout=300, resources={"metadata": {"path": str(path.parent)}}
+  ).execute()
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_is_stored_without_outputs(path):
+  notebook = nbformat.read(path, as_version=4)
+  assert not any(cell.get("outputs") for cell in notebook.cells)
