@@ -66,15 +66,13 @@ def evaluate(
     (name, mean over the images). Names are `OUTPUT/SCORE`: OUTPUT is `raw` (what was generated)
     and, for inpainting, `composited` (the known pixels pasted back) and `result` (as returned: by
     default Poisson-blended); SCORE is `psnr` or `ssim` and, for inpainting, the same in the hole:
-    `psnr_hole`, `ssim_hole`. Then `seconds`, an image, without compilation; `images`, how many.
+    `psnr_hole`, `ssim_hole`. Then `seconds`, an image, compilation included; `images`, how many.
   """
   totals: dict[str, clu_metrics.Average] = {}
   seconds = 0.0
   for number, batch in enumerate(data.evaluation_batches(source, batch_size, limit)):
     x = batch["image"].astype(np.float32) / 255
     y, A = damage(task, x, number * batch_size, seed)
-    if number == 0:
-      jax.block_until_ready(restorer(y, A))  # Compiles.
     start = time.perf_counter()
     result = jax.block_until_ready(restorer(y, A))
     seconds += time.perf_counter() - start

@@ -10,7 +10,7 @@ On several machines start it on each: where JAX knows the cluster (Slurm, TPU po
 import sys
 
 import jax
-from absl import app, flags
+from absl import app, flags, logging
 from ml_collections import config_flags
 
 from gan_restore import evaluation, train
@@ -27,6 +27,10 @@ flags.mark_flags_as_required(["config", "workdir"])
 def main(argv):
   if len(argv) > 1:
     raise app.UsageError(f"unexpected arguments: {argv[1:]}")
+  # Orbax tells every step of a save; the user is told what this package says, and warnings.
+  logging.get_absl_handler().addFilter(
+    lambda record: record.levelno > 20 or "gan_restore" in record.pathname
+  )
   if _COORDINATOR.value == "auto":
     jax.distributed.initialize()
   elif _COORDINATOR.value:

@@ -192,7 +192,7 @@ class History:
     try:
       from clu import metric_writers
 
-      self._writer = metric_writers.create_default_writer(str(workdir), asynchronous=False)
+      self._writer = metric_writers.SummaryWriter(str(workdir))
     except ImportError:  # TensorFlow and TensorBoard are an extra.
       self._writer = None
 

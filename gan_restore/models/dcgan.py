@@ -158,14 +158,14 @@ def restore(trained, y: jax.Array, A, **options):
   return latent.restore(y, A, trained, **options)
 
 
-def evaluate(config, variables, source, n: int = 64):
+def evaluate(config, variables, source, n: int = 32):
   """How well MAP restoration does with this prior, on the first images of `source`.
 
   Yields:
     (name, value): `psnr`, the mean of raw G(z) over the five tasks, then each task's.
   """
   trained = weights.Trained(variables, config)
-  restorer = functools.partial(restore, trained, restarts=2, steps=150, blend="none")
+  restorer = functools.partial(restore, trained, restarts=1, steps=100, blend="none")
   scores = {}
   for task in tasks.NAMES:
     values = dict(evaluation.evaluate(restorer, tasks.get(task), source, limit=n))
