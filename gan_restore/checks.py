@@ -61,13 +61,13 @@ def mask(m, name: str = "mask") -> jax.Array:
 
 
 def at_least(value, least, name: str) -> None:
-  """A number of at least `least`.
+  """A finite number of at least `least`; a whole one if `least` is an int.
 
   Raises:
     ValueError: If it is not.
   """
-  if isinstance(value, bool) or not np.isscalar(value) or not value >= least:
-    raise ValueError(f"{name} is {value!r}; wanted at least {least}")
+  if isinstance(value, bool) or not np.isscalar(value) or not least <= value < np.inf:
+    raise ValueError(f"{name} is {value!r}; wanted at least {least}, and finite")
   if isinstance(least, int) and int(value) != value:
     raise ValueError(f"{name} is {value!r}; wanted a whole number")
 

@@ -78,7 +78,7 @@ def restore(
     returned, constant after it stopped).
 
   Raises:
-    TypeError: If y is not floating or A is not a function.
+    TypeError: If y is not floating, A is not a function or `prior` is no prior.
     ValueError: If y holds NaN or leaves [0, 1], A's output does not match y, or an option is
       impossible.
 
@@ -100,6 +100,8 @@ def restore(
   if blend not in BLENDS:
     raise ValueError(f"blend is {blend!r}; wanted one of {', '.join(BLENDS)}")
   prior = prior if prior is not None else _shipped_prior()
+  if not isinstance(prior, weights.Trained):
+    raise TypeError(f"prior is a {type(prior).__name__}; wanted what load_prior returns")
   A = operators.as_operator(A)
   y = checks.observation(y, A, image_shape(prior))
   inpainting = isinstance(A, operators.Inpaint)

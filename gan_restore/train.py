@@ -21,6 +21,7 @@ import optax
 from absl import logging
 from clu import metrics as clu_metrics
 from clu import parameter_overview
+from jax.experimental import multihost_utils
 from tqdm import tqdm
 
 from gan_restore import augment, data, figures, models
@@ -235,21 +236,29 @@ def _average(pending: list[tuple[int, dict]], checkpoints: Checkpoints) -> dict[
 
 
 class _Termination:
-  """Within the context, SIGTERM sets `asked` instead of ending the process."""
+  """Within the context, SIGTERM is noted instead of ending the process."""
 
   def __enter__(self):
-    self.asked = False
-    self._main = threading.current_thread() is threading.main_thread()
-    if self._main:
-      self._previous = signal.signal(signal.SIGTERM, self._set)
+    self._noted = False
+    # With several processes JAX's own handler listens, so that all stop after the same step.
+    alone = jax.process_count() == 1
+    self._handles = alone and threading.current_thread() is threading.main_thread()
+    if self._handles:
+      self._previous = signal.signal(signal.SIGTERM, self._note)
     return self
 
-  def _set(self, signum, frame):
+  def _note(self, signum, frame):
     del signum, frame
-    self.asked = True
+    self._noted = True
+
+  def asked(self, step: int) -> bool:
+    """Whether to stop after this step."""
+    if jax.process_count() > 1:
+      return multihost_utils.reached_preemption_sync_point(step)
+    return self._noted
 
   def __exit__(self, *_):
-    if self._main:
+    if self._handles:
       signal.signal(signal.SIGTERM, self._previous)
 
 
@@ -331,7 +340,8 @@ def train(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> Trai
       pending.append((step, metrics))
       bar.update()
 
-      last = step == config.steps or termination.asked
+      terminated = termination.asked(step)
+      last = step == config.steps or terminated
       saves = last or step % config.checkpoint_every == 0
       if saves or step % config.log_every == 0:
         averages = _average(pending, checkpoints)
@@ -349,7 +359,7 @@ def train(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> Trai
         grid = np.asarray(samples_fn(single(state.ema)))
         figures.write_grid(workdir / f"samples_{step:06d}.png", grid)
         figures.plot_losses(workdir / "losses.png", history.rows)
-      if termination.asked:
+      if terminated:
         logging.warning("SIGTERM: saved step %d; the same command goes on from there.", step)
         break
 

@@ -194,6 +194,7 @@ def test_optimizers(option, known, tiny_prior):
     (dict(A=lambda x: None), "A gives"),
     (dict(p=0.5), "p is 0.5"),
     (dict(lam=-1), "lam is -1"),
+    (dict(lam=float("inf")), "lam is inf"),
     (dict(steps=0), "steps is 0"),
     (dict(steps=2.5), "whole number"),
     (dict(restarts=0), "restarts is 0"),
@@ -215,6 +216,8 @@ def test_types(tiny_prior):
     restore((Y * 255).astype(np.uint8), operators.denoise(), tiny_prior)
   with pytest.raises(TypeError, match="wanted a function"):
     restore(Y, "blur", tiny_prior)
+  with pytest.raises(TypeError, match="prior is a str; wanted what load_prior returns"):
+    restore(Y, operators.denoise(), "prior.safetensors")
 
 
 def test_a_prior_has_to_be_a_dcgan(tmp_path):

@@ -2,16 +2,18 @@
 
 import importlib
 import os
+import signal
 import socket
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
 from conftest import ROOT, small_config
 from ml_collections import ConfigDict
 
-from gan_restore import train
+from gan_restore import train, weights
 
 CONFIGS = sorted(p.stem for p in (ROOT / "configs").glob("*.py") if p.stem != "__init__")
 
@@ -46,20 +48,20 @@ def test_a_bad_override_is_refused_by_name(override, message, tmp_path):
   assert not (tmp_path / "w").exists()
 
 
-def test_two_processes_train_one_run(tmp_path):
-  """Each reads its share; the gradients are averaged; one checkpoint is written, by both."""
+def start_two(workdir, **changes):
+  """Two processes of one run, on one device each."""
   with socket.socket() as probe:
     probe.bind(("localhost", 0))
     port = probe.getsockname()[1]
-  config = small_config(steps=4)
+  config = small_config(**changes)
   keys = ("dataset", "image_size", "width", "latent_dim", "batch_size", "steps", "log_every")
   flags = [f"--config.{k}={config[k]}" for k in (*keys, "checkpoint_every", "sample_every")]
   environment = {k: v for k, v in os.environ.items() if k != "XLA_FLAGS"}
   environment["JAX_CPU_COLLECTIVES_IMPLEMENTATION"] = "gloo"
-  processes = [
+  return [
     subprocess.Popen(
       [sys.executable, "-m", "gan_restore.main", "--config=configs/dcgan.py"]
-      + [f"--workdir={tmp_path}", *flags, f"--coordinator=localhost:{port}"]
+      + [f"--workdir={workdir}", *flags, f"--coordinator=localhost:{port}"]
       + ["--num_processes=2", f"--process_id={i}"],
       cwd=ROOT,
       env=environment,
@@ -69,11 +71,28 @@ def test_two_processes_train_one_run(tmp_path):
     )
     for i in range(2)
   ]
+
+
+def finish(processes):
   outputs = [process.communicate(timeout=300)[0] for process in processes]
   assert [process.returncode for process in processes] == [0, 0], "\n\n".join(outputs)
-  from gan_restore import weights
 
+
+def test_two_processes_train_one_run(tmp_path):
+  """Each reads its share; the gradients are averaged; one checkpoint is written, by both."""
+  finish(start_two(tmp_path, steps=4))
   trained = weights.load(tmp_path)
   kernel = trained.variables["generator"]["params"]["Dense_0"]["kernel"]
   assert np.isfinite(kernel).all()
   assert (tmp_path / "metrics.csv").exists()
+
+
+def test_a_signal_to_one_of_two_processes_stops_both_after_the_same_step(tmp_path):
+  processes = start_two(tmp_path, steps=100_000, checkpoint_every=100_000)
+  deadline = time.monotonic() + 120
+  while not (tmp_path / "metrics.csv").exists() and time.monotonic() < deadline:
+    time.sleep(0.1)
+  processes[1].send_signal(signal.SIGTERM)
+  finish(processes)
+  [step] = [int(p.name) for p in (tmp_path / "checkpoints").iterdir() if p.name.isdigit()]
+  assert 0 < step < 100_000
