@@ -111,6 +111,8 @@ def restore(
 
   family = prior.family
   first = family.sample_latent(prior.config, jax.random.key(seed), restarts)
+  if restarts * y.shape[0] == 1:  # Two, as a single row is computed in another order than many.
+    first = jnp.repeat(first, 2, axis=0)
   found = _search(
       prior, A, y, importance, first, float(lam), float(learning_rate),
       p=float(p), steps=int(steps), patience=int(patience), optimizer=optimizer,

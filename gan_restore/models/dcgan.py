@@ -30,10 +30,8 @@ class Generator(nn.Module):
   @nn.compact
   def __call__(self, z, train: bool = False):
     features = self.width * self.image_size // 8
-    dense = nn.Dense(
-      16 * features, use_bias=False, dtype=self.dtype, kernel_init=nn.initializers.normal(0.02)
-    )
-    x = dense(z.astype(self.dtype)).reshape(-1, 4, 4, features)
+    x = layers.Dense(16 * features, use_bias=False, dtype=self.dtype)(z)
+    x = x.reshape(-1, 4, 4, features)
     while features > self.width:
       x = nn.relu(layers.batch_norm(train, self.dtype)(x))
       features //= 2
@@ -58,7 +56,7 @@ class Discriminator(nn.Module):
       x = layers.Conv(features, use_bias=False, dtype=self.dtype)(x)
       x = nn.leaky_relu(layers.batch_norm(train, self.dtype)(x), 0.2)
     x = x.reshape(x.shape[0], -1)
-    x = nn.Dense(1, dtype=self.dtype, kernel_init=nn.initializers.normal(0.02))(x)
+    x = layers.Dense(1, dtype=self.dtype)(x)
     return x[:, 0].astype(jnp.float32)
 
 
