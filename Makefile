@@ -27,8 +27,8 @@ train-prior: .venv/installed
 	$(BIN)/python -m gan_restore.main --config=configs/prior.py --config.dataset=$(DATA) --workdir=$(WORKDIR) --mode=evaluate
 
 bench: .venv/installed-bench
-	$(BIN)/python benchmarks/train_dcgan.py
-	$(BIN)/python benchmarks/restore.py
+	PYTHONPATH=. $(BIN)/python benchmarks/train_dcgan.py --stock
+	PYTHONPATH=. $(BIN)/python benchmarks/restore.py
 
 app: .venv/installed-app
 	$(BIN)/gan-restore app

@@ -1,6 +1,6 @@
 """The latent search, iterations x images per second: this package against PyTorch, in one run.
 
-    python benchmarks/restore.py
+    make bench
 
 Inpainting with an untrained 64x64 DCGAN (its speed does not depend on its weights). Each side runs
 in processes of its own, alternately, so that the peak memory printed is its own.

@@ -1,6 +1,6 @@
 """Training DCGAN, 64 channels, batch 64, float32: this package against PyTorch, in one run.
 
-    python benchmarks/train_dcgan.py
+    make bench
 
 Prints images/s of each and the ratio. The rounds alternate, and the medians are compared, so that a
 machine that changes its speed changes both. Stock Flax, whose `nn.ConvTranspose` and `nn.Conv`

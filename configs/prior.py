@@ -2,8 +2,8 @@
 
     make train-prior DATA=folder:/path/to/celeba
 
-Differs from the paper's config in the augmentation, as 8,000 faces are few, and in the batch, halved
-for twice the steps. Two hours on two CPU cores; its scores are in the model card,
+Differs from the paper's config in the augmentation, as 8,000 faces are few, and in the batch,
+halved for twice the steps. Two hours on two CPU cores; its scores are in the model card,
 gan_restore/shipped/dcgan.md.
 """
 
