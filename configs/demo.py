@@ -1,4 +1,4 @@
-"""The demo: a small DCGAN on drawn faces for two minutes on two cores. No download.
+"""The demo: a small DCGAN on drawn faces, a minute or two on two cores. No download.
 
 python -m gan_restore.main --config=configs/demo.py --workdir=out/demo/toy_faces
 """
@@ -12,8 +12,8 @@ def get_config():
   config.image_size = 32
   config.width = 32
   config.batch_size = 32
-  config.steps = 600
+  config.steps = 1_500
   config.ema_decay = 0.99
-  config.sample_every = 200
-  config.checkpoint_every = 200
+  config.sample_every = 500
+  config.checkpoint_every = 500
   return config
