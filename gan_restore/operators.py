@@ -23,9 +23,6 @@ from gan_restore import checks
 class Operator:
   """Base of the built-in operators; damage is the model itself unless a subclass says more."""
 
-  def __call__(self, x: jax.Array) -> jax.Array:
-    raise NotImplementedError
-
   def corrupt(self, x: jax.Array, key: jax.Array) -> jax.Array:
     """The damage: x [N, H, W, C] -> y [N, ...] in [0, 1]."""
     del key
