@@ -3,8 +3,36 @@
 Images are float32 [N, H, W, C] in [0, 1]; masks [N or 1, H, W, 1], 1 where the pixel is missing.
 """
 
+import functools
+
 import jax
 import jax.numpy as jnp
+
+BLENDS = ("poisson", "paste", "none")
+
+
+@functools.partial(jax.jit, static_argnames="how")
+def blend(known: jax.Array, generated: jax.Array, mask: jax.Array, how: str) -> jax.Array:
+  """What becomes of the known pixels.
+
+  Args:
+    known: y [N, H, W, C].
+    generated: [N, H, W, C].
+    mask: [N or 1, H, W, 1].
+    how: `poisson` (kept, and the hole is fitted to them without a seam), `paste` (kept), or `none`
+      (the generated image as it is).
+
+  Returns:
+    Images [N, H, W, C].
+
+  Raises:
+    ValueError: For another `how`.
+  """
+  if how not in BLENDS:
+    raise ValueError(f"blend is {how!r}; wanted one of {', '.join(BLENDS)}")
+  if how == "none":
+    return generated
+  return {"poisson": poisson, "paste": paste}[how](known, generated, mask)
 
 
 def paste(known: jax.Array, generated: jax.Array, mask: jax.Array) -> jax.Array:

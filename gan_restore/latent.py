@@ -20,7 +20,6 @@ OPTIMIZERS = {
   "momentum": optax.trace(0.9),
   "sgd": optax.identity(),
 }
-BLENDS = ("poisson", "paste", "none")
 
 
 def restore(
@@ -97,8 +96,8 @@ def restore(
     raise ValueError(f"learning_rate is {learning_rate!r}; wanted above 0")
   if optimizer not in OPTIMIZERS:
     raise ValueError(f"optimizer is {optimizer!r}; wanted one of {', '.join(OPTIMIZERS)}")
-  if blend not in BLENDS:
-    raise ValueError(f"blend is {blend!r}; wanted one of {', '.join(BLENDS)}")
+  if blend not in blending.BLENDS:  # Before the search, not after it.
+    raise ValueError(f"blend is {blend!r}; wanted one of {', '.join(blending.BLENDS)}")
   prior = prior if prior is not None else _shipped_prior()
   if not isinstance(prior, weights.Trained):
     raise TypeError(f"prior is a {type(prior).__name__}; wanted what load_prior returns")
@@ -117,12 +116,9 @@ def restore(
       prior, A, y, importance, first, float(lam), float(learning_rate),
       p=float(p), steps=int(steps), patience=int(patience), optimizer=optimizer,
   )  # fmt: skip
-  if inpainting and blend != "none":
-    put = blending.poisson if blend == "poisson" else blending.paste
-    image = _jitted(put)(y, found.generated, A.mask)
-  else:
-    image = found.generated
-  return found.replace(image=image)
+  if inpainting:
+    found = found.replace(image=blending.blend(y, found.generated, A.mask, blend))
+  return found
 
 
 def image_shape(prior: weights.Trained) -> tuple[int, int, int]:
@@ -133,11 +129,6 @@ def image_shape(prior: weights.Trained) -> tuple[int, int, int]:
 @functools.cache
 def _shipped_prior() -> weights.Trained:
   return weights.load_prior()
-
-
-@functools.cache
-def _jitted(function: Callable) -> Callable:
-  return jax.jit(function)
 
 
 def _importance(mask: jax.Array, window: int = 7) -> jax.Array:

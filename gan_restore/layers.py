@@ -113,12 +113,28 @@ def _conv_transpose_bwd(stride, residuals, dx):
 conv_transpose.defvjp(_conv_transpose_fwd, _conv_transpose_bwd)
 
 
+def dilated_conv(x: jax.Array, w: jax.Array, rate: int) -> jax.Array:
+  """Dilated convolution: `x` [N, H, W, I], `w` [kh, kw, I, O] -> [N, H, W, O], k odd.
+
+  y(u, v) = sum_ij x(u + rate i, v + rate j) w(i, j) (Yu and Koltun 2016), zero padding. XLA's own
+  gradients are as fast as its forward pass here.
+  """
+  padding = [(rate * (k // 2),) * 2 for k in w.shape[:2]]
+  return lax.conv_general_dilated(
+    x, w, (1, 1), padding, rhs_dilation=(rate, rate), dimension_numbers=DIMENSIONS
+  )
+
+
 class Conv(nn.Module):
-  """A convolution, [N, H, W, I] -> [N, H / stride, W / stride, features]."""
+  """A convolution, [N, H, W, I] -> [N, H / stride, W / stride, features].
+
+  With a `dilation` above 1 the stride has to be 1 and the kernel odd.
+  """
 
   features: int
   kernel: int = 4
   stride: int = 2
+  dilation: int = 1
   use_bias: bool = True
   dtype: jnp.dtype = jnp.float32
   kernel_init: nn.initializers.Initializer = nn.initializers.normal(0.02)
@@ -127,7 +143,8 @@ class Conv(nn.Module):
   def __call__(self, x):
     shape = (self.kernel, self.kernel, x.shape[-1], self.features)
     w = self.param("kernel", self.kernel_init, shape, jnp.float32)
-    y = conv(x.astype(self.dtype), w.astype(self.dtype), self.stride)
+    x, w = x.astype(self.dtype), w.astype(self.dtype)
+    y = conv(x, w, self.stride) if self.dilation == 1 else dilated_conv(x, w, self.dilation)
     if self.use_bias:
       y += self.param("bias", nn.initializers.zeros, (self.features,), jnp.float32).astype(y.dtype)
     return y

@@ -4,6 +4,7 @@ Each kind is a function of a random key and a shape, can be jitted, and draws ev
 batch anew.
 """
 
+import functools
 from collections.abc import Callable
 
 import jax
@@ -123,6 +124,13 @@ def strokes(key: jax.Array, shape: tuple[int, int, int], count: int = 4) -> jax.
   return drawn.reshape(n, height, width, 1).astype(jnp.float32)
 
 
+def _mixture(draws: list[Callable], key: jax.Array, shape: tuple[int, int, int]) -> jax.Array:
+  """Masks [N, H, W, 1], each by one of `draws` with equal probability."""
+  choose, *keys = jax.random.split(key, 1 + len(draws))
+  drawn = jnp.stack([draw(key, shape) for draw, key in zip(draws, keys)])
+  return drawn[jax.random.randint(choose, shape[:1], 0, len(draws)), jnp.arange(shape[0])]
+
+
 KINDS: dict[str, Callable] = {
   "center": center,
   "random": rectangle,
@@ -135,9 +143,18 @@ KINDS: dict[str, Callable] = {
 def get(kind: str) -> Callable:
   """The mask function (key, shape) -> masks of a kind; `pixels:0.5` gives a rate.
 
+  Of several kinds by commas each image draws one; a kind named twice comes twice as often.
+
   Raises:
     ValueError: If there is none of that name.
+
+  Examples:
+    >>> import jax
+    >>> get("random,strokes,center")(jax.random.key(0), (8, 64, 64)).shape
+    (8, 64, 64, 1)
   """
+  if "," in kind:
+    return functools.partial(_mixture, [get(name) for name in kind.split(",")])
   name, _, rate = kind.partition(":")
   if name not in KINDS or (rate and name != "pixels"):
     raise ValueError(f"unknown mask {kind!r}; there are: {', '.join(KINDS)}, pixels:RATE")
@@ -148,3 +165,12 @@ def get(kind: str) -> Callable:
   except ValueError:
     raise ValueError(f"the rate of {kind!r} is not a number") from None
   return lambda key, shape: pixels(key, shape, value)
+
+
+def is_kind(kind: str) -> bool:
+  """Whether `get` knows it."""
+  try:
+    get(kind)
+  except ValueError:
+    return False
+  return True

@@ -62,7 +62,6 @@ _REQUIREMENTS = {
   "steps": _COUNT,
   "image_size": (lambda v: v >= 8 and v & (v - 1) == 0, "a power of two of at least 8"),
   "channels": (lambda v: v in (1, 3), "1 or 3"),
-  "latent_dim": _COUNT,
   "width": _COUNT,
   "learning_rate": _POSITIVE,
   "beta1": _FRACTION,
@@ -87,8 +86,8 @@ def validate(config: ml_collections.ConfigDict) -> None:
   Raises:
     ValueError: Naming the field, its value and what it may be.
   """
-  models.get(config.family)
-  for field, (holds, wanted) in _REQUIREMENTS.items():
+  family = models.get(config.family)
+  for field, (holds, wanted) in (_REQUIREMENTS | family.REQUIREMENTS).items():
     if field in config and not holds(config[field]):
       raise ValueError(f"config.{field} is {config[field]!r}; it must be {wanted}")
   if config.batch_size % jax.device_count():
@@ -214,25 +213,21 @@ class History:
 
 def _average(pending: list[tuple[int, dict]], checkpoints: Checkpoints) -> dict[str, float]:
   """The means of some steps' metrics; stops the run if one of them is not finite."""
-  pending = jax.device_get(pending)
-  names = list(pending[-1][1])
-  average = clu_metrics.Collection.create(
-    **{name: clu_metrics.Average.from_output(name) for name in names}
-  )
-  total = average.empty()
-  for step, values in pending:
-    values = {name: np.asarray(value)[0] for name, value in values.items()}
-    for player in (name.removesuffix("_loss") for name in names if name.endswith("_loss")):
-      loss = values[f"{player}_loss"]
-      if not math.isfinite(loss):
+  totals: dict[str, clu_metrics.Average] = {}  # Of each metric over the steps that have it.
+  for step, values in jax.device_get(pending):
+    for name, value in values.items():
+      value = np.asarray(value)[0]
+      if name.endswith("_loss") and not math.isfinite(value):
         checkpoints.wait()
         good = checkpoints.steps()
         last = (
           f"the last good checkpoint is that of step {good[-1]}" if good else "no checkpoint yet"
         )
-        raise NonFiniteLossError(f"the {player}'s loss is {loss} at step {step}; {last}")
-    total = total.merge(average.single_from_model_output(**values))
-  return {name: float(value) for name, value in total.compute().items()}
+        player = name.removesuffix("_loss")
+        raise NonFiniteLossError(f"the {player}'s loss is {value} at step {step}; {last}")
+      new = clu_metrics.Average.from_model_output(value)
+      totals[name] = totals[name].merge(new) if name in totals else new
+  return {name: float(total.compute()) for name, total in totals.items()}
 
 
 class _Termination:
@@ -286,7 +281,9 @@ def train(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> Trai
   workdir = pathlib.Path(workdir)
   lead = jax.process_index() == 0
 
-  source = data.load(config.dataset, "train", config.image_size, config.data_dir)
+  source = data.load(
+    config.dataset, "train", config.image_size, config.data_dir, config.get("label", "")
+  )
   channels = source[0]["image"].shape[-1]
   if channels != config.channels:
     raise ValueError(

@@ -163,7 +163,7 @@ def test_weighting_changes_the_objective(known, tiny_prior):
 def test_blends(known, tiny_prior):
   A = operators.inpaint(mask())
   y = A(1 - known)
-  results = {b: restore(y, A, tiny_prior, steps=3, restarts=1, blend=b) for b in latent.BLENDS}
+  results = {b: restore(y, A, tiny_prior, steps=3, restarts=1, blend=b) for b in blending.BLENDS}
   raw = results["none"]
   np.testing.assert_array_equal(raw.image, raw.generated)
   np.testing.assert_allclose(

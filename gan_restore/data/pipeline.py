@@ -50,7 +50,25 @@ class Source:
     return result
 
 
-def load(name: str, split: str, image_size: int, data_dir: str | None = None):
+class _OneLabel:
+  """A source whose label is one of its attributes, as a class: 0 or 1."""
+
+  def __init__(self, source, attribute: str):
+    if attribute not in source.attributes:
+      there = ", ".join(source.attributes) or "none"
+      raise DataError(f"label {attribute!r} is no attribute of this data set; there are: {there}")
+    self._source, self._index = source, source.attributes.index(attribute)
+    self.attributes = ()
+
+  def __len__(self) -> int:
+    return len(self._source)
+
+  def __getitem__(self, index: int) -> dict[str, np.ndarray]:
+    example = self._source[index]
+    return {**example, "label": example["label"][self._index]}
+
+
+def load(name: str, split: str, image_size: int, data_dir: str | None = None, label: str = ""):
   """A split of a data set by name.
 
   Args:
@@ -59,6 +77,8 @@ def load(name: str, split: str, image_size: int, data_dir: str | None = None):
       of its train split is held out for it.
     image_size: Pixels on a side; other images are centre-cropped and area-resampled.
     data_dir: Where TFDS keeps prepared sets; its default if None or empty.
+    label: The one attribute that is to be the label, an integer class of 0 or 1; empty for the
+      data set's own labels.
 
   Returns:
     A random-access sequence of examples.
@@ -68,6 +88,8 @@ def load(name: str, split: str, image_size: int, data_dir: str | None = None):
   """
   if split not in SPLITS:
     raise DataError(f"the splits are {', '.join(SPLITS)}; got {split!r}")
+  if label:
+    return _OneLabel(load(name, split, image_size, data_dir), label)
   if name == "toy_faces":
     return toy_faces.ToyFaces(split, image_size)
   data_dir = data_dir or None

@@ -42,6 +42,8 @@ class ToyFaces:
     ((64, 64, 3), dtype('uint8'), (10,))
   """
 
+  attributes = ATTRIBUTES
+
   def __init__(self, split: str = "train", image_size: int = 64, seed: int = 0):
     if split not in SPLITS:
       raise ValueError(f"toy_faces has the splits {', '.join(SPLITS)}; got {split!r}")

@@ -61,6 +61,7 @@ class Discriminator(nn.Module):
 
 
 PLAYERS = ("generator", "discriminator")
+REQUIREMENTS = {"latent_dim": (lambda v: v >= 1, "a whole number of at least 1")}
 
 
 def networks(config) -> tuple[Generator, Discriminator]:

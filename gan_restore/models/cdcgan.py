@@ -1,0 +1,403 @@
+"""cDCGAN: face completion in one forward pass.
+
+Z. Chen, Z. Ji, H. Zhang, "Conditional Deep Convolutional GANs for Image Restoration". Equation,
+table and algorithm numbers below are this paper's.
+
+Images inside the networks are [N, S, S, C] in [-1, 1]; masks [N, S, S, 1], 1 where the pixel is
+missing. Missing pixels are blanked to 0, mid-grey.
+"""
+
+import functools
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from gan_restore import blending, checks, evaluation, layers, losses, masks, operators, tasks, weights
+from gan_restore.restorers import classical
+from gan_restore.restorers.result import Result
+
+_XAVIER = nn.initializers.xavier_uniform()
+_activate = functools.partial(nn.leaky_relu, negative_slope=0.2)
+
+# --- Networks -----------------------------------------------------------------------------------
+
+
+def _conv(features, kernel, stride=1, **options):
+  return layers.Conv(features, kernel, stride, kernel_init=_XAVIER, **options)
+
+
+def _upsample(x: jax.Array, size: int, method: str) -> jax.Array:
+  return jax.image.resize(x, (x.shape[0], size, size, x.shape[-1]), method)
+
+
+class ResidualBlock(nn.Module):
+  """Two 3x3 convolutions, pre-activation, with a 1x1 shortcut: [N, s, s, I] -> [N, s', s', features].
+
+  The first of the two changes the size: s' = s / 2 by a strided convolution, or, with `up`, 2 s by
+  a transposed one (4x4, as the adjoint of a 3x3 of stride 2 would weigh its outputs unevenly).
+  """
+
+  features: int
+  up: bool = False
+  dtype: jnp.dtype = jnp.float32
+
+  @nn.compact
+  def __call__(self, x):
+    conv = functools.partial(_conv, self.features, dtype=self.dtype)
+    y = _activate(x)
+    if self.up:
+      y = layers.ConvTranspose(self.features, kernel_init=_XAVIER, dtype=self.dtype)(y)
+      shortcut = conv(1)(x).repeat(2, 1).repeat(2, 2)
+    else:
+      y = conv(3, 2)(y)
+      shortcut = conv(1, 2)(x)
+    return conv(3)(_activate(y)) + shortcut
+
+
+class Generator(nn.Module):
+  """Table 1. (image [N, S, S, C], hole blanked, mask [N, S, S, 1]) -> image [N, S, S, C].
+
+  Half of the table's rows are printed with stride 2x2, which would shrink the image to nothing. It
+  is read so: residual blocks 1 to 3 halve once each (S to S / 8), blocks 4 to 6 double once each
+  (back to S). The deconvolution after them would then double once too often: it is taken as the
+  layer that brings whatever feeds the output to full resolution. Without the pyramid that is the
+  last block alone, which is there already. Before the dilated stack a 1x1 convolution widens to
+  its 1,024 channels.
+
+  The pyramid (Lin et al. 2017): the encoder is its bottom-up pathway, blocks 4 to 6 are its
+  top-down pathway, joined by 1x1 lateral convolutions; its four levels, S / 8 to S, feed the output.
+
+  Without dilation the four layers of the stack have rate 1. Taps of a dilated kernel that lie
+  outside the map for every pixel are left out: at S = 64 the map is 8x8, and rates 8 and 16 are
+  left with the centre, 1x1.
+  """
+
+  channels: int = 3
+  width: int = 64
+  pyramid: bool = True
+  dilated: bool = True
+  dtype: jnp.dtype = jnp.float32
+
+  @nn.compact
+  def __call__(self, image, mask, train: bool = False):
+    width, size = self.width, image.shape[1]
+    conv = functools.partial(_conv, dtype=self.dtype)
+    encoder = [conv(width, 3)(jnp.concatenate([image, mask], -1))]
+    for features in (width, 2 * width, 4 * width):
+      encoder.append(ResidualBlock(features, dtype=self.dtype)(encoder[-1]))
+
+    x = conv(16 * width, 1)(_activate(encoder.pop()))
+    for rate in (2, 4, 8, 16) if self.dilated else (1, 1, 1, 1):
+      kernel = 3 if rate < x.shape[1] else 1
+      x = conv(16 * width, kernel, dilation=rate, use_bias=False)(x)
+      x = _activate(layers.batch_norm(train, self.dtype)(x))
+
+    levels = [x]
+    for features in (4 * width, 2 * width, width):
+      x = ResidualBlock(features, up=True, dtype=self.dtype)(x)
+      if self.pyramid:
+        x += conv(features, 1)(encoder.pop())
+      levels.append(x)
+
+    y = conv(width // 2, 4)(_activate(levels.pop()))
+    if self.pyramid:
+      for level in levels:
+        y += _upsample(conv(width // 2, 1)(_activate(level)), size, "linear")
+    y = conv(self.channels, 3)(_activate(y))
+    return jnp.tanh(y.astype(jnp.float32))
+
+
+class Features(nn.Module):
+  """The convolutions of DCGAN's discriminator, then a dense layer: [N, s, s, I] -> [N, 16 width]."""
+
+  width: int = 64
+  dtype: jnp.dtype = jnp.float32
+
+  @nn.compact
+  def __call__(self, x, train: bool = False):
+    features = self.width
+    x = _activate(_conv(features, 4, 2, dtype=self.dtype)(x))
+    while x.shape[1] > 4:
+      features = min(2 * features, 8 * self.width)
+      x = _conv(features, 4, 2, use_bias=False, dtype=self.dtype)(x)
+      x = _activate(layers.batch_norm(train, self.dtype)(x))
+    x = x.reshape(x.shape[0], -1)
+    return _activate(layers.Dense(16 * self.width, kernel_init=_XAVIER, dtype=self.dtype)(x))
+
+
+class Discriminator(nn.Module):
+  """(image [N, S, S, C], mask) -> logits [N]: the global and the local one, fused (section 3.3).
+
+  The global one sees the whole image, the local one a window around the completed region; their
+  features are concatenated, and one dense layer decides. Both are told the mask: D(x, M_d).
+  """
+
+  width: int = 64
+  local: bool = True
+  dtype: jnp.dtype = jnp.float32
+
+  @nn.compact
+  def __call__(self, image, mask, train: bool = False):
+    x = jnp.concatenate([image, mask], -1)
+    features = [Features(self.width, self.dtype, name="global")(x, train)]
+    if self.local:
+      features.append(Features(self.width, self.dtype, name="local")(local_window(x, mask), train))
+    logits = layers.Dense(1, kernel_init=_XAVIER, dtype=self.dtype)(jnp.concatenate(features, -1))
+    return logits[:, 0].astype(jnp.float32)
+
+
+class Classifier(nn.Module):
+  """Image [N, S, S, C] -> logits [N, classes] (section 3.4)."""
+
+  classes: int
+  width: int = 64
+  dtype: jnp.dtype = jnp.float32
+
+  @nn.compact
+  def __call__(self, image, train: bool = False):
+    x = Features(self.width, self.dtype)(image, train)
+    logits = layers.Dense(self.classes, kernel_init=_XAVIER, dtype=self.dtype)(x)
+    return logits.astype(jnp.float32)
+
+
+def local_window(x: jax.Array, mask: jax.Array) -> jax.Array:
+  """The window of 3/4 the size around each image's missing pixels.
+
+  Centred on their centre of mass, moved inwards where it would leave the image. A hole of half
+  the size is seen with an eighth of the image around it.
+
+  Args:
+    x: [N, S, S, C].
+    mask: [N, S, S, 1].
+
+  Returns:
+    [N, 3 S / 4, 3 S / 4, C].
+  """
+  size = x.shape[1]
+  window = 3 * size // 4
+  count = jnp.maximum(mask.sum((1, 2, 3)), 1)
+  position = jnp.arange(size) + 0.5
+  row = (mask.sum((2, 3)) @ position) / count
+  column = (mask.sum((1, 3)) @ position) / count
+  start = lambda center: jnp.clip(jnp.round(center - window / 2), 0, size - window).astype(int)
+  crop = lambda image, row, column: jax.lax.dynamic_slice(
+    image, (row, column, 0), (window, window, x.shape[-1])
+  )
+  return jax.vmap(crop)(x, start(row), start(column))
+
+
+# --- The family ---------------------------------------------------------------------------------
+
+PLAYERS = ("generator", "discriminator", "classifier")
+
+_WEIGHT = (lambda v: v >= 0, "at least 0")
+_STEPS = (lambda v: v >= 0, "a whole number of at least 0")
+REQUIREMENTS = {
+  "image_size": (lambda v: v >= 16 and v & (v - 1) == 0, "a power of two of at least 16"),
+  "width": (lambda v: v >= 2 and v % 2 == 0, "an even number of at least 2"),
+  "classes": (lambda v: v >= 1, "at least 1"),
+  "masks": (masks.is_kind, f"kinds out of {', '.join(masks.KINDS)}, by commas"),
+  "generator_steps": _STEPS,
+  "discriminator_steps": _STEPS,
+  "reconstruction_weight": _WEIGHT,
+  "known_weight": _WEIGHT,
+  "adversarial_weight": _WEIGHT,
+  "class_real_weight": _WEIGHT,
+  "class_fake_weight": _WEIGHT,
+  "generator_class_weight": _WEIGHT,
+}
+
+
+def networks(config) -> tuple[Generator, Discriminator, Classifier]:
+  """The three networks of a config."""
+  dtype = jnp.dtype(config.dtype)
+  return (
+    Generator(config.channels, config.width, config.pyramid, config.dilated, dtype),
+    Discriminator(config.width, config.local, dtype),
+    Classifier(config.classes, config.width, dtype),
+  )
+
+
+def init(config, key: jax.Array) -> dict[str, dict]:
+  """Fresh variables (`params`, `batch_stats`) of each player."""
+  generator, discriminator, classifier = networks(config)
+  keys = jax.random.split(key, 3)
+  image = jnp.zeros((1, config.image_size, config.image_size, config.channels))
+  mask = image[..., :1]
+  return {
+    "generator": generator.init(keys[0], image, mask),
+    "discriminator": discriminator.init(keys[1], image, mask),
+    "classifier": classifier.init(keys[2], image),
+  }
+
+
+def learning(config, step: int) -> tuple[str, ...]:
+  """Algorithm 1: the generator alone for T_g steps; then, for T_d steps, discriminator and
+  classifier; then all of them jointly."""
+  if step < config.generator_steps:
+    return ("generator",)
+  if step < config.generator_steps + config.discriminator_steps:
+    return ("discriminator", "classifier")
+  return PLAYERS
+
+
+def complete(config, variables, image, mask, train: bool = False):
+  """G(x, M_g): the raw output [N, S, S, C] in [-1, 1], and with `train` its new statistics too."""
+  generator, _, _ = networks(config)
+  mutable = ["batch_stats"] if train else False
+  blanked = image * (1 - mask)
+  return generator.apply(variables["generator"], blanked, mask, train, mutable=mutable)
+
+
+def reconstruction_loss(generated, image, mask, known_weight) -> jax.Array:
+  """The L1 distance to the original: its mean over the hole, plus a share of that over the rest.
+
+  The term that the paper's first stage cannot do without: an untrained D says nothing. In the rest
+  of the image it makes G meet the known pixels at the hole's border.
+  """
+  error = jnp.abs(generated - image).mean(-1, keepdims=True)
+  hole = (mask * error).sum() / jnp.maximum(mask.sum(), 1)
+  rest = ((1 - mask) * error).sum() / jnp.maximum((1 - mask).sum(), 1)
+  return hole + known_weight * rest
+
+
+def classifier_loss(logits: jax.Array, label: jax.Array) -> jax.Array:
+  """-E[log P(Y = y | x)] (eqs 4 and 5).
+
+  Args:
+    logits: [N, classes].
+    label: Integer classes [N], for a softmax; or attributes of 0 and 1 [N, classes], independent
+      sigmoids, whose log likelihood is divided by their number, so that a weight means the same for
+      1 or 40.
+
+  Returns:
+    A scalar.
+
+  Raises:
+    ValueError: If the labels do not fit the logits.
+  """
+  if label.ndim == 1:
+    picked = jnp.take_along_axis(nn.log_softmax(logits), label[:, None].astype(int), 1)
+    return -jnp.mean(picked)
+  if label.shape != logits.shape:
+    raise ValueError(
+      f"config.classes is {logits.shape[-1]}; the data set has {label.shape[-1]} attributes"
+    )
+  sign = 2.0 * label - 1
+  return -jnp.mean(nn.log_sigmoid(sign * logits))
+
+
+def play(config, variables, batch, key, learning):
+  """One game on one batch: eqs 2 to 5.
+
+  Args:
+    config: The run's config.
+    variables: Of each player.
+    batch: `image` [N, S, S, C] in [-1, 1], `label` [N] or [N, classes].
+    key: A random key of this step and device.
+    learning: The players that learn at this step; with the generator alone no other plays.
+
+  Returns:
+    ({player: loss}, (batch statistics {player: ...}, further metrics {name: value})). Of the
+    metrics, `l_g`, `l_d`, `l_c_real` and `l_c_fake` are the paper's figure 4.
+  """
+  real = batch["image"]
+  if "label" not in batch:
+    raise ValueError("the data set has no labels, which cdcgan's classifier needs")
+  draw = masks.get(config.masks)
+  key_g, key_d = jax.random.split(key)
+  mask_g, mask_d = draw(key_g, real.shape[:3]), draw(key_d, real.shape[:3])
+
+  generated, stats_g = complete(config, variables, real, mask_g, train=True)
+  reconstruction = reconstruction_loss(generated, real, mask_g, config.known_weight)
+  on_generator = config.reconstruction_weight * reconstruction
+  metrics = {"l_rec": reconstruction}
+  if learning == ("generator",):
+    return {"generator": on_generator}, ({"generator": stats_g}, metrics)
+
+  _, discriminator, classifier = networks(config)
+  apply = lambda network, variables, *x: network.apply(variables, *x, True, mutable=["batch_stats"])
+  completed = blending.paste(real, generated, mask_g)
+
+  own = variables["discriminator"]
+  on_real, stats_d = apply(discriminator, own, real, mask_d)
+  on_fake, stats_d = apply(discriminator, {**own, **stats_d}, completed, mask_g)
+  l_g = losses.generator_loss(on_fake)  # Eq. 2, to be minimised: with the other sign.
+  l_d = losses.discriminator_loss(on_real, on_fake)  # Eq. 3, likewise.
+
+  own = variables["classifier"]
+  class_real, stats_c = apply(classifier, own, real)
+  class_fake, stats_c = apply(classifier, {**own, **stats_c}, completed)
+  l_c_real = classifier_loss(class_real, batch["label"])  # Eq. 4.
+  l_c_fake = classifier_loss(class_fake, batch["label"])  # Eq. 5.
+
+  values = {
+    "generator": on_generator
+    + config.adversarial_weight * l_g
+    + config.generator_class_weight * l_c_fake,
+    "discriminator": l_d,
+    "classifier": config.class_real_weight * l_c_real + config.class_fake_weight * l_c_fake,
+  }
+  stats = {"generator": stats_g, "discriminator": stats_d, "classifier": stats_c}
+  metrics |= {"l_g": l_g, "l_d": l_d, "l_c_real": l_c_real, "l_c_fake": l_c_fake}
+  metrics["d_real"] = jnp.mean(nn.sigmoid(on_real))
+  metrics["d_fake"] = jnp.mean(nn.sigmoid(on_fake))
+  return {p: values[p] for p in learning}, (stats, metrics)
+
+
+def samples(config, variables, batch, key: jax.Array) -> jax.Array:
+  """Rows of four: original, masked, raw output and completed image, in [0, 1]."""
+  real = batch["image"][:16]
+  mask = masks.get(config.masks)(key, real.shape[:3])
+  generated = complete(config, variables, real, mask)
+  completed = blending.paste(real, generated, mask)
+  columns = jnp.stack([real, real * (1 - mask), generated, completed], 1)
+  return (columns.reshape(-1, *real.shape[1:]) + 1) / 2
+
+
+@jax.jit
+def _generate(trained, y, mask):
+  return (complete(trained.config, trained.variables, 2 * y - 1, mask) + 1) / 2
+
+
+def restore(trained, y: jax.Array, A, *, blend: str = "paste") -> Result:
+  """Completes images in one forward pass.
+
+  Args:
+    trained: A trained cDCGAN.
+    y: Images [N, S, S, C] in [0, 1]; their missing pixels are not looked at.
+    A: An `operators.inpaint`: any mask, with one hole or several.
+    blend: How the completion enters the image: `paste`, `poisson`, or `none` for G's raw output.
+
+  Returns:
+    The result.
+
+  Raises:
+    UnsupportedOperatorError: For any other operator.
+    ValueError: For images of another size, or an unknown `blend`.
+  """
+  classical.expect("cdcgan", A, operators.Inpaint)
+  config = trained.config
+  y = checks.observation(y, A, (config.image_size, config.image_size, config.channels))
+  generated = _generate(trained, y, jnp.broadcast_to(A.mask, (*y.shape[:3], 1)))
+  return Result(image=blending.blend(y, generated, A.mask, blend), generated=generated)
+
+
+def evaluate(config, variables, source, n: int = 64):
+  """Completion of the first images of `source`.
+
+  Yields:
+    (name, value): `psnr`, of the whole image with the centre hole completed; then, for the centre
+    and for rectangles, every score of `evaluation.evaluate` on the composited image.
+  """
+  trained = weights.Trained(variables, config)
+  restorer = functools.partial(restore, trained)
+  for kind in ("center", "random"):
+    scores = dict(evaluation.evaluate(restorer, tasks.get("inpaint", mask=kind), source, limit=n))
+    if kind == "center":
+      yield "psnr", scores["composited/psnr"]
+    for name, value in scores.items():
+      output, _, score = name.partition("/")
+      if output == "composited":
+        yield f"{kind}/{score}", value
