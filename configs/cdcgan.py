@@ -48,7 +48,8 @@ def get_config(variant="full"):
 
   config.batch_size = 64
   config.steps = 5_000
-  config.learning_rate = 2e-4
+  config.learning_rate = 1e-3
+  config.schedule = "cosine"  # To 0 at the last step; or constant.
   config.beta1 = 0.5
   config.ema_decay = 0.999
   config.seed = 0

@@ -31,6 +31,7 @@ def get_config():
   config.batch_size = 64
   config.steps = 64_000
   config.learning_rate = 2e-4
+  config.schedule = "constant"  # Or cosine: to 0 at the last step.
   config.beta1 = 0.5
   config.ema_decay = 0.999
   config.seed = 0

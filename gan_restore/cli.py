@@ -1,9 +1,13 @@
 """The command line: `gan-restore restore|evaluate|demo|app` (also `python -m gan_restore`)."""
 
 import argparse
+import ast
+import functools
 import glob
+import inspect
 import json
 import pathlib
+import runpy
 import sys
 
 import jax
@@ -11,7 +15,18 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from gan_restore import data, evaluation, figures, masks, metrics, operators, restorers, tasks
+from gan_restore import (
+  ablation,
+  data,
+  evaluation,
+  figures,
+  masks,
+  metrics,
+  models,
+  operators,
+  restorers,
+  tasks,
+)
 from gan_restore.data import images
 
 SIZE = 64  # Of the faces that are restored.
@@ -66,10 +81,27 @@ def _parser() -> argparse.ArgumentParser:
   p.add_argument("--data-dir", help="where TFDS keeps prepared sets")
   p.add_argument("--split", default="test", choices=("train", "validation", "test"))
   p.add_argument("--limit", type=int, default=64, help="images at most (default 64)")
-  p.add_argument("--mask", default="center", choices=masks.KINDS)
+  p.add_argument("--mask", default="center", help=f"a kind: {', '.join(masks.KINDS)}")
   p.add_argument("--json", type=pathlib.Path, help="write the scores there too")
   _add_search(p)
   p.set_defaults(run=_evaluate)
+
+  p = commands.add_parser("ablation", help="compare variants", description=_ablation.__doc__)
+  p.add_argument("--config", default="configs/cdcgan.py", help="a config file with VARIANTS")
+  p.add_argument("--workdir", required=True, type=pathlib.Path, metavar="DIR")
+  p.add_argument("--dataset", help="a TFDS name, folder:PATH or toy_faces, instead of the config's")
+  p.add_argument("--data-dir", help="where TFDS keeps prepared sets")
+  p.add_argument(
+    "--set",
+    action="append",
+    default=[],
+    metavar="FIELD=VALUE",
+    help="another field of the config, the same for all variants; may be repeated",
+  )
+  p.add_argument("--masks", default="center,random", help=f"out of {', '.join(masks.KINDS)}")
+  p.add_argument("--limit", type=int, default=500, help="test images at most (default 500)")
+  p.add_argument("--seed", type=int, default=0, help="of the test masks")
+  p.set_defaults(run=_ablation)
 
   p = commands.add_parser("demo", help="the five tasks on a portrait", description=_demo.__doc__)
   p.add_argument("--out", type=pathlib.Path, default=pathlib.Path("out/demo"), metavar="DIR")
@@ -92,7 +124,7 @@ def _add_method(parser, default):
 
 
 def _add_search(parser):
-  group = parser.add_argument_group("latent search (method map)")
+  group = parser.add_argument_group("options of the method (all but blend: of the latent search)")
   group.add_argument("--steps", type=int)
   group.add_argument("--restarts", type=int)
   group.add_argument("--lam", type=float, help="weight of the regulariser")
@@ -102,13 +134,21 @@ def _add_search(parser):
   group.add_argument("--seed", type=int, default=0, help="of latents, masks and noise")
 
 
-def _load(method: str, arguments):
-  """The restorer, with the search options that were given."""
-  if method in restorers.classical.RESTORERS:
-    return restorers.load(method)
-  names = ("steps", "restarts", "lam", "p", "blend", "weighted", "seed")
-  options = {name: getattr(arguments, name) for name in names}
-  return restorers.load(method, **{k: v for k, v in options.items() if v is not None})
+def _load(method: str, arguments, refuse: bool = True):
+  """The restorer with the options that were given; one it does not take is refused, or left out."""
+  restorer = restorers.load(method)
+  parameters = inspect.signature(restorer).parameters.values()
+  anything = any(parameter.kind == parameter.VAR_KEYWORD for parameter in parameters)
+  options = {}
+  for name in ("steps", "restarts", "lam", "p", "blend", "weighted", "seed"):
+    value = getattr(arguments, name)
+    if value is None:
+      continue
+    if anything or name in {parameter.name for parameter in parameters}:
+      options[name] = value
+    elif refuse and name != "seed":  # The seed is also that of masks and noise.
+      raise ValueError(f"--{name} is not for method {method}")
+  return functools.partial(restorer, **options)
 
 
 # --- restore ------------------------------------------------------------------------------------
@@ -262,21 +302,69 @@ def _evaluate(arguments) -> int:
     task = tasks.get(name, mask=arguments.mask)
     for method in arguments.methods.split(","):
       try:
-        scores = dict(
-          evaluation.evaluate(
-            _load(method, arguments), task, source, limit=arguments.limit, seed=arguments.seed
-          )
+        restorer = _load(method, arguments, refuse=False)
+        scores = evaluation.evaluate(
+          restorer, task, source, limit=arguments.limit, seed=arguments.seed
         )
+        rows += [{"task": name, "method": method, **row} for row in evaluation.rows(scores)]
       except restorers.classical.UnsupportedOperatorError:
         continue
-      for output in dict.fromkeys(key.partition("/")[0] for key in scores if "/" in key):
-        own = {k.split("/")[1]: v for k, v in scores.items() if k.startswith(f"{output}/")}
-        extra = {k: v for k, v in scores.items() if "/" not in k}
-        rows.append({"task": name, "method": method, "output": output, **own, **extra})
   print(_table(rows))
   if arguments.json:
     arguments.json.write_text(json.dumps(rows, indent=2) + "\n")
   return 0
+
+
+def _ablation(arguments) -> int:
+  """Trains the variants of a config, or goes on, or loads what is done; completes the same test
+  images with each, and prints the scores. Writes them to DIR/ablation.json, the images to
+  restorations.png and the losses on common axes to losses.png."""
+  script = runpy.run_path(arguments.config)
+  if "VARIANTS" not in script:
+    raise ValueError(f"{arguments.config}: names no VARIANTS to compare")
+  configs = {name: script["get_config"](name) for name in script["VARIANTS"]}
+  settings = dict(_setting(text) for text in arguments.set)
+  settings |= {
+    name: value
+    for name, value in (("dataset", arguments.dataset), ("data_dir", arguments.data_dir))
+    if value is not None
+  }
+  for config in configs.values():
+    for name, value in settings.items():
+      if name not in config:
+        raise ValueError(f"--set {name}: no field of {arguments.config}")
+      config[name] = value
+  workdirs = ablation.train_variants(configs, arguments.workdir)
+
+  config = next(iter(configs.values()))
+  source = data.load(config.dataset, "test", config.image_size, config.data_dir)
+  kinds = arguments.masks.split(",")
+  rows = []
+  for kind in kinds:
+    task = tasks.get("inpaint", mask=kind)
+    found = ablation.score(workdirs, task, source, limit=arguments.limit, seed=arguments.seed)
+    rows += [{"mask": kind, **row} for row in found]
+  ablation.draw_restorations(
+    arguments.workdir / "restorations.png", workdirs, tasks.get("inpaint", mask=",".join(kinds)),
+    source, seed=arguments.seed,
+  )  # fmt: skip
+  curves = models.get(config.family).CURVES
+  ablation.draw_curves(arguments.workdir / "losses.png", workdirs, curves)
+  (arguments.workdir / "ablation.json").write_text(json.dumps(rows, indent=2) + "\n")
+  print(_table(rows))
+  print(f"Wrote ablation.json, restorations.png and losses.png in {arguments.workdir}")
+  return 0
+
+
+def _setting(text: str) -> tuple[str, object]:
+  """FIELD=VALUE, the value a number or a truth value if it reads as one, else a string."""
+  name, equals, value = text.partition("=")
+  if not equals:
+    raise ValueError(f"--set {text}: wanted FIELD=VALUE")
+  try:
+    return name, ast.literal_eval(value)
+  except (ValueError, SyntaxError):
+    return name, value
 
 
 def _demo(arguments) -> int:

@@ -40,6 +40,8 @@ def _scores(x, reference, mask):
   if mask is not None:
     scores["psnr_hole"] = metrics.psnr(x, reference, mask)
     scores["ssim_hole"] = metrics.ssim(x, reference, mask)
+    scores["gradient"] = metrics.gradient_magnitude(x, mask)
+    scores["gradient_wanted"] = metrics.gradient_magnitude(reference, mask)
   return scores
 
 
@@ -66,7 +68,8 @@ def evaluate(
     (name, mean over the images). Names are `OUTPUT/SCORE`: OUTPUT is `raw` (what was generated)
     and, for inpainting, `composited` (the known pixels pasted back) and `result` (as returned: by
     default Poisson-blended); SCORE is `psnr` or `ssim` and, for inpainting, the same in the hole:
-    `psnr_hole`, `ssim_hole`. Then `seconds`, an image, compilation included; `images`, how many.
+    `psnr_hole`, `ssim_hole`, and `sharpness`, the mean gradient magnitude there relative to the
+    originals' (1 is as sharp). Then `seconds`, an image, compilation included; `images`, how many.
   """
   totals: dict[str, clu_metrics.Average] = {}
   seconds = 0.0
@@ -87,11 +90,26 @@ def evaluate(
         name = f"{output}/{score}"
         new = clu_metrics.Average.from_model_output(values, mask=batch["valid"])
         totals[name] = totals[name].merge(new) if name in totals else new
-  for name, total in totals.items():
-    yield name, float(total.compute())
+  means = {name: float(total.compute()) for name, total in totals.items()}
+  for name, mean in means.items():
+    if name.endswith("/gradient"):
+      yield name.replace("gradient", "sharpness"), mean / means[f"{name}_wanted"]
+    elif not name.endswith("_wanted"):
+      yield name, mean
   count = min(len(source), limit or len(source))
   yield "seconds", seconds / count
   yield "images", count
+
+
+def rows(scores: Iterator[tuple[str, float]]) -> list[dict]:
+  """What `evaluate` yields as rows of a table, one for each output."""
+  scores = dict(scores)
+  outputs = dict.fromkeys(name.partition("/")[0] for name in scores if "/" in name)
+  common = {name: value for name, value in scores.items() if "/" not in name}
+  own = lambda output: {
+    name.partition("/")[2]: value for name, value in scores.items() if name.startswith(f"{output}/")
+  }
+  return [{"output": output, **own(output), **common} for output in outputs]
 
 
 def evaluate_run(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> dict:

@@ -39,17 +39,35 @@ def write_grid(path: str | os.PathLike, pictures: np.ndarray, columns: int | Non
 
 def plot_losses(path: str | os.PathLike, rows: list[dict[str, float]]) -> None:
   """Plots every `*_loss` of a run's history against its step."""
+  names = dict.fromkeys(name for row in rows for name in row if name.endswith("_loss"))
+  curves = {
+    name.removesuffix("_loss"): [(row["step"], row[name]) for row in rows if name in row]
+    for name in names
+  }
+  plot_curves(path, {"loss": curves})
+
+
+def plot_curves(
+  path: str | os.PathLike, panels: dict[str, dict[str, list[tuple[float, float]]]]
+) -> None:
+  """Plots curves over the training step, one panel beside the other.
+
+  Args:
+    path: The picture.
+    panels: {title: {label: [(step, value), ...]}}.
+  """
   from matplotlib.backends.backend_agg import FigureCanvasAgg
   from matplotlib.figure import Figure
 
-  figure = Figure(figsize=(7, 4), layout="constrained")
+  columns = min(2, len(panels))
+  rows = -(-len(panels) // columns)
+  figure = Figure(figsize=(7 * columns, 4 * rows), layout="constrained")
   FigureCanvasAgg(figure)
-  axes = figure.subplots()
-  names = dict.fromkeys(name for row in rows for name in row if name.endswith("_loss"))
-  for name in names:
-    points = [(row["step"], row[name]) for row in rows if name in row]
-    axes.plot(*zip(*points), label=name.removesuffix("_loss"))
-  axes.set(xlabel="step", ylabel="loss")
-  axes.grid(alpha=0.3)
-  axes.legend()
+  grid = figure.subplots(rows, columns, squeeze=False)
+  for axes, (title, curves) in zip(grid.flat, panels.items()):
+    for label, points in curves.items():
+      axes.plot(*zip(*points) if points else ((), ()), label=label)
+    axes.set(xlabel="step", ylabel=title)
+    axes.grid(alpha=0.3)
+    axes.legend()
   figure.savefig(path, dpi=100)

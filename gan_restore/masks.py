@@ -114,13 +114,21 @@ def strokes(key: jax.Array, shape: tuple[int, int, int], count: int = 4) -> jax.
   points = jnp.clip(jnp.concatenate([start, start + jnp.cumsum(steps, axis=2)], axis=2), 0, 1)
   points = points * jnp.array([height - 1, width - 1])
   radius = jax.random.uniform(keys[4], (n, count, 1), minval=0.02, maxval=0.05) * size
-  grid = jnp.stack(jnp.meshgrid(jnp.arange(height), jnp.arange(width), indexing="ij"), -1)
-  grid = grid.reshape(1, 1, 1, -1, 2)
-  a, b = points[:, :, :-1, None], points[:, :, 1:, None]
-  along = ((grid - a) * (b - a)).sum(-1) / jnp.maximum(((b - a) ** 2).sum(-1), 1e-6)
-  nearest = a + jnp.clip(along, 0, 1)[..., None] * (b - a)
-  distance = jnp.sqrt(((grid - nearest) ** 2).sum(-1))  # [N, strokes, segments, H * W].
-  drawn = (distance <= radius[..., None]).any(axis=(1, 2))
+  # One segment after another: all distances at once would be a gigabyte for a large batch.
+  first = lambda x: x.reshape(n, count * segments, -1).swapaxes(0, 1)
+  a, b = first(points[:, :, :-1]), first(points[:, :, 1:])
+  radius = first(jnp.broadcast_to(radius, (n, count, segments)))
+  rows, columns = jnp.arange(height)[:, None], jnp.arange(width)
+
+  def draw(i, drawn):
+    (ay, ax), (by, bx) = (p[i].T[:, :, None, None] for p in (a, b))  # Each [N, 1, 1].
+    dy, dx = by - ay, bx - ax
+    along = ((rows - ay) * dy + (columns - ax) * dx) / jnp.maximum(dy**2 + dx**2, 1e-6)
+    along = jnp.clip(along, 0, 1)
+    distance = jnp.hypot(rows - ay - along * dy, columns - ax - along * dx)
+    return drawn | (distance <= radius[i][..., None])
+
+  drawn = jax.lax.fori_loop(0, count * segments, draw, jnp.zeros((n, height, width), bool))
   return drawn.reshape(n, height, width, 1).astype(jnp.float32)
 
 

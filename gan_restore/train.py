@@ -64,6 +64,7 @@ _REQUIREMENTS = {
   "channels": (lambda v: v in (1, 3), "1 or 3"),
   "width": _COUNT,
   "learning_rate": _POSITIVE,
+  "schedule": (lambda v: v in ("constant", "cosine"), "constant or cosine"),
   "beta1": _FRACTION,
   "ema_decay": _FRACTION,
   "log_every": _COUNT,
@@ -105,6 +106,13 @@ def optimizer(config: ml_collections.ConfigDict) -> optax.GradientTransformation
   return optax.adam(config.learning_rate, b1=config.beta1)
 
 
+def learning_rate_factor(config: ml_collections.ConfigDict, step: jax.Array) -> jax.Array:
+  """What the learning rate is multiplied by at a step of the run, whichever players learn."""
+  if config.schedule == "cosine":
+    return optax.cosine_decay_schedule(1.0, config.steps)(step)
+  return jnp.ones(())
+
+
 def init_state(config: ml_collections.ConfigDict) -> TrainState:
   """The state at step 0, a function of the config alone."""
   key = jax.random.PRNGKey(config.seed)
@@ -139,10 +147,12 @@ def make_step(config: ml_collections.ConfigDict) -> Callable:
     params = {p: v["params"] for p, v in state.variables.items()}
     values, pullback, (stats, metrics) = jax.vjp(play, params, has_aux=True)
     variables, opt_state = dict(state.variables), dict(state.opt_state)
+    factor = learning_rate_factor(config, state.step)
     for player in learning:
       own = {p: jnp.asarray(p == player, v.dtype) for p, v in values.items()}
       gradient = jax.lax.pmean(pullback(own)[0][player], AXIS)
       updates, opt_state[player] = tx.update(gradient, opt_state[player], params[player])
+      updates = jax.tree.map(lambda x: factor * x, updates)
       variables[player] = {
         **jax.lax.pmean(stats.get(player, {}), AXIS),
         "params": optax.apply_updates(params[player], updates),
@@ -174,6 +184,15 @@ def replicate(state: TrainState) -> TrainState:
 # --- Logging ------------------------------------------------------------------------------------
 
 
+def read_metrics(workdir: str | os.PathLike) -> list[dict[str, float]]:
+  """The rows of a run's `metrics.csv`, each with what was measured at its `step`; none if none."""
+  path = pathlib.Path(workdir) / "metrics.csv"
+  if not path.exists():
+    return []
+  with path.open() as file:
+    return [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
+
+
 class History:
   """The metrics of a run: `metrics.csv`, the plot of the losses, and TensorBoard where it is.
 
@@ -184,11 +203,7 @@ class History:
 
   def __init__(self, workdir: pathlib.Path, step: int):
     self._path = workdir / "metrics.csv"
-    self.rows: list[dict[str, float]] = []
-    if self._path.exists():
-      with self._path.open() as file:
-        rows = [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
-      self.rows = [row for row in rows if row["step"] <= step]
+    self.rows = [row for row in read_metrics(workdir) if row["step"] <= step]
     try:
       from clu import metric_writers
 

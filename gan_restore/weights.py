@@ -142,6 +142,11 @@ def _load_workdir(path) -> Trained:
   return Trained(ema, ml_collections.FrozenConfigDict(config))
 
 
+def shipped() -> dict[str, pathlib.Path]:
+  """The weights files that come with the package: {name: file}."""
+  return {path.stem: path for path in sorted(SHIPPED.glob("*.safetensors"))}
+
+
 def load_prior(path: str | os.PathLike | None = None) -> Trained:
   """The face prior: a DCGAN's generator and discriminator.
 
@@ -154,4 +159,4 @@ def load_prior(path: str | os.PathLike | None = None) -> Trained:
   Raises:
     WeightsError: If there is none at `path`.
   """
-  return load(path if path is not None else SHIPPED / "dcgan.safetensors", family="dcgan")
+  return load(path if path is not None else shipped()["dcgan"], family="dcgan")

@@ -3,6 +3,7 @@
 A family is a module of pure functions, which is all that `train.py` knows of it:
 
   PLAYERS                                    names of its networks
+  CURVES                                     {metric: title}: what variants are compared by
   REQUIREMENTS                               {field of its configs: (holds, what it must be)}
   init(config, key)                          {player: variables}
   learning(config, step)                     the players that learn at a step

@@ -61,6 +61,7 @@ class Discriminator(nn.Module):
 
 
 PLAYERS = ("generator", "discriminator")
+CURVES = {"generator_loss": "generator", "discriminator_loss": "discriminator"}
 REQUIREMENTS = {"latent_dim": (lambda v: v >= 1, "a whole number of at least 1")}
 
 

@@ -6,15 +6,16 @@ from collections.abc import Callable
 from gan_restore import latent, weights
 from gan_restore.restorers import classical
 
-NAMES = ("map", *classical.RESTORERS)
+NAMES = ("map", *weights.shipped(), *classical.RESTORERS)
 
 
 def load(name: str, **options) -> Callable:
   """A restorer.
 
   Args:
-    name: `map` (the latent search with the shipped prior), a classical one (`damaged`, `bicubic`,
-      `biharmonic`, `tv`), or the path of a weights file or training workdir.
+    name: `map` (the latent search with the shipped prior), a family whose weights are shipped
+      (`cdcgan`), a classical one (`damaged`, `bicubic`, `biharmonic`, `tv`), or the path of a
+      weights file or training workdir.
     **options: Keyword arguments fixed for every call, as those of `restore` for `map`.
 
   Returns:
@@ -35,7 +36,7 @@ def load(name: str, **options) -> Callable:
   if name == "map":
     return functools.partial(latent.restore, **options)
   try:
-    trained = weights.load(name)
+    trained = weights.load(weights.shipped().get(name, name))
   except weights.WeightsError as error:
     raise ValueError(f"{error} (restorers by name: {', '.join(NAMES)})") from error
   return functools.partial(trained.family.restore, trained, **options)
