@@ -81,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
   p.add_argument("--data-dir", help="where TFDS keeps prepared sets")
   p.add_argument("--split", default="test", choices=("train", "validation", "test"))
   p.add_argument("--limit", type=int, default=64, help="images at most (default 64)")
-  p.add_argument("--mask", default="center", help=f"a kind: {', '.join(masks.KINDS)}")
+  p.add_argument("--mask", default="center", help=f"out of {', '.join(masks.KINDS)}, by commas")
   p.add_argument("--json", type=pathlib.Path, help="write the scores there too")
   _add_search(p)
   p.set_defaults(run=_evaluate)
@@ -160,9 +160,11 @@ def _restore(arguments) -> int:
     raise ValueError("--mask is for --task inpaint")
   if arguments.task == "inpaint" and not arguments.mask:
     raise ValueError("--task inpaint needs --mask: a picture, white where pixels are missing")
-  kind = arguments.mask and arguments.mask.partition(":")[0]
-  if kind in masks.KINDS and kind not in _FIXED_MASKS and not arguments.simulate:
-    raise ValueError(f"--mask {kind} is drawn at random: give the damage's own mask, or --simulate")
+  drawn = arguments.mask and masks.is_kind(arguments.mask)
+  if drawn and arguments.mask not in _FIXED_MASKS and not arguments.simulate:
+    raise ValueError(
+      f"--mask {arguments.mask} is drawn at random: give the damage's own mask, or --simulate"
+    )
   restorer = _load(arguments.method, arguments)
 
   paths, failures = _expand(arguments.inputs)
@@ -256,7 +258,7 @@ def _read(path, arguments, size):
     if box is None:
       raise ValueError("no frontal face found; --crop center takes the centre")
   mask = None
-  if arguments.mask and arguments.mask.partition(":")[0] not in masks.KINDS:
+  if arguments.mask and not masks.is_kind(arguments.mask):
     mask = images.read_mask(arguments.mask)
     if mask.size != picture.size:
       raise ValueError(

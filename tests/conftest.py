@@ -1,5 +1,6 @@
 """Shared fixtures. Two CPU devices, so that what is averaged over devices is tested as such."""
 
+import importlib
 import os
 
 os.environ["XLA_FLAGS"] = (
@@ -13,7 +14,6 @@ import ml_collections
 import numpy as np
 import pytest
 
-from configs import dcgan as dcgan_config
 from gan_restore import weights
 from gan_restore.data import toy_faces
 from gan_restore.models import dcgan
@@ -21,14 +21,19 @@ from gan_restore.models import dcgan
 ROOT = pathlib.Path(__file__).parent.parent
 
 
-def small_config(**changes) -> ml_collections.ConfigDict:
-  """A run of configs/dcgan.py, small enough for a test."""
-  config = dcgan_config.get_config()
-  config.update(
-    dataset="toy_faces", image_size=16, width=8, latent_dim=16, batch_size=8, steps=8, log_every=2
-  )
+_OWN = {
+  "dcgan": {"width": 8, "latent_dim": 16},
+  "cdcgan": {"width": 4, "classes": 10, "generator_steps": 3, "discriminator_steps": 3},
+}
+
+
+def small_config(family: str = "dcgan", variant: str = "", **changes) -> ml_collections.ConfigDict:
+  """A family's run, as in configs/, small enough for a test."""
+  script = importlib.import_module(f"configs.{family}")
+  config = script.get_config(*filter(None, [variant]))
+  config.update(dataset="toy_faces", image_size=16, batch_size=8, steps=8, log_every=2)
   config.update(sample_every=4, checkpoint_every=4, keep_every=0)
-  config.update(changes)
+  config.update(_OWN[family] | changes)
   return config
 
 

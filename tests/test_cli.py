@@ -152,6 +152,8 @@ def test_crop_face(capsys, prior, tmp_path):
     (["--task", "denoise", "--steps", "0"], "steps is 0"),
     (["--task", "denoise", "--restarts", "0"], "restarts is 0"),
     (["--task", "denoise", "--blend", "feather"], "blend is 'feather'"),
+    (["--task", "inpaint", "--mask", "center,strokes"], "drawn at random"),
+    (["--task", "denoise", "--method", "tv", "--steps", "5"], "--steps is not for method tv"),
     (["--task", "inpaint", "--mask", "nothing.png"], "nothing.png: no such file"),
   ],
 )
@@ -183,6 +185,59 @@ def test_evaluate_prints_a_table(capsys, tmp_path):
 def test_evaluate_refuses_an_unknown_set(capsys):
   status, _, error = run(capsys, "evaluate", "--dataset", "nothing")
   assert status == 2 and "unknown data set 'nothing'" in error
+
+
+SMALL = ["width=2", "classes=10", "batch_size=4", "image_size=16", "steps=2", "log_every=1"]
+SMALL += ["generator_steps=0", "discriminator_steps=0", "checkpoint_every=2", "sample_every=2"]
+
+
+def test_ablation_trains_the_variants_once_and_compares_them(capsys, tmp_path):
+  config = tmp_path / "two.py"
+  text = (ROOT / "configs" / "cdcgan.py").read_text()
+  config.write_text(
+    text.replace(
+      'VARIANTS = ("simple", "pyramid", "dilated", "full")', 'VARIANTS = ("simple", "full")'
+    )
+  )
+  command = ["ablation", "--config", config, "--workdir", tmp_path / "runs"]
+  command += ["--dataset", "toy_faces", "--limit", "4", "--masks", "center,random"]
+  command += [argument for setting in SMALL for argument in ("--set", setting)]
+  status, output, _ = run(capsys, *command)
+  assert status == 0 and "| full |" in output
+  rows = json.loads((tmp_path / "runs" / "ablation.json").read_text())
+  assert [(r["mask"], r["variant"], r["output"]) for r in rows] == [
+    (mask, variant, kind)
+    for mask in ("center", "random")
+    for variant in ("simple", "full")
+    for kind in ("raw", "composited")
+  ]
+  assert all({"psnr", "ssim", "psnr_hole", "ssim_hole", "sharpness"} <= row.keys() for row in rows)
+  grid = Image.open(tmp_path / "runs" / "restorations.png")
+  assert grid.size == (4 * 16 * 2, 8 * 16 * 2)  # Original, masked, two variants; eight faces.
+  assert (tmp_path / "runs" / "losses.png").exists()
+  checkpoint = next((tmp_path / "runs" / "simple" / "checkpoints").iterdir())
+  before = checkpoint.stat().st_mtime_ns
+  status, again, _ = run(capsys, *command)
+  assert status == 0 and checkpoint.stat().st_mtime_ns == before
+  same = lambda text: [line.rsplit("|", 3)[0] for line in text.splitlines()[:-1]]
+  assert same(again) == same(output)  # But for the seconds.
+
+
+@pytest.mark.parametrize(
+  "options,message",
+  [
+    (["--set", "width"], "--set width: wanted FIELD=VALUE"),
+    (["--set", "depth=3"], "--set depth: no field of"),
+    (["--set", "width=many"], "width"),
+    (["--config", "configs/dcgan.py"], "names no VARIANTS"),
+    (["--config", "configs/none.py"], "No such file"),
+  ],
+)
+def test_ablation_refuses(options, message, capsys, tmp_path, monkeypatch):
+  monkeypatch.chdir(ROOT)
+  command = ["ablation", "--workdir", tmp_path / "runs", "--dataset", "toy_faces", *options]
+  status, _, error = run(capsys, *command)
+  assert status == 2 and message in error and not (tmp_path / "runs").exists()
 
 
 def test_demo_writes_one_picture(capsys, prior, tmp_path):

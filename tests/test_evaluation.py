@@ -8,6 +8,7 @@ from skimage import metrics as reference
 
 from gan_restore import data, evaluation, restorers, tasks, train, weights
 from gan_restore.models import dcgan
+from gan_restore.restorers.result import Result
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +53,24 @@ def test_inpainting_is_scored_raw_composited_and_as_returned(source):
   for output in ("raw", "composited", "result"):
     assert {f"{output}/{s}" for s in ("psnr", "ssim", "psnr_hole", "ssim_hole")} <= got.keys()
   assert abs(got["composited/psnr"] - got["composited/psnr_hole"] - 10 * np.log10(4)) < 1e-3
+
+
+def test_sharpness_is_relative_to_the_originals(source):
+  """Of a restorer that returns the original it is 1, of one that returns its half 1/2."""
+  x = np.stack([source[i]["image"] for i in range(3)]).astype(np.float32) / 255
+  for image, wanted in ((x, 1.0), (x / 2, 0.5)):
+    restorer = lambda y, A, image=image: Result(image=image, generated=image)
+    got = dict(evaluation.evaluate(restorer, tasks.get("inpaint"), source, limit=3, batch_size=3))
+    np.testing.assert_allclose(got["raw/sharpness"], wanted, rtol=1e-4)
+
+
+def test_rows_are_one_for_each_output(source):
+  scores = evaluation.evaluate(
+    restorers.load("damaged"), tasks.get("inpaint"), source, limit=2, batch_size=2
+  )
+  rows = evaluation.rows(scores)
+  assert [row["output"] for row in rows] == ["raw", "composited", "result"]
+  assert all({"psnr", "ssim_hole", "sharpness", "seconds", "images"} <= row.keys() for row in rows)
 
 
 def test_a_run_is_scored_and_its_best_checkpoint_exported(tmp_path, monkeypatch):

@@ -18,3 +18,10 @@ def test_files(tmp_path):
   rows = [{"step": 1, "a_loss": 2.0, "x": 1.0}, {"step": 2, "a_loss": 1.0, "b_loss": 3.0}]
   figures.plot_losses(tmp_path / "l.png", rows)
   assert Image.open(tmp_path / "l.png").size == (700, 400)
+
+
+def test_panels_share_a_picture(tmp_path):
+  curve = [(1, 2.0), (2, 1.0)]
+  panels = {title: {"a": curve, "b": curve[:1], "none yet": []} for title in "wxyz"}
+  figures.plot_curves(tmp_path / "c.png", panels)
+  assert Image.open(tmp_path / "c.png").size == (1400, 800)

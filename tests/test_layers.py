@@ -40,6 +40,30 @@ def test_conv_is_its_definition(kernel, stride):
   np.testing.assert_allclose(layers.conv(x, w, stride), numpy_conv(x, w, stride), atol=1e-4)
 
 
+@pytest.mark.parametrize("rate", [1, 2, 4, 8, 16])
+def test_dilated_conv_is_its_definition(rate):
+  """The paper's sum over the taps, one by one; taps outside the image add nothing."""
+  x, w, _ = draw(3, 1)
+  wanted = np.zeros((2, 12, 24, 5))
+  for u, v in np.ndindex(12, 24):
+    for i, j in np.ndindex(3, 3):
+      row, column = u + rate * (i - 1), v + rate * (j - 1)
+      if 0 <= row < 12 and 0 <= column < 24:
+        wanted[:, u, v] += x[:, row, column] @ w[i, j]
+  np.testing.assert_allclose(layers.dilated_conv(x, w, rate), wanted, atol=1e-4)
+  if rate >= 12:  # No tap but the centre's is left, along that axis.
+    np.testing.assert_allclose(layers.dilated_conv(x, w[1:2], rate), wanted, atol=1e-4)
+
+
+def test_a_dilated_layer_has_the_rate_it_was_given():
+  x = jnp.zeros((1, 16, 16, 1)).at[0, 8, 8].set(1)
+  layer = layers.Conv(1, 3, 1, dilation=4, kernel_init=jax.nn.initializers.ones)
+  y, _ = layer.init_with_output(jax.random.key(0), x)
+  assert np.argwhere(np.asarray(y)[0, ..., 0]).tolist() == [
+    [i, j] for i in (4, 8, 12) for j in (4, 8, 12)
+  ]
+
+
 @pytest.mark.parametrize("kernel,stride", CASES)
 def test_conv_transpose_is_the_adjoint(kernel, stride):
   x, w, y = draw(kernel, stride)

@@ -43,7 +43,31 @@ def test_pixels_at_a_rate():
   np.testing.assert_allclose(mask.mean(), 0.3, atol=0.01)
 
 
-@pytest.mark.parametrize("kind", ["square", "center:0.5", "pixels:many", "pixels:1.5"])
+def test_a_mixture_draws_each_kind_as_often_as_it_is_named():
+  draw = jax.jit(masks.get("center,half,center,pixels:0.9"), static_argnums=1)
+  mask = np.asarray(draw(jax.random.key(0), (512, 32, 32)))
+  shares = mask.mean((1, 2, 3))
+  kinds = {"center": shares == 0.25, "half": shares == 0.5, "pixels": shares > 0.8}
+  count = {name: is_one.sum() / 512 for name, is_one in kinds.items()}
+  np.testing.assert_allclose(list(count.values()), [0.5, 0.25, 0.25], atol=0.07)
+  halves = mask[kinds["half"]]
+  assert len(np.unique(halves.reshape(len(halves), -1), axis=0)) == 4  # Drawn anew for each image.
+
+
+def test_strokes_are_round_brushes_along_segments():
+  """Every drawn pixel has drawn neighbours all around within a brush: no stray pixels."""
+  mask = np.asarray(masks.strokes(jax.random.key(0), (16, 64, 64)))[..., 0] > 0
+  from scipy import ndimage
+
+  for one in mask:
+    labels, count = ndimage.label(one, np.ones((3, 3)))
+    assert count <= 4 and np.bincount(labels.ravel())[1:].min() >= 9
+  assert 0.03 < mask.mean() < 0.3
+
+
+@pytest.mark.parametrize(
+  "kind", ["square", "center,square", "center,", "center:0.5", "pixels:many", "pixels:1.5"]
+)
 def test_refusals(kind):
   with pytest.raises(ValueError):
     masks.get(kind)(jax.random.key(0), SHAPE)

@@ -1,4 +1,4 @@
-"""PSNR and SSIM against scikit-image."""
+"""PSNR and SSIM against scikit-image, gradients against NumPy."""
 
 import numpy as np
 import pytest
@@ -52,3 +52,19 @@ def test_pasting_the_known_pixels_back_is_6_db_for_a_quarter(pair):
   mask[:, 16:48, 16:48] = 1
   whole = metrics.psnr(x * mask + y * (1 - mask), y)
   np.testing.assert_allclose(whole - metrics.psnr(x, y, mask), 10 * np.log10(4), atol=1e-3)
+
+
+def test_gradient_magnitude(pair):
+  x = pair[0].astype(np.float64)
+  mask = np.zeros((8, 64, 64, 1), np.float32)
+  mask[:, 10:40, 20:64] = 1
+  for got, where in (
+    (metrics.gradient_magnitude(pair[0]), np.ones_like(mask)),
+    (metrics.gradient_magnitude(pair[0], mask), mask),
+  ):
+    magnitude = np.hypot(np.diff(x, axis=1)[:, :, :-1], np.diff(x, axis=2)[:, :-1])
+    inside = np.broadcast_to(where[:, :-1, :-1] == 1, magnitude.shape)
+    wanted = [m[i].mean() for m, i in zip(magnitude, inside)]
+    np.testing.assert_allclose(got, wanted, rtol=1e-5)
+  ramp = np.broadcast_to(np.arange(16)[:, None, None] * 0.05, (1, 16, 16, 1))
+  np.testing.assert_allclose(metrics.gradient_magnitude(ramp), 0.05, rtol=1e-5)

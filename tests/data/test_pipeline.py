@@ -125,3 +125,24 @@ def test_an_unknown_name(name):
 def test_an_unknown_split():
   with pytest.raises(data.DataError, match="'dev'"):
     data.load("toy_faces", "dev", 64)
+
+
+def test_one_attribute_as_the_label():
+  source = data.load("toy_faces", "test", 32)
+  smiling = data.load("toy_faces", "test", 32, label="Smiling")
+  assert len(smiling) == len(source)
+  index = toy_faces.ATTRIBUTES.index("Smiling")
+  for i in range(20):
+    assert smiling[i]["label"].ndim == 0 and smiling[i]["label"] == source[i]["label"][index]
+  assert {int(smiling[i]["label"]) for i in range(20)} == {0, 1}
+  with pytest.raises(data.DataError, match="'Hats' is no attribute of this data set; there are"):
+    data.load("toy_faces", "test", 32, label="Hats")
+
+
+def test_a_set_without_attributes_has_no_such_label(tmp_path):
+  from PIL import Image
+
+  for i in range(4):
+    Image.new("RGB", (16, 16), (i, 0, 0)).save(tmp_path / f"{i}.png")
+  with pytest.raises(data.DataError, match="there are: none"):
+    data.load(f"folder:{tmp_path}", "train", 16, str(tmp_path / "tfds"), label="Smiling")

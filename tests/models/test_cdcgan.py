@@ -1,0 +1,372 @@
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+import pytest
+from conftest import small_config
+
+from configs import cdcgan as script
+from gan_restore import evaluation, operators, tasks, train, weights
+from gan_restore.data import toy_faces
+from gan_restore.models import cdcgan
+from gan_restore.restorers.classical import UnsupportedOperatorError
+
+
+@pytest.fixture(scope="module")
+def trained() -> weights.Trained:
+  """Untrained networks for 32x32."""
+  config = ml_collections.FrozenConfigDict(small_config("cdcgan", image_size=32))
+  return weights.Trained(cdcgan.init(config, jax.random.key(0)), config)
+
+
+def one_device(function, *arguments):
+  """A per-device function, on one device."""
+  batched = jax.tree.map(lambda x: x[None], arguments)
+  return jax.tree.map(lambda x: x[0], jax.vmap(function, axis_name="batch")(*batched))
+
+
+def make_batch(config, n=8):
+  key = jax.random.key(1)
+  size = config.image_size
+  label = jax.random.bernoulli(key, 0.5, (n, config.classes)).astype(np.uint8)
+  return {"image": jax.random.uniform(key, (n, size, size, 3), minval=-1), "label": label}
+
+
+# --- Networks -----------------------------------------------------------------------------------
+
+
+def test_the_generator_is_that_of_table_1():
+  config = script.get_config()
+  config.image_size = 128
+  shapes = jax.eval_shape(lambda key: cdcgan.init(config, key), jax.random.key(0))
+  g = jax.tree.map(lambda x: x.shape, shapes["generator"]["params"])
+  assert g["Conv_0"]["kernel"] == (3, 3, 4, 64)  # RGB and the mask.
+  for i, (features, out) in enumerate([(64, 64), (64, 128), (128, 256)]):
+    block = g[f"ResidualBlock_{i}"]
+    assert block["Conv_0"]["kernel"] == (3, 3, features, out)
+    assert block["Conv_1"]["kernel"] == (1, 1, features, out)  # The shortcut.
+    assert block["Conv_2"]["kernel"] == (3, 3, out, out)
+  assert g["Conv_1"]["kernel"] == (1, 1, 256, 1024)
+  dilated = [g[f"Conv_{i}"]["kernel"] for i in (2, 3, 4, 5)]
+  assert dilated == [(3, 3, 1024, 1024)] * 3 + [(1, 1, 1024, 1024)]  # Rate 16 on a map of 16.
+  for i, (features, out) in enumerate([(1024, 256), (256, 128), (128, 64)], 3):
+    block = g[f"ResidualBlock_{i}"]
+    assert block["ConvTranspose_0"]["kernel"] == (4, 4, out, features)
+    assert block["Conv_0"]["kernel"] == (1, 1, features, out)
+    assert block["Conv_1"]["kernel"] == (3, 3, out, out)
+  laterals = [g[f"Conv_{i}"]["kernel"] for i in (6, 7, 8)]
+  assert laterals == [(1, 1, 128, 256), (1, 1, 64, 128), (1, 1, 64, 64)]
+  assert g["Conv_9"]["kernel"] == (4, 4, 64, 32)
+  levels = [g[f"Conv_{i}"]["kernel"] for i in (10, 11, 12)]
+  assert levels == [(1, 1, 1024, 32), (1, 1, 256, 32), (1, 1, 128, 32)]
+  assert g["Conv_13"]["kernel"] == (3, 3, 32, 3)
+
+
+def test_the_variants_differ_in_what_their_names_say():
+  def parts(variant):
+    config = small_config("cdcgan", variant, image_size=64)
+    shapes = jax.eval_shape(lambda key: cdcgan.init(config, key), jax.random.key(0))
+    g, d = shapes["generator"]["params"], shapes["discriminator"]["params"]
+    one = [g[f"Conv_{i}"]["kernel"].shape[0] for i in (2, 3, 4, 5)]
+    return len([name for name in g if name.startswith("Conv_")]), one, "local" in d
+
+  assert parts("simple") == (8, [3, 3, 3, 3], False)
+  assert parts("pyramid") == (14, [3, 3, 3, 3], False)
+  assert parts("dilated") == (14, [3, 3, 1, 1], False)
+  assert parts("full") == (14, [3, 3, 1, 1], True)
+  with pytest.raises(ValueError, match="unknown variant 'none'; there are: simple, pyramid"):
+    script.get_config("none")
+
+
+@pytest.mark.parametrize("size,width,channels", [(64, 4, 3), (128, 2, 3), (16, 2, 1)])
+def test_sizes(size, width, channels):
+  config = small_config("cdcgan", image_size=size, width=width, channels=channels)
+
+  def run(key):
+    variables = cdcgan.init(config, key)
+    image, mask = jnp.zeros((2, size, size, channels)), jnp.ones((2, size, size, 1))
+    _, discriminator, classifier = cdcgan.networks(config)
+    completed = cdcgan.complete(config, variables, image, mask)
+    return (
+      completed,
+      discriminator.apply(variables["discriminator"], completed, mask),
+      classifier.apply(variables["classifier"], completed),
+    )
+
+  shapes = [x.shape for x in jax.eval_shape(run, jax.random.key(0))]
+  assert shapes == [(2, size, size, channels), (2,), (2, 10)]
+
+
+def test_the_whole_image_is_seen_from_every_pixel_of_the_hole(trained):
+  """What dilation is for: the completion of a corner depends on the far corner."""
+  image = jax.random.uniform(jax.random.key(1), (1, 32, 32, 3), minval=-1)
+  mask = jnp.zeros((1, 32, 32, 1)).at[:, :8, :8].set(1)
+  corner = lambda x: cdcgan.complete(trained.config, trained.variables, x, mask)[0, 0, 0, 0]
+  gradient = jax.grad(corner)(image)
+  assert float(jnp.abs(gradient[0, -4:, -4:]).max()) > 0
+  assert float(jnp.abs(gradient[0, :8, :8]).max()) == 0  # The hole itself is blanked.
+
+
+def test_blocks_halve_and_double():
+  x = jnp.zeros((1, 16, 16, 3))
+  for up, size in ((False, 8), (True, 32)):
+    block = cdcgan.ResidualBlock(5, up)
+    assert block.init_with_output(jax.random.key(0), x)[0].shape == (1, size, size, 5)
+
+
+def test_the_local_window_follows_each_mask_and_stays_inside():
+  rng = np.random.default_rng(0)
+  size, window = 32, 24
+  x = rng.normal(size=(6, size, size, 2)).astype(np.float32)
+  mask = np.zeros((6, size, size, 1), np.float32)
+  mask[0, :8, :8] = mask[1, -8:, -8:] = mask[2, :8, -8:] = mask[3, 12:20, 10:26] = 1
+  mask[4, 2, 3] = mask[4, 30, 25] = 1  # Two holes: the middle between them. The last has none.
+  starts = [(0, 0), (8, 8), (0, 8), (4, 6), (4, 2), (0, 0)]
+  got = jax.jit(cdcgan.local_window)(x, mask)
+  for i, (row, column) in enumerate(starts):
+    wanted = x[i, row : row + window, column : column + window]
+    np.testing.assert_array_equal(got[i], wanted, err_msg=str(i))
+
+
+# --- Losses and stages --------------------------------------------------------------------------
+
+
+def gradients(config, variables, batch, players):
+  """{player: gradient of its loss}, as `train.make_step` takes them."""
+
+  def run(params, batch):
+    def play(params):
+      own = {p: {**v, "params": params[p]} for p, v in variables.items()}
+      return cdcgan.play(config, own, batch, jax.random.key(2), players)
+
+    values, pullback, _ = jax.vjp(play, params, has_aux=True)
+    one = lambda player: {p: jnp.float32(p == player) for p in values}
+    return {player: pullback(one(player))[0][player] for player in players}
+
+  return one_device(run, {p: v["params"] for p, v in variables.items()}, batch)
+
+
+NOTHING = dict.fromkeys(
+  ("reconstruction_weight", "adversarial_weight", "generator_class_weight"), 0.0
+)
+
+
+@pytest.mark.parametrize(
+  "changes",
+  [
+    {},
+    NOTHING | {"reconstruction_weight": 1.0, "known_weight": 0.0},
+    NOTHING | {"adversarial_weight": 1.0},
+    NOTHING | {"generator_class_weight": 1.0},  # L_c^f alone has to reach the generator.
+  ],
+  ids=["all", "reconstruction", "adversarial", "class"],
+)
+def test_gradients_flow_through_every_branch(changes):
+  config = small_config("cdcgan", image_size=32, **changes)
+  variables = cdcgan.init(config, jax.random.key(0))
+  found = gradients(config, variables, make_batch(config), cdcgan.PLAYERS)
+  for player, gradient in found.items():
+    for path, leaf in jax.tree_util.tree_leaves_with_path(gradient):
+      assert float(jnp.abs(leaf).max()) > 0, (player, jax.tree_util.keystr(path))
+
+
+def test_without_any_weight_the_generator_gets_no_gradient():
+  """So that the test above means something."""
+  config = small_config("cdcgan", **NOTHING)
+  variables = cdcgan.init(config, jax.random.key(0))
+  found = gradients(config, variables, make_batch(config), cdcgan.PLAYERS)
+  assert all(float(jnp.abs(x).max()) == 0 for x in jax.tree.leaves(found["generator"]))
+
+
+def test_the_losses_are_eqs_2_to_5():
+  config = small_config("cdcgan", class_real_weight=2.0, class_fake_weight=3.0)
+  variables = cdcgan.init(config, jax.random.key(0))
+  batch = make_batch(config)
+  play = lambda variables, batch: cdcgan.play(
+    config, variables, batch, jax.random.key(2), cdcgan.PLAYERS
+  )
+  values, (_, m) = one_device(play, variables, batch)
+  m = {name: float(value) for name, value in m.items()}
+  parts = 1.0 * m["l_rec"] + 0.005 * m["l_g"] + 0.005 * m["l_c_fake"]
+  np.testing.assert_allclose(values["generator"], parts, rtol=1e-5)
+  np.testing.assert_allclose(values["discriminator"], m["l_d"], rtol=1e-6)
+  np.testing.assert_allclose(values["classifier"], 2 * m["l_c_real"] + 3 * m["l_c_fake"], rtol=1e-5)
+  # With d the sigmoids' means near 1/2, eq. 3 is near 2 log 2 and eq. 2 near log 2.
+  assert abs(m["l_d"] - 2 * np.log(2)) < 1 and abs(m["l_g"] - np.log(2)) < 1
+
+
+def test_reconstruction_counts_the_hole_and_a_share_of_the_rest():
+  rng = np.random.default_rng(0)
+  a, b = rng.normal(size=(2, 3, 8, 8, 3)).astype(np.float32)
+  mask = (rng.random((3, 8, 8, 1)) < 0.3).astype(np.float32)
+  hole = np.broadcast_to(mask, a.shape) == 1
+  wanted = abs(a - b)[hole].mean() + 0.1 * abs(a - b)[~hole].mean()
+  np.testing.assert_allclose(cdcgan.reconstruction_loss(a, b, mask, 0.1), wanted, rtol=1e-5)
+
+
+def test_classifier_loss_of_a_class_and_of_attributes():
+  rng = np.random.default_rng(0)
+  logits = rng.normal(size=(6, 4))
+  classes, attributes = rng.integers(0, 4, 6), rng.integers(0, 2, (6, 4))
+  p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+  wanted = -np.log(p[np.arange(6), classes]).mean()
+  np.testing.assert_allclose(cdcgan.classifier_loss(logits, classes), wanted, rtol=1e-5)
+  s = 1 / (1 + np.exp(-logits))
+  wanted = -(attributes * np.log(s) + (1 - attributes) * np.log(1 - s)).mean()
+  np.testing.assert_allclose(cdcgan.classifier_loss(logits, attributes), wanted, rtol=1e-5)
+  with pytest.raises(ValueError, match=r"config\.classes is 4; the data set has 10 attributes"):
+    cdcgan.classifier_loss(logits, rng.integers(0, 2, (6, 10)))
+
+
+def test_stages_begin_where_algorithm_1_says():
+  config = small_config("cdcgan", generator_steps=10, discriminator_steps=5)
+  stage = lambda step: cdcgan.learning(config, step)
+  assert stage(0) == stage(9) == ("generator",)
+  assert stage(10) == stage(14) == ("discriminator", "classifier")
+  assert stage(15) == stage(10**6) == cdcgan.PLAYERS
+  joint = small_config("cdcgan", generator_steps=0, discriminator_steps=0)
+  assert cdcgan.learning(joint, 0) == cdcgan.PLAYERS
+
+
+def test_in_each_stage_exactly_its_players_change(tmp_path):
+  """Through the shared loop, with a log window (2 steps) that spans a boundary (3 steps)."""
+  config = small_config("cdcgan", steps=8, checkpoint_every=3, sample_every=8, keep=8)
+  train.train(config, tmp_path)
+  rows = {int(row["step"]): row for row in train.read_metrics(tmp_path)}
+  assert "l_rec" in rows[2] and "l_d" not in rows[2]
+  assert "discriminator_loss" in rows[4] and "l_g" in rows[8]
+  like = train.init_state(config)
+  checkpoints = train.Checkpoints(tmp_path, keep=8)
+  states = [like] + [checkpoints.restore(step, like)[0] for step in (3, 6, 8)]
+  checkpoints.close()
+
+  def changed(before, after):
+    differs = lambda player: any(
+      (np.asarray(a) != np.asarray(b)).any()
+      for a, b in zip(
+        jax.tree.leaves(before.variables[player]), jax.tree.leaves(after.variables[player])
+      )
+    )
+    return {player for player in cdcgan.PLAYERS if differs(player)}
+
+  assert changed(*states[0:2]) == {"generator"}
+  assert changed(*states[1:3]) == {"discriminator", "classifier"}
+  assert changed(*states[2:4]) == set(cdcgan.PLAYERS)
+
+
+def test_a_class_label_trains_by_softmax(tmp_path):
+  config = small_config(
+    "cdcgan", label="Smiling", classes=2, steps=2, generator_steps=0, discriminator_steps=0
+  )
+  train.train(config, tmp_path)
+  assert np.isfinite(train.read_metrics(tmp_path)[-1]["l_c_real"])
+
+
+@pytest.mark.parametrize(
+  "changes,message",
+  [
+    ({"classes": 40, "generator_steps": 0}, "classes is 40; the data set has 10 attributes"),
+    ({"label": "Hats"}, "label 'Hats' is no attribute of this data set; there are: Bald"),
+    ({"masks": "center,square"}, "config.masks is 'center,square'; it must be kinds out of"),
+    ({"adversarial_weight": -1.0}, "config.adversarial_weight is -1.0; it must be at least 0"),
+    ({"image_size": 8}, "config.image_size is 8; it must be a power of two of at least 16"),
+    ({"width": 3}, "config.width is 3; it must be an even number"),
+  ],
+)
+def test_impossible_configs(changes, message, tmp_path):
+  with pytest.raises(ValueError, match=message):
+    train.train(small_config("cdcgan", **changes), tmp_path)
+
+
+def test_it_learns_to_fill_holes(tmp_path):
+  """200 steps on toy faces raise the PSNR of the hole by 3 dB and more, in all three stages."""
+  config = small_config("cdcgan", image_size=32, width=8, steps=200)
+  config.update(generator_steps=140, discriminator_steps=20, checkpoint_every=200)
+  config.update(sample_every=200, ema_decay=0.9)
+  state = train.train(config, tmp_path)
+  frozen = ml_collections.FrozenConfigDict(config)
+  source = toy_faces.ToyFaces("test", 32)
+
+  def hole_psnr(variables):
+    restorer = lambda y, A: cdcgan.restore(weights.Trained(variables, frozen), y, A)
+    scores = evaluation.evaluate(restorer, tasks.get("inpaint"), source, limit=32)
+    return dict(scores)["composited/psnr_hole"]
+
+  before = hole_psnr(cdcgan.init(config, jax.random.PRNGKey(config.seed)))
+  after = hole_psnr(jax.tree.map(jnp.asarray, state.ema))
+  assert after > before + 3 and after > 14
+
+
+# --- Restoring ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def damaged():
+  source = toy_faces.ToyFaces("test", 32)
+  x = np.stack([source[i]["image"] for i in range(4)]).astype(np.float32) / 255
+  mask = np.zeros((4, 32, 32, 1), np.float32)
+  mask[0, 8:24, 8:24] = mask[1, :8, :8] = mask[2, -8:] = 1
+  mask[3, 2:6, 2:6] = mask[3, 20:28, 4:10] = mask[3, 15, 30] = 1  # Several holes.
+  return x, mask
+
+
+def test_known_pixels_are_kept_and_the_hole_is_not_looked_at(trained, damaged):
+  x, mask = damaged
+  A = operators.inpaint(mask)
+  result = cdcgan.restore(trained, x * (1 - mask), A)
+  known = np.broadcast_to(mask, x.shape) == 0
+  np.testing.assert_array_equal(np.asarray(result.image)[known], x[known])
+  junk = cdcgan.restore(trained, x * (1 - mask) + 0.7 * mask, A)
+  np.testing.assert_array_equal(result.generated, junk.generated)
+  assert result.generated.min() >= 0 and result.generated.max() <= 1
+
+
+def test_an_image_is_completed_alike_in_any_batch(trained, damaged):
+  x, mask = damaged
+  whole = cdcgan.restore(trained, x, operators.inpaint(mask)).image
+  for i in range(4):
+    alone = cdcgan.restore(trained, x[i : i + 1], operators.inpaint(mask[i])).image
+    np.testing.assert_allclose(alone[0], whole[i], atol=1e-6)
+
+
+def test_blends(trained, damaged):
+  x, mask = damaged
+  A = operators.inpaint(mask)
+  results = {b: cdcgan.restore(trained, x, A, blend=b) for b in ("paste", "poisson", "none")}
+  np.testing.assert_array_equal(results["none"].image, results["none"].generated)
+  assert not np.allclose(results["paste"].image, results["poisson"].image)
+  with pytest.raises(ValueError, match="blend is 'glue'; wanted one of"):
+    cdcgan.restore(trained, x, A, blend="glue")
+
+
+@pytest.mark.parametrize(
+  "A",
+  [operators.denoise(), operators.colorize(), operators.super_resolve(), lambda x: x],
+  ids=["denoise", "colorize", "super_resolve", "function"],
+)
+def test_other_operators_are_refused(A, trained, damaged):
+  with pytest.raises(UnsupportedOperatorError, match=r"^cdcgan is for Inpaint only; A is "):
+    cdcgan.restore(trained, damaged[0], A)
+
+
+@pytest.mark.parametrize("size", [16, 64])
+def test_another_size_is_refused(size, trained):
+  A = operators.inpaint(np.eye(size))
+  with pytest.raises(ValueError, match=r"A cannot be applied to images \[1, 32, 32, 3\]"):
+    cdcgan.restore(trained, np.zeros((1, size, size, 3), np.float32), A)
+
+
+def test_evaluation_yields_the_centres_psnr_first(trained):
+  source = toy_faces.ToyFaces("test", 32)
+  scores = dict(cdcgan.evaluate(trained.config, trained.variables, source, n=2))
+  assert next(iter(scores)) == "psnr" and scores["psnr"] == scores["center/psnr"]
+  assert {"random/psnr_hole", "random/ssim", "center/sharpness"} <= set(scores)
+
+
+def test_samples_are_rows_of_four(trained):
+  images = jax.random.uniform(jax.random.key(0), (20, 32, 32, 3), minval=-1)
+  grid = cdcgan.samples(trained.config, trained.variables, {"image": images}, jax.random.key(1))
+  assert grid.shape == (64, 32, 32, 3)
+  np.testing.assert_allclose(grid[0], (images[0] + 1) / 2, atol=1e-6)
+  known = np.asarray(grid[1] == grid[3]).all(-1).mean()
+  assert 0.3 < known < 1  # Masked and completed image share what is known.
