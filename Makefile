@@ -28,6 +28,7 @@ train-prior: .venv/installed
 
 bench: .venv/installed-bench
 	PYTHONPATH=. $(BIN)/python benchmarks/train_dcgan.py --stock
+	PYTHONPATH=. $(BIN)/python benchmarks/train_cdcgan.py
 	PYTHONPATH=. $(BIN)/python benchmarks/restore.py
 
 app: .venv/installed-app

@@ -22,7 +22,6 @@ from gan_restore import (
   figures,
   masks,
   metrics,
-  models,
   operators,
   restorers,
   tasks,
@@ -75,7 +74,11 @@ def _parser() -> argparse.ArgumentParser:
   p.set_defaults(run=_restore)
 
   p = commands.add_parser("evaluate", help="score restorers", description=_evaluate.__doc__)
-  p.add_argument("--methods", default="damaged,map", help="names or weights files, by commas")
+  p.add_argument(
+    "--methods",
+    default="damaged,map",
+    help="names (and mean, the mean training image) or weights files, by commas",
+  )
   p.add_argument("--tasks", default=",".join(tasks.NAMES), help="by commas")
   p.add_argument("--dataset", required=True, help="a TFDS name, folder:PATH or toy_faces")
   p.add_argument("--data-dir", help="where TFDS keeps prepared sets")
@@ -304,7 +307,10 @@ def _evaluate(arguments) -> int:
     task = tasks.get(name, mask=arguments.mask)
     for method in arguments.methods.split(","):
       try:
-        restorer = _load(method, arguments, refuse=False)
+        if method == "mean":
+          restorer = functools.partial(restorers.classical.mean, image=_mean_image(arguments))
+        else:
+          restorer = _load(method, arguments, refuse=False)
         scores = evaluation.evaluate(
           restorer, task, source, limit=arguments.limit, seed=arguments.seed
         )
@@ -315,6 +321,13 @@ def _evaluate(arguments) -> int:
   if arguments.json:
     arguments.json.write_text(json.dumps(rows, indent=2) + "\n")
   return 0
+
+
+def _mean_image(arguments) -> np.ndarray:
+  """The mean [S, S, C] in [0, 1] of the training images, of 10,000 at most."""
+  source = data.load(arguments.dataset, "train", SIZE, arguments.data_dir)
+  count = min(len(source), 10_000)
+  return sum(source[i]["image"].astype(np.float64) for i in range(count)) / (255 * count)
 
 
 def _ablation(arguments) -> int:
@@ -336,23 +349,9 @@ def _ablation(arguments) -> int:
       if name not in config:
         raise ValueError(f"--set {name}: no field of {arguments.config}")
       config[name] = value
-  workdirs = ablation.train_variants(configs, arguments.workdir)
-
-  config = next(iter(configs.values()))
-  source = data.load(config.dataset, "test", config.image_size, config.data_dir)
-  kinds = arguments.masks.split(",")
-  rows = []
-  for kind in kinds:
-    task = tasks.get("inpaint", mask=kind)
-    found = ablation.score(workdirs, task, source, limit=arguments.limit, seed=arguments.seed)
-    rows += [{"mask": kind, **row} for row in found]
-  ablation.draw_restorations(
-    arguments.workdir / "restorations.png", workdirs, tasks.get("inpaint", mask=",".join(kinds)),
-    source, seed=arguments.seed,
-  )  # fmt: skip
-  curves = models.get(config.family).CURVES
-  ablation.draw_curves(arguments.workdir / "losses.png", workdirs, curves)
-  (arguments.workdir / "ablation.json").write_text(json.dumps(rows, indent=2) + "\n")
+  rows = ablation.run(
+    configs, arguments.workdir, arguments.masks.split(","), arguments.limit, arguments.seed
+  )
   print(_table(rows))
   print(f"Wrote ablation.json, restorations.png and losses.png in {arguments.workdir}")
   return 0

@@ -168,13 +168,14 @@ def test_what_is_the_users_to_mend_is_one_line(options, message, capsys, prior, 
 def test_evaluate_prints_a_table(capsys, tmp_path):
   status, output, _ = run(
     capsys,
-    *("evaluate", "--dataset", "toy_faces", "--methods", "damaged,biharmonic,bicubic"),
+    *("evaluate", "--dataset", "toy_faces", "--methods", "damaged,mean,biharmonic,bicubic"),
     *("--tasks", "inpaint,super_resolve", "--limit", "3", "--json", tmp_path / "scores.json"),
   )
   assert status == 0
   rows = json.loads((tmp_path / "scores.json").read_text())
   assert {(r["task"], r["method"]) for r in rows} == {
     ("inpaint", "damaged"),
+    ("inpaint", "mean"),
     ("inpaint", "biharmonic"),
     ("super_resolve", "damaged"),
     ("super_resolve", "bicubic"),

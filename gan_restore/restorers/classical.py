@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from skimage import restoration
 
-from gan_restore import operators
+from gan_restore import blending, operators
 from gan_restore.restorers.result import Result
 
 
@@ -41,6 +41,14 @@ def damaged(y, A) -> Result:
   if isinstance(A, operators.Colorize):
     y = y.repeat(3, -1)
   return _result(y)
+
+
+def mean(y, A, image) -> Result:
+  """One image for all, as the mean of the training images [H, W, C]: what knowing nothing but the
+  kind of picture gives; its missing pixels for `inpaint`."""
+  expect("mean", A, operators.Inpaint)
+  generated = jnp.broadcast_to(jnp.asarray(image, jnp.float32), y.shape)
+  return Result(image=blending.paste(y, generated, A.mask), generated=generated)
 
 
 def bicubic(y, A) -> Result:

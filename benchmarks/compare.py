@@ -1,0 +1,57 @@
+"""Two programs side by side, each in processes of its own, alternately, so that a machine that
+changes its speed changes both, and the peak memory printed is each one's own.
+"""
+
+import argparse
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+
+def main(script: str, sides: dict[str, Callable], cases: dict[str, tuple], unit: str) -> None:
+  """Prints medians of speed, peak memory and the first side's ratio to the second.
+
+  Args:
+    script: The calling file, which is run again for each measurement.
+    sides: {name: function of a case's values that returns (run, work): what is timed, and how many
+      units of work a run does}.
+    cases: {name: values}.
+    unit: Of the speed.
+  """
+  parser = argparse.ArgumentParser()
+  parser.add_argument("--rounds", type=int, default=3)
+  parser.add_argument("--cases", nargs="*", choices=cases, default=list(cases))
+  parser.add_argument("--measure", nargs=2, metavar=("SIDE", "CASE"), help=argparse.SUPPRESS)
+  arguments = parser.parse_args()
+  if arguments.measure:
+    side, case = arguments.measure
+    return _measure(*sides[side](*cases[case]))
+  for case in arguments.cases:
+    found = {side: [] for side in sides}
+    for _ in range(arguments.rounds):
+      for side, values in found.items():
+        command = [sys.executable, script, "--measure", side, case]
+        values.append(json.loads(subprocess.check_output(command, text=True).splitlines()[-1]))
+    speeds = {side: statistics.median(v["speed"] for v in values) for side, values in found.items()}
+    for side, values in found.items():
+      peak = max(v["peak"] for v in values)
+      print(f"{case:24} {side:12} {speeds[side]:8.2f} {unit}/s  {peak:6.0f} MiB", flush=True)
+    first, second = speeds
+    print(f"{case:24} {first} is {speeds[first] / speeds[second]:.2f}x {second}", flush=True)
+
+
+def _measure(run, work):
+  run()
+  run()
+  start = time.perf_counter()
+  count = 0
+  while count < 3 or time.perf_counter() - start < 2:
+    run()
+    count += 1
+  speed = work * count / (time.perf_counter() - start)
+  peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+  print(json.dumps({"speed": speed, "peak": peak}))
