@@ -21,7 +21,6 @@ from gan_restore import (
   evaluation,
   figures,
   masks,
-  metrics,
   operators,
   restorers,
   tasks,
@@ -205,7 +204,7 @@ def _restore(arguments) -> int:
         images.write_png(output, np.asarray(result.image[i]))
         rows.append(([clean[i]] if clean is not None else []) + [shown[i], result.image[i]])
         if clean is not None:
-          one = A.replace(mask=A.mask[i : i + 1]) if isinstance(A, operators.Inpaint) else None
+          one = A.replace(mask=A.mask[i : i + 1]) if isinstance(A, operators.Inpaint) else A
           scores[str(path)] = _score(result.image[i : i + 1], clean[i : i + 1], one)
       bar.update(len(chunk))
   if rows:
@@ -213,7 +212,9 @@ def _restore(arguments) -> int:
     figures.write_grid(sheet, shown, len(rows[0]), scale=2)
   if scores:
     report.write_text(json.dumps(scores, indent=2) + "\n")
-    print(_table([{"image": pathlib.Path(name).name, **s} for name, s in scores.items()]))
+    print(
+      evaluation.markdown([{"image": pathlib.Path(name).name, **s} for name, s in scores.items()])
+    )
   if failures:
     print(f"{len(failures)} of {len(failures) + len(items)} failed:", file=sys.stderr)
     print("\n".join(f"  {failure}" for failure in failures), file=sys.stderr)
@@ -287,13 +288,10 @@ def _observe(x, mask, arguments, first):
   return (x if arguments.task == "super_resolve" else A(x)), A, None  # x is small already.
 
 
-def _score(image, clean, inpaint) -> dict[str, float]:
-  mask = inpaint.mask if inpaint else None
-  scores = {"psnr": metrics.psnr(image, clean), "ssim": metrics.ssim(image, clean)}
-  if mask is not None:
-    scores["psnr_hole"] = metrics.psnr(image, clean, mask)
-    scores["ssim_hole"] = metrics.ssim(image, clean, mask)
-  return {name: float(value[0]) for name, value in scores.items()}
+def _score(image, clean, A) -> dict[str, float]:
+  """Scores of one image; `A` is its operator."""
+  mask = A.mask if isinstance(A, operators.Inpaint) else None
+  return {name: float(value[0]) for name, value in evaluation.score(image, clean, mask).items()}
 
 
 # --- evaluate and demo --------------------------------------------------------------------------
@@ -317,7 +315,7 @@ def _evaluate(arguments) -> int:
         rows += [{"task": name, "method": method, **row} for row in evaluation.rows(scores)]
       except restorers.classical.UnsupportedOperatorError:
         continue
-  print(_table(rows))
+  print(evaluation.markdown(rows))
   if arguments.json:
     arguments.json.write_text(json.dumps(rows, indent=2) + "\n")
   return 0
@@ -352,7 +350,7 @@ def _ablation(arguments) -> int:
   rows = ablation.run(
     configs, arguments.workdir, arguments.masks.split(","), arguments.limit, arguments.seed
   )
-  print(_table(rows))
+  print(evaluation.markdown(rows))
   print(f"Wrote ablation.json, restorations.png and losses.png in {arguments.workdir}")
   return 0
 
@@ -381,13 +379,13 @@ def _demo(arguments) -> int:
     y, A = evaluation.damage(tasks.get(name), x, 0, arguments.seed)
     result = restorer(y, A)
     rows += [x[0], restorers.classical.damaged(y, A).image[0], result.image[0]]
-    scores = _score(result.image, x, A if isinstance(A, operators.Inpaint) else None)
+    scores = _score(result.image, x, A)
     table.append({"task": name, **scores})
   arguments.out.mkdir(parents=True, exist_ok=True)
   pictures = np.stack(rows).reshape(len(tasks.NAMES), 3, SIZE, SIZE, 3).swapaxes(0, 1)
   path = arguments.out / "demo.png"
   figures.write_grid(path, pictures.reshape(-1, SIZE, SIZE, 3), len(tasks.NAMES), scale=3)
-  print(_table(table))
+  print(evaluation.markdown(table))
   print(f"Rows: original, damaged, restored. Wrote {path}")
   return 0
 
@@ -400,12 +398,3 @@ def _app(arguments) -> int:
     raise ValueError(f"{error}: install the extra, as in pip install 'gan_restore[app]'") from error
   app.build().launch(server_port=arguments.port)
   return 0
-
-
-def _table(rows: list[dict]) -> str:
-  """Rows as a Markdown table; the columns are all keys, in their order."""
-  names = list(dict.fromkeys(name for row in rows for name in row))
-  show = lambda v: f"{v:.3f}" if isinstance(v, float) else str(v)
-  lines = [names, ["---"] * len(names)]
-  lines += [[show(row.get(name, "")) for name in names] for row in rows]
-  return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -35,13 +35,13 @@ def damage(task: tasks.Task, x: np.ndarray, first: int, seed: int):
 
 
 @jax.jit
-def _scores(x, reference, mask):
+def score(x: jax.Array, reference: jax.Array, mask: jax.Array | None = None) -> dict:
+  """PSNR and SSIM [N] of images [N, H, W, C]: `psnr`, `ssim`; of the hole, if there is a mask
+  [N or 1, H, W, 1], `psnr_hole`, `ssim_hole`."""
   scores = {"psnr": metrics.psnr(x, reference), "ssim": metrics.ssim(x, reference)}
   if mask is not None:
     scores["psnr_hole"] = metrics.psnr(x, reference, mask)
     scores["ssim_hole"] = metrics.ssim(x, reference, mask)
-    scores["gradient"] = metrics.gradient_magnitude(x, mask)
-    scores["gradient_wanted"] = metrics.gradient_magnitude(reference, mask)
   return scores
 
 
@@ -86,8 +86,12 @@ def evaluate(
       outputs["composited"] = blending.paste(x, result.generated, mask)
       outputs["result"] = result.image
     for output, image in outputs.items():
-      for score, values in _scores(image, x, mask).items():
-        name = f"{output}/{score}"
+      scores = score(image, x, mask)
+      if mask is not None:
+        scores["gradient"] = metrics.gradient_magnitude(image, mask)
+        scores["gradient_wanted"] = metrics.gradient_magnitude(x, mask)
+      for name, values in scores.items():
+        name = f"{output}/{name}"
         new = clu_metrics.Average.from_model_output(values, mask=batch["valid"])
         totals[name] = totals[name].merge(new) if name in totals else new
   means = {name: float(total.compute()) for name, total in totals.items()}
@@ -110,6 +114,15 @@ def rows(scores: Iterator[tuple[str, float]]) -> list[dict]:
     name.partition("/")[2]: value for name, value in scores.items() if name.startswith(f"{output}/")
   }
   return [{"output": output, **own(output), **common} for output in outputs]
+
+
+def markdown(rows: list[dict]) -> str:
+  """Rows as a Markdown table; the columns are all keys, in their order."""
+  names = list(dict.fromkeys(name for row in rows for name in row))
+  show = lambda v: f"{v:.3f}" if isinstance(v, float) else str(v)
+  lines = [names, ["---"] * len(names)]
+  lines += [[show(row.get(name, "")) for name in names] for row in rows]
+  return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def evaluate_run(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> dict:

@@ -1,7 +1,7 @@
 """Losses shared by the families, computed from logits.
 
 A discriminator here returns logits l [N], so that D(x) = sigmoid(l); log D and log(1 - D) are
-then softplus functions of l, finite for every finite l.
+then softplus functions of l, finite for every finite l. A classifier returns logits [N, classes].
 """
 
 import jax
@@ -46,3 +46,33 @@ def generator_loss(fake: jax.Array) -> jax.Array:
     A scalar.
   """
   return -jnp.mean(log_d(fake))
+
+
+def classification_loss(logits: jax.Array, label: jax.Array) -> jax.Array:
+  r"""-E[log P(Y = y | x)]: what a classifier minimises (Chen et al., cDCGAN, eqs 4 and 5).
+
+  Args:
+    logits: [N, classes].
+    label: Integer classes [N], for a softmax; or attributes of 0 and 1 [N, classes], independent
+      sigmoids, whose log likelihood is divided by their number, so that a weight means the same for
+      1 or 40.
+
+  Returns:
+    A scalar.
+
+  Raises:
+    ValueError: If there is another number of attributes than of logits.
+
+  Examples:
+    >>> import jax.numpy as jnp
+    >>> round(float(classification_loss(jnp.zeros((2, 4)), jnp.array([0, 3]))), 4)  # log 4
+    1.3863
+  """
+  if label.ndim == 1:
+    picked = jnp.take_along_axis(jax.nn.log_softmax(logits), label[:, None].astype(int), 1)
+    return -jnp.mean(picked)
+  if label.shape != logits.shape:
+    raise ValueError(
+      f"config.classes is {logits.shape[-1]}; the data set has {label.shape[-1]} attributes"
+    )
+  return -jnp.mean(jax.nn.log_sigmoid((2.0 * label - 1) * logits))

@@ -1,6 +1,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from scipy.special import expit
 
 from gan_restore import losses
@@ -26,3 +27,17 @@ def test_finite_with_gradients_where_the_sigmoid_saturates():
 def test_the_regulariser_of_the_map_paper_is_minus_the_logit():
   both = losses.log_one_minus_d(REAL) - losses.log_d(REAL)
   np.testing.assert_allclose(both, -REAL, rtol=1e-5)
+
+
+def test_classification_loss_of_a_class_and_of_attributes():
+  rng = np.random.default_rng(0)
+  logits = rng.normal(size=(6, 4))
+  classes, attributes = rng.integers(0, 4, 6), rng.integers(0, 2, (6, 4))
+  p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+  wanted = -np.log(p[np.arange(6), classes]).mean()
+  np.testing.assert_allclose(losses.classification_loss(logits, classes), wanted, rtol=1e-5)
+  s = 1 / (1 + np.exp(-logits))
+  wanted = -(attributes * np.log(s) + (1 - attributes) * np.log(1 - s)).mean()
+  np.testing.assert_allclose(losses.classification_loss(logits, attributes), wanted, rtol=1e-5)
+  with pytest.raises(ValueError, match=r"config\.classes is 4; the data set has 10 attributes"):
+    losses.classification_loss(logits, rng.integers(0, 2, (6, 10)))

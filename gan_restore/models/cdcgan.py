@@ -282,32 +282,6 @@ def reconstruction_loss(generated, image, mask, known_weight) -> jax.Array:
   return hole + known_weight * rest
 
 
-def classifier_loss(logits: jax.Array, label: jax.Array) -> jax.Array:
-  """-E[log P(Y = y | x)] (eqs 4 and 5).
-
-  Args:
-    logits: [N, classes].
-    label: Integer classes [N], for a softmax; or attributes of 0 and 1 [N, classes], independent
-      sigmoids, whose log likelihood is divided by their number, so that a weight means the same for
-      1 or 40.
-
-  Returns:
-    A scalar.
-
-  Raises:
-    ValueError: If the labels do not fit the logits.
-  """
-  if label.ndim == 1:
-    picked = jnp.take_along_axis(nn.log_softmax(logits), label[:, None].astype(int), 1)
-    return -jnp.mean(picked)
-  if label.shape != logits.shape:
-    raise ValueError(
-      f"config.classes is {logits.shape[-1]}; the data set has {label.shape[-1]} attributes"
-    )
-  sign = 2.0 * label - 1
-  return -jnp.mean(nn.log_sigmoid(sign * logits))
-
-
 def play(config, variables, batch, key, learning):
   """One game on one batch: eqs 2 to 5.
 
@@ -349,8 +323,8 @@ def play(config, variables, batch, key, learning):
   own = variables["classifier"]
   class_real, stats_c = apply(classifier, own, real)
   class_fake, stats_c = apply(classifier, {**own, **stats_c}, completed)
-  l_c_real = classifier_loss(class_real, batch["label"])  # Eq. 4.
-  l_c_fake = classifier_loss(class_fake, batch["label"])  # Eq. 5.
+  l_c_real = losses.classification_loss(class_real, batch["label"])  # Eq. 4.
+  l_c_fake = losses.classification_loss(class_fake, batch["label"])  # Eq. 5.
 
   values = {
     "generator": on_generator

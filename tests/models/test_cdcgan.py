@@ -204,20 +204,6 @@ def test_reconstruction_counts_the_hole_and_a_share_of_the_rest():
   np.testing.assert_allclose(cdcgan.reconstruction_loss(a, b, mask, 0.1), wanted, rtol=1e-5)
 
 
-def test_classifier_loss_of_a_class_and_of_attributes():
-  rng = np.random.default_rng(0)
-  logits = rng.normal(size=(6, 4))
-  classes, attributes = rng.integers(0, 4, 6), rng.integers(0, 2, (6, 4))
-  p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
-  wanted = -np.log(p[np.arange(6), classes]).mean()
-  np.testing.assert_allclose(cdcgan.classifier_loss(logits, classes), wanted, rtol=1e-5)
-  s = 1 / (1 + np.exp(-logits))
-  wanted = -(attributes * np.log(s) + (1 - attributes) * np.log(1 - s)).mean()
-  np.testing.assert_allclose(cdcgan.classifier_loss(logits, attributes), wanted, rtol=1e-5)
-  with pytest.raises(ValueError, match=r"config\.classes is 4; the data set has 10 attributes"):
-    cdcgan.classifier_loss(logits, rng.integers(0, 2, (6, 10)))
-
-
 def test_stages_begin_where_algorithm_1_says():
   config = small_config("cdcgan", generator_steps=10, discriminator_steps=5)
   stage = lambda step: cdcgan.learning(config, step)
