@@ -2,9 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 DATA ?= celeb_a
-WORKDIR ?= runs/prior
+WORKDIR ?= runs/$(@:train-%=%)
 
-.PHONY: demo test lint format train-prior bench app clean
+.PHONY: demo test lint format train-prior train-completion bench app clean
 
 demo: .venv/installed
 	$(BIN)/python -m gan_restore.main --config=configs/demo.py --workdir=out/demo/toy_faces
@@ -25,6 +25,12 @@ format: .venv/installed-test
 train-prior: .venv/installed
 	$(BIN)/python -m gan_restore.main --config=configs/prior.py --config.dataset=$(DATA) --workdir=$(WORKDIR)
 	$(BIN)/python -m gan_restore.main --config=configs/prior.py --config.dataset=$(DATA) --workdir=$(WORKDIR) --mode=evaluate
+
+# The shipped completion network: make train-completion DATA=folder:/path/to/celeba
+train-completion: export XLA_FLAGS = --xla_force_host_platform_device_count=2
+train-completion: .venv/installed
+	$(BIN)/python -m gan_restore.main --config=configs/completion.py --config.dataset=$(DATA) --workdir=$(WORKDIR)
+	$(BIN)/python -m gan_restore.main --config=configs/completion.py --config.dataset=$(DATA) --workdir=$(WORKDIR) --mode=evaluate
 
 bench: .venv/installed-bench
 	PYTHONPATH=. $(BIN)/python benchmarks/train_dcgan.py --stock

@@ -44,6 +44,7 @@ class Generator(nn.Module):
     )
     self.levels = nn.ModuleList([nn.Conv2d(i, w // 2, 1) for i in (16 * w, 4 * w, 2 * w)])
     self.last = nn.Conv2d(w, w // 2, 4, 1, "same")
+    self.smooth = nn.Conv2d(w // 2, w // 2, 3, 1, 1)
     self.rgb = nn.Conv2d(w // 2, 3, 3, 1, 1)
 
   def forward(self, image, mask):
@@ -60,7 +61,7 @@ class Generator(nn.Module):
     y = self.last(act(levels.pop()))
     for level, conv in zip(levels, self.levels):
       y = y + F.interpolate(conv(act(level)), size=y.shape[2:], mode="bilinear")
-    return torch.tanh(self.rgb(act(y)))
+    return torch.tanh(self.rgb(act(self.smooth(act(y)))))
 
 
 def features(w, channels, size):

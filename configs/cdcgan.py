@@ -29,7 +29,7 @@ def get_config(variant="full"):
   config.flip = True
   config.label = ""  # One attribute as the class, e.g. Smiling with classes = 2; empty for all 40.
   config.classes = 40
-  config.masks = "random,strokes,center"  # Each image draws one; see masks.KINDS.
+  config.masks = "center,center,random,random,strokes"  # Each image draws one; see masks.KINDS.
 
   config.pyramid = variant != "simple"
   config.dilated = variant in ("dilated", "full")

@@ -1,27 +1,33 @@
 """The web page: `gan-restore app` (needs the extra `app`)."""
 
+import functools
+
 import jax
 import numpy as np
 from PIL import Image
 
-from gan_restore import latent, tasks
+from gan_restore import restorers, tasks
 from gan_restore.data import images
 from gan_restore.restorers import classical
 
 SIZE = 64  # Of the prior's faces.
+METHODS = ("map", "cdcgan")
 SHOWN = 320  # Pixels on a side of the pictures on the page.
 
 
-def restore(editor: dict, task: str, simulate: bool, crop_face: bool, steps: int, seed: int):
+def restore(
+  editor: dict, task: str, method: str, simulate: bool, crop_face: bool, steps: int, seed: int
+):
   """What the button does.
 
   Args:
     editor: Gradio's image editor: `background`, the picture, and `layers`, what was drawn on it:
       the hole, for the task `inpaint`.
     task: One of `tasks.NAMES`.
+    method: One of `METHODS`.
     simulate: Whether the picture is clean and is damaged first.
     crop_face: Whether the face in it is looked for; else its centre is taken.
-    steps: Of the search.
+    steps: Of the search, for the method `map`.
     seed: Of latents and noise.
 
   Returns:
@@ -44,9 +50,15 @@ def restore(editor: dict, task: str, simulate: bool, crop_face: bool, steps: int
   y, A = task.corrupt(x, key)
   if not simulate:
     y = A(x)
-  result = latent.restore(y, A, steps=int(steps), seed=int(seed))
+  options = {"steps": int(steps), "seed": int(seed)} if method == "map" else {}
+  result = _restorer(method)(y, A, **options)
   show = lambda image: Image.fromarray(images.to_uint8(image[0])).resize((SHOWN, SHOWN), 0)
   return show(classical.damaged(y, A).image), show(result.image)
+
+
+@functools.cache
+def _restorer(method: str):
+  return restorers.load(method)
 
 
 def _hole(editor: dict, size: tuple[int, int], box) -> np.ndarray:
@@ -75,14 +87,17 @@ def build():
     )
     with gr.Row():
       editor = gr.ImageEditor(label="Picture", image_mode="RGBA")
-      damaged = gr.Image(label="What the search is given", interactive=False)
+      damaged = gr.Image(label="What is given", interactive=False)
       restored = gr.Image(label="Restored", interactive=False)
     with gr.Row():
       task = gr.Dropdown(list(tasks.NAMES), value="inpaint", label="Damage")
+      method = gr.Dropdown(
+        [("search (any damage)", "map"), ("one pass (inpaint)", "cdcgan")], label="Method"
+      )
       simulate = gr.Checkbox(True, label="The picture is clean: damage it first")
       crop_face = gr.Checkbox(True, label="Find the face")
       steps = gr.Slider(10, 1000, 200, step=10, label="Steps")
       seed = gr.Number(0, precision=0, label="Seed")
     button = gr.Button("Restore", variant="primary")
-    button.click(run, [editor, task, simulate, crop_face, steps, seed], [damaged, restored])
+    button.click(run, [editor, task, method, simulate, crop_face, steps, seed], [damaged, restored])
   return page

@@ -21,8 +21,9 @@ def pixels(image):
   return np.asarray(image.resize((64, 64), Image.Resampling.BOX)).astype(int)
 
 
-def test_what_is_drawn_is_the_hole(editor):
-  damaged, restored = app.restore(editor, "inpaint", False, True, 2, 0)
+@pytest.mark.parametrize("method", app.METHODS)
+def test_what_is_drawn_is_the_hole(method, editor):
+  damaged, restored = app.restore(editor, "inpaint", method, False, True, 2, 0)
   assert damaged.size == restored.size == (app.SHOWN, app.SHOWN)
   hole = (pixels(damaged) == 0).all(-1)
   assert 0.02 < hole.mean() < 0.2
@@ -33,18 +34,20 @@ def test_what_is_drawn_is_the_hole(editor):
 @pytest.mark.parametrize("simulate", [True, False])
 @pytest.mark.parametrize("task", ["colorize", "super_resolve", "denoise"])
 def test_other_damage(task, simulate, editor):
-  damaged, _ = app.restore(editor, task, simulate, True, 1, 0)
+  damaged, _ = app.restore(editor, task, "map", simulate, True, 1, 0)
   spread = pixels(damaged).std(-1).max()
   assert spread == 0 if task == "colorize" else spread > 0
 
 
 def test_refusals(editor):
   with pytest.raises(ValueError, match="Put in a picture"):
-    app.restore(None, "denoise", True, True, 1, 0)
+    app.restore(None, "denoise", "map", True, True, 1, 0)
   with pytest.raises(ValueError, match="no pixel is missing"):
-    app.restore({**editor, "layers": []}, "inpaint", True, True, 1, 0)
+    app.restore({**editor, "layers": []}, "inpaint", "map", True, True, 1, 0)
   with pytest.raises(ValueError, match="No frontal face"):
-    app.restore({"background": np.zeros((90, 90, 3), np.uint8)}, "denoise", True, True, 1, 0)
+    app.restore({"background": np.zeros((90, 90, 3), np.uint8)}, "denoise", "map", True, True, 1, 0)
+  with pytest.raises(ValueError, match="cdcgan is for Inpaint only"):
+    app.restore(editor, "denoise", "cdcgan", True, True, 1, 0)
 
 
 def test_the_page_is_built():

@@ -8,6 +8,7 @@ missing. Missing pixels are blanked to 0, mid-grey.
 """
 
 import functools
+import math
 
 import flax.linen as nn
 import jax
@@ -118,6 +119,7 @@ class Generator(nn.Module):
       for level in levels:
         level = conv(width // 2, 1)(_activate(level))
         y += jax.image.resize(level, y.shape, "linear")
+    y = conv(width // 2, 3)(_activate(y))
     y = conv(self.channels, 3)(_activate(y))
     return jnp.tanh(y.astype(jnp.float32))
 
@@ -379,19 +381,21 @@ def restore(trained, y: jax.Array, A, *, blend: str = "paste") -> Result:
 
 
 def evaluate(config, variables, source, n: int = 64):
-  """Completion of the first images of `source`.
+  """Completion of the first images of `source`, pasted in.
 
   Yields:
-    (name, value): `psnr`, of the whole image with the centre hole completed; then, for the centre
-    and for rectangles, every score of `evaluation.evaluate` on the composited image.
+    (name, value): `score`, with the centre missing: the whole image's PSNR in dB, less what its
+    hole lacks of the originals' gradient magnitude, in dB too, as PSNR alone prefers the blur of
+    the first stage; then, for the centre and for rectangles, every score of `evaluation.evaluate`.
   """
-  trained = weights.Trained(variables, config)
-  restorer = functools.partial(restore, trained)
+  restorer = functools.partial(restore, weights.Trained(variables, config))
+  scores = {}
   for kind in ("center", "random"):
-    scores = dict(evaluation.evaluate(restorer, tasks.get("inpaint", mask=kind), source, limit=n))
-    if kind == "center":
-      yield "psnr", scores["composited/psnr"]
-    for name, value in scores.items():
+    task = tasks.get("inpaint", mask=kind)
+    for name, value in evaluation.evaluate(restorer, task, source, limit=n):
       output, _, score = name.partition("/")
       if output == "composited":
-        yield f"{kind}/{score}", value
+        scores[f"{kind}/{score}"] = value
+  lacking = min(0.0, 20 * math.log10(max(scores["center/sharpness"], 1e-6)))
+  yield "score", scores["center/psnr"] + lacking
+  yield from scores.items()

@@ -59,7 +59,8 @@ def test_the_generator_is_that_of_table_1():
   assert g["Conv_9"]["kernel"] == (4, 4, 64, 32)
   levels = [g[f"Conv_{i}"]["kernel"] for i in (10, 11, 12)]
   assert levels == [(1, 1, 1024, 32), (1, 1, 256, 32), (1, 1, 128, 32)]
-  assert g["Conv_13"]["kernel"] == (3, 3, 32, 3)
+  assert g["Conv_13"]["kernel"] == (3, 3, 32, 32)
+  assert g["Conv_14"]["kernel"] == (3, 3, 32, 3)
 
 
 def test_the_variants_differ_in_what_their_names_say():
@@ -70,10 +71,10 @@ def test_the_variants_differ_in_what_their_names_say():
     one = [g[f"Conv_{i}"]["kernel"].shape[0] for i in (2, 3, 4, 5)]
     return len([name for name in g if name.startswith("Conv_")]), one, "local" in d
 
-  assert parts("simple") == (8, [3, 3, 3, 3], False)
-  assert parts("pyramid") == (14, [3, 3, 3, 3], False)
-  assert parts("dilated") == (14, [3, 3, 1, 1], False)
-  assert parts("full") == (14, [3, 3, 1, 1], True)
+  assert parts("simple") == (9, [3, 3, 3, 3], False)
+  assert parts("pyramid") == (15, [3, 3, 3, 3], False)
+  assert parts("dilated") == (15, [3, 3, 1, 1], False)
+  assert parts("full") == (15, [3, 3, 1, 1], True)
   with pytest.raises(ValueError, match="unknown variant 'none'; there are: simple, pyramid"):
     script.get_config("none")
 
@@ -342,11 +343,14 @@ def test_another_size_is_refused(size, trained):
     cdcgan.restore(trained, np.zeros((1, size, size, 3), np.float32), A)
 
 
-def test_evaluation_yields_the_centres_psnr_first(trained):
+def test_the_score_of_a_checkpoint_counts_missing_sharpness(trained):
   source = toy_faces.ToyFaces("test", 32)
   scores = dict(cdcgan.evaluate(trained.config, trained.variables, source, n=2))
-  assert next(iter(scores)) == "psnr" and scores["psnr"] == scores["center/psnr"]
-  assert {"random/psnr_hole", "random/ssim", "center/sharpness"} <= set(scores)
+  assert next(iter(scores)) == "score"
+  assert {"random/psnr_hole", "random/ssim", "center/ssim_hole"} <= set(scores)
+  sharpness = scores["center/sharpness"]
+  wanted = scores["center/psnr"] + min(0, 20 * np.log10(sharpness))
+  np.testing.assert_allclose(scores["score"], wanted, rtol=1e-6)
 
 
 def test_samples_are_rows_of_four(trained):
