@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
 
   p = commands.add_parser("restore", help="restore pictures", description=_restore.__doc__)
   p.add_argument("inputs", nargs="+", metavar="INPUT", help="files, folders or globs")
-  p.add_argument("--task", required=True, choices=tasks.NAMES)
+  p.add_argument("--task", required=True, choices=tasks.ALL)
   p.add_argument("--out", required=True, type=pathlib.Path, metavar="DIR")
   p.add_argument(
     "--mask",

@@ -72,7 +72,5 @@ def classification_loss(logits: jax.Array, label: jax.Array) -> jax.Array:
     picked = jnp.take_along_axis(jax.nn.log_softmax(logits), label[:, None].astype(int), 1)
     return -jnp.mean(picked)
   if label.shape != logits.shape:
-    raise ValueError(
-      f"config.classes is {logits.shape[-1]}; the data set has {label.shape[-1]} attributes"
-    )
+    raise ValueError(f"logits are {list(logits.shape)}; the attributes are {list(label.shape)}")
   return -jnp.mean(jax.nn.log_sigmoid((2.0 * label - 1) * logits))

@@ -62,6 +62,16 @@ class SuperResolve(Operator):
 
 
 @flax.struct.dataclass
+class Coarsen(Operator):
+  """See `coarsen`."""
+
+  factor: int = flax.struct.field(pytree_node=False)
+
+  def __call__(self, x):
+    return enlarge(SuperResolve(self.factor)(x), self.factor)
+
+
+@flax.struct.dataclass
 class Denoise(Operator):
   """See `denoise`."""
 
@@ -159,6 +169,36 @@ def super_resolve(factor: int = 4) -> SuperResolve:
   """
   checks.at_least(factor, 1, "factor")
   return SuperResolve(int(factor))
+
+
+def coarsen(factor: int = 8) -> Coarsen:
+  """Averages blocks of `factor` x `factor` and enlarges them again: the detail is gone, the coarse
+  space stays (the ResGAN paper's coarse images).
+
+  Args:
+    factor: Must divide the images' height and width.
+
+  Returns:
+    An operator [N, H, W, C] -> [N, H, W, C].
+
+  Raises:
+    ValueError: If the factor is below 1.
+
+  Examples:
+    >>> import numpy as np
+    >>> y = coarsen(2)(np.arange(16.0).reshape(1, 4, 4, 1))
+    >>> [float(v) for v in y[0, 0, :, 0]]
+    [2.5, 2.5, 4.5, 4.5]
+  """
+  checks.at_least(factor, 1, "factor")
+  return Coarsen(int(factor))
+
+
+def enlarge(x: jax.Array, factor: int) -> jax.Array:
+  """Repeats each pixel: [N, h, w, C] -> [N, h factor, w factor, C]. `jnp.repeat`, but no gather."""
+  n, h, w, c = x.shape
+  x = jnp.broadcast_to(x[:, :, None, :, None], (n, h, factor, w, factor, c))
+  return x.reshape(n, h * factor, w * factor, c)
 
 
 def denoise(sigma: float = 0.1) -> Denoise:

@@ -1,6 +1,7 @@
 """Tasks: a corruption of clean images and the operator that models it, by name.
 
-The five of the MAP paper (its section 4.1). Images are float32 [N, H, W, C] in [0, 1].
+`NAMES` are the five of the MAP paper (its section 4.1); `coarsen` is the ResGAN paper's. Images are
+float32 [N, H, W, C] in [0, 1].
 """
 
 import dataclasses
@@ -16,7 +17,7 @@ class Task:
   """A named corruption.
 
   Attributes:
-    name: As in `NAMES`.
+    name: As `get` takes it.
     operator: (random key, shape [N, H, W, C]) -> the operator, e.g. with masks drawn.
   """
 
@@ -40,6 +41,7 @@ class Task:
 
 
 NAMES = ("inpaint", "colorize", "super_resolve", "denoise", "quantize")
+ALL = (*NAMES, "coarsen")
 
 
 def get(name: str, *, mask: str | jax.Array = "center") -> Task:
@@ -47,7 +49,8 @@ def get(name: str, *, mask: str | jax.Array = "center") -> Task:
 
   Args:
     name: `inpaint` (a missing patch), `colorize` (only V of HSV is left), `super_resolve`
-      (factor 4), `denoise` (Gaussian noise of 0.1), `quantize` (5 levels a channel).
+      (factor 4), `denoise` (Gaussian noise of 0.1), `quantize` (5 levels a channel), `coarsen`
+      (blocks of 8x8).
     mask: For `inpaint`: a kind of `masks.KINDS`, or a mask.
 
   Returns:
@@ -68,7 +71,7 @@ def get(name: str, *, mask: str | jax.Array = "center") -> Task:
       return Task(name, lambda key, shape: operators.Inpaint(draw(key, shape[:3])))
     A = operators.inpaint(mask)
     return Task(name, lambda key, shape: A)
-  if name not in NAMES:
-    raise ValueError(f"unknown task {name!r}; there are: {', '.join(NAMES)}")
+  if name not in ALL:
+    raise ValueError(f"unknown task {name!r}; there are: {', '.join(ALL)}")
   A = getattr(operators, name)()
   return Task(name, lambda key, shape: A)

@@ -101,8 +101,11 @@ def validate(config: ml_collections.ConfigDict) -> None:
 # --- The step -----------------------------------------------------------------------------------
 
 
-def optimizer(config: ml_collections.ConfigDict) -> optax.GradientTransformation:
-  """Each player's optimiser."""
+def optimizer(config: ml_collections.ConfigDict, player: str) -> optax.GradientTransformation:
+  """A player's optimiser: the family's own, or Adam."""
+  family = models.get(config.family)
+  if hasattr(family, "optimizer"):
+    return family.optimizer(config, player)
   return optax.adam(config.learning_rate, b1=config.beta1)
 
 
@@ -117,13 +120,12 @@ def init_state(config: ml_collections.ConfigDict) -> TrainState:
   """The state at step 0, a function of the config alone."""
   key = jax.random.PRNGKey(config.seed)
   variables = models.get(config.family).init(config, key)
-  tx = optimizer(config)
   return TrainState(
     step=jnp.zeros((), jnp.int32),
     key=key,
     variables=variables,
     ema=jax.tree.map(jnp.copy, variables),
-    opt_state={player: tx.init(v["params"]) for player, v in variables.items()},
+    opt_state={p: optimizer(config, p).init(v["params"]) for p, v in variables.items()},
   )
 
 
@@ -134,7 +136,7 @@ def make_step(config: ml_collections.ConfigDict) -> Callable:
   loss. Gradients, batch statistics and metrics are averaged over the axis.
   """
   family = models.get(config.family)
-  tx = optimizer(config)
+  tx = {player: optimizer(config, player) for player in family.PLAYERS}
 
   def step(state: TrainState, batch: dict, learning: tuple[str, ...]):
     key = jax.random.fold_in(jax.random.fold_in(state.key, state.step), jax.lax.axis_index(AXIS))
@@ -151,7 +153,7 @@ def make_step(config: ml_collections.ConfigDict) -> Callable:
     for player in learning:
       own = {p: jnp.asarray(p == player, v.dtype) for p, v in values.items()}
       gradient = jax.lax.pmean(pullback(own)[0][player], AXIS)
-      updates, opt_state[player] = tx.update(gradient, opt_state[player], params[player])
+      updates, opt_state[player] = tx[player].update(gradient, opt_state[player], params[player])
       updates = jax.tree.map(lambda x: factor * x, updates)
       variables[player] = {
         **jax.lax.pmean(stats.get(player, {}), AXIS),
@@ -304,6 +306,9 @@ def train(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> Trai
     raise ValueError(
       f"config.channels is {config.channels}; the images of {config.dataset} have {channels}"
     )
+  if "classes" in config and source.classes != config.classes:
+    has = f"{source.classes} classes or attributes" if source.classes else "no labels"
+    raise ValueError(f"config.classes is {config.classes}; {config.dataset} has {has}")
   local_batch = config.batch_size // jax.process_count()
   batches = data.train_batches(source, local_batch, config.seed, config.flip)
 

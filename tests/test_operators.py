@@ -22,6 +22,15 @@ def test_super_resolve_is_a_block_mean(faces):
   np.testing.assert_allclose(operators.super_resolve(4)(faces), wanted, atol=1e-6)
 
 
+@pytest.mark.parametrize("factor", [4, 8])
+def test_coarsen_is_a_block_mean_brought_back_up(factor, faces):
+  y = operators.coarsen(factor)(faces)
+  means = measure.block_reduce(faces, (1, factor, factor, 1), np.mean)
+  np.testing.assert_allclose(y, np.kron(means, np.ones((1, factor, factor, 1))), atol=1e-6)
+  with pytest.raises(ValueError, match="not divisible by factor 7"):
+    operators.coarsen(7)(faces)
+
+
 @pytest.mark.parametrize("sigma", [0.7, 2.0])
 def test_blur_is_scipys(faces, sigma):
   wanted = ndimage.gaussian_filter(faces, (0, sigma, sigma, 0), mode="reflect", truncate=3)

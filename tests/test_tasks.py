@@ -10,10 +10,11 @@ SHAPES = {
   "super_resolve": (8, 16, 16, 3),
   "denoise": (8, 64, 64, 3),
   "quantize": (8, 64, 64, 3),
+  "coarsen": (8, 64, 64, 3),
 }
 
 
-@pytest.mark.parametrize("name", tasks.NAMES)
+@pytest.mark.parametrize("name", tasks.ALL)
 def test_a_task_damages_and_models_the_damage(name, faces):
   y, A = tasks.get(name).corrupt(faces, jax.random.key(0))
   assert y.shape == SHAPES[name] == A(faces).shape

@@ -24,10 +24,12 @@ class Source:
     examples: TFDS's data source.
     image_size: Pixels on a side.
     attributes: Names of the binary attributes to collect into `label`, if the set has any.
+    classes: How many classes the labels are of, or how many attributes there are; 0 for no labels.
   """
 
-  def __init__(self, examples, image_size: int, attributes: tuple[str, ...] = ()):
+  def __init__(self, examples, image_size: int, attributes: tuple[str, ...] = (), classes: int = 0):
     self._examples, self._size, self.attributes = examples, image_size, attributes
+    self.classes = classes or len(attributes)
 
   def __len__(self) -> int:
     return len(self._examples)
@@ -58,7 +60,7 @@ class _OneLabel:
       there = ", ".join(source.attributes) or "none"
       raise DataError(f"label {attribute!r} is no attribute of this data set; there are: {there}")
     self._source, self._index = source, source.attributes.index(attribute)
-    self.attributes = ()
+    self.attributes, self.classes = (), 2
 
   def __len__(self) -> int:
     return len(self._source)
@@ -93,6 +95,7 @@ def load(name: str, split: str, image_size: int, data_dir: str | None = None, la
   if name == "toy_faces":
     return toy_faces.ToyFaces(split, image_size)
   data_dir = data_dir or None
+  classes = 0
   kind, _, path = name.partition(":")
   if kind == "folder":
     if not path:
@@ -106,10 +109,11 @@ def load(name: str, split: str, image_size: int, data_dir: str | None = None, la
     if "image" not in features:
       raise DataError(f"{name}: this TFDS data set has no feature called image")
     attributes = tuple(sorted(features["attributes"])) if "attributes" in features else ()
+    classes = getattr(features["label"], "num_classes", 0) if "label" in features else 0
   examples = _split(builder, name, split)
   if not len(examples):
     raise DataError(f"{name}: the {split} split is empty")
-  return Source(examples, image_size, attributes)
+  return Source(examples, image_size, attributes, classes)
 
 
 def _tfds_builder(name, data_dir):

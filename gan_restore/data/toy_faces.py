@@ -42,7 +42,7 @@ class ToyFaces:
     ((64, 64, 3), dtype('uint8'), (10,))
   """
 
-  attributes = ATTRIBUTES
+  attributes, classes = ATTRIBUTES, len(ATTRIBUTES)
 
   def __init__(self, split: str = "train", image_size: int = 64, seed: int = 0):
     if split not in SPLITS:

@@ -11,6 +11,11 @@ A family is a module of pure functions, which is all that `train.py` knows of it
                                              ({player: loss}, (batch statistics, metrics))
   samples(config, variables, batch, key)     images in [0, 1] for the grids of a run
   evaluate(config, variables, source)        yields (name, value); the first decides which is best
+  restore(trained, y, A, **options)          a `Result`: the family as a restorer
+
+and, where it is not Adam,
+
+  optimizer(config, player)                  an optax transformation
 """
 
 import importlib

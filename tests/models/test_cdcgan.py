@@ -252,7 +252,8 @@ def test_a_class_label_trains_by_softmax(tmp_path):
 @pytest.mark.parametrize(
   "changes,message",
   [
-    ({"classes": 40, "generator_steps": 0}, "classes is 40; the data set has 10 attributes"),
+    ({"classes": 40}, "config.classes is 40; toy_faces has 10 classes or attributes"),
+    ({"label": "Bald"}, "config.classes is 10; toy_faces has 2 classes or attributes"),
     ({"label": "Hats"}, "label 'Hats' is no attribute of this data set; there are: Bald"),
     ({"masks": "center,square"}, "config.masks is 'center,square'; it must be kinds out of"),
     ({"adversarial_weight": -1.0}, "config.adversarial_weight is -1.0; it must be at least 0"),

@@ -1,0 +1,19 @@
+"""WGAN (Arjovsky et al. 2017) restoring from a coarse image, a rival of ResGAN.
+
+    python -m gan_restore.main --config=configs/wgan.py:mnist --workdir=runs/wgan-mnist
+
+--config.gradient_penalty=10 --config.clip=0 --config.learning_rate=1e-4 is WGAN-GP (Gulrajani
+et al. 2017).
+"""
+
+from configs import coarse
+
+
+def get_config(name="mnist"):
+  config = coarse.get_config(name)
+  config.family = "wgan"
+  config.critic_steps = 5  # For each of the generator's.
+  config.clip = 0.01  # Of the critic's weights.
+  config.gradient_penalty = 0.0
+  config.learning_rate = 5e-5
+  return config

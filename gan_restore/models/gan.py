@@ -1,0 +1,123 @@
+"""The original GAN, and DCGAN, restoring from a coarse image: rivals of ResGAN.
+
+I. Goodfellow et al., "Generative Adversarial Nets", 2014 (eq. 1 of the ResGAN paper); A. Radford,
+L. Metz, S. Chintala, 2015. Where those have noise, what is left of the coarse image stands here,
+as in the ResGAN paper's comparison: every model is given the same.
+
+Images inside the networks are [N, S, S, C] in [-1, 1].
+"""
+
+import functools
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from gan_restore import coarse, layers, losses
+
+
+class DenseGenerator(nn.Module):
+  """A shallow network: [N, I] -> [N, S, S, C] by one hidden layer."""
+
+  image_size: int
+  channels: int
+  width: int = 64
+  dtype: jnp.dtype = jnp.float32
+
+  @nn.compact
+  def __call__(self, x, train: bool = False):
+    del train
+    x = nn.relu(layers.Dense(16 * self.width, dtype=self.dtype)(x))
+    x = layers.Dense(self.image_size**2 * self.channels, dtype=self.dtype)(x)
+    x = x.reshape(-1, self.image_size, self.image_size, self.channels)
+    return jnp.tanh(x.astype(jnp.float32))
+
+
+class DenseDiscriminator(nn.Module):
+  """Likewise: [N, S, S, C] -> logits [N, 1]."""
+
+  width: int = 64
+  dtype: jnp.dtype = jnp.float32
+
+  @nn.compact
+  def __call__(self, x, train: bool = False):
+    del train
+    x = x.reshape(x.shape[0], -1)
+    x = nn.leaky_relu(layers.Dense(16 * self.width, dtype=self.dtype)(x), 0.2)
+    return layers.Dense(1, dtype=self.dtype)(x).astype(jnp.float32)
+
+
+PLAYERS = ("generator", "discriminator")
+CURVES = {"generator_loss": "generator", "discriminator_loss": "discriminator"}
+REQUIREMENTS = coarse.REQUIREMENTS | {
+  "network": (lambda v: v in ("dense", "conv"), "dense or conv"),
+}
+
+
+def networks(config):
+  """The two networks of a config: the GAN's (`dense`) or DCGAN's (`conv`)."""
+  dtype = jnp.dtype(config.dtype)
+  size = config.image_size, config.channels, config.width, dtype
+  if config.network == "dense":
+    return DenseGenerator(*size), DenseDiscriminator(config.width, dtype)
+  return coarse.Decoder(*size), coarse.Critic(1, config.width, dtype=dtype)
+
+
+def init(config, key: jax.Array) -> dict[str, dict]:
+  """Fresh variables (`params`, `batch_stats`) of each player."""
+  generator, discriminator = networks(config)
+  keys = jax.random.split(key)
+  image = jnp.zeros((1, config.image_size, config.image_size, config.channels))
+  return {
+    "generator": generator.init(keys[0], coarse.vector(config, image)),
+    "discriminator": discriminator.init(keys[1], image),
+  }
+
+
+def learning(config, step: int) -> tuple[str, ...]:
+  """Which players learn at a step: both, always."""
+  del config, step
+  return PLAYERS
+
+
+def play(config, variables, batch, key, learning):
+  """One game on one batch: eq. 1 with the non-saturating generator loss.
+
+  Args:
+    config: The run's config.
+    variables: Of each player.
+    batch: `image` [N, S, S, C] in [-1, 1].
+    key: Not used.
+    learning: Not used.
+
+  Returns:
+    ({player: loss}, (batch statistics {player: ...}, further metrics {name: value})).
+  """
+  del key, learning
+  generator, discriminator = networks(config)
+  real = batch["image"]
+  apply = lambda network, variables, x: network.apply(variables, x, True, mutable=["batch_stats"])
+  given = coarse.vector(config, coarse.coarsen(config, real))
+  fake, stats_g = apply(generator, variables["generator"], given)
+  own = variables["discriminator"]
+  on_real, stats_d = apply(discriminator, own, real)
+  on_fake, stats_d = apply(discriminator, {**own, **stats_d}, fake)
+  reconstruction = coarse.reconstruction_loss(fake, real)
+  values = {
+    "generator": losses.generator_loss(on_fake) + config.reconstruction_weight * reconstruction,
+    "discriminator": losses.discriminator_loss(on_real, on_fake),
+  }
+  stats = {"generator": stats_g, "discriminator": stats_d}
+  return values, (stats, {"l_rec": reconstruction})
+
+
+def generate(config, variables, coarse_image, label=None) -> jax.Array:
+  """G with frozen statistics: coarse images [N, S, S, C] -> [N, S, S, C], both in [-1, 1]."""
+  del label
+  generator, _ = networks(config)
+  return generator.apply(variables["generator"], coarse.vector(config, coarse_image))
+
+
+samples = functools.partial(coarse.samples, generate)
+restore = functools.partial(coarse.restore, generate)
+evaluate = functools.partial(coarse.evaluate, restore, None)

@@ -1,0 +1,193 @@
+"""ResGAN: restoring from an extremely coarse image, with a classifier inside the discriminator.
+
+M. Wang, H. Li, F. Li, "Generative Adversarial Network based on Resnet for Conditional Image
+Restoration". Equation numbers below are this paper's.
+
+Images inside the networks are [N, S, S, C] in [-1, 1]; coarse images X_r likewise (`coarse.py`).
+"""
+
+import functools
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from gan_restore import coarse, layers
+
+# --- Networks -----------------------------------------------------------------------------------
+
+
+class Generator(nn.Module):
+  """X_g = f(g(X_r) + X_r) (eq. 9): coarse image [N, S, S, C] -> image [N, S, S, C].
+
+  g halves the size by strided convolutions (7 or 8 pixels are the least), and doubles it again by
+  transposed ones (its DCNN). The pass-through channel carries the coarse image, and each tensor of
+  the way down, past what lies between. How the two meet is `join`:
+
+    "concatenate"  the paper's own variant, along channels, so that neither overwhelms the other;
+    "add"          eq. 9 as it is printed, the sum.
+  """
+
+  channels: int = 3
+  width: int = 64
+  join: str = "concatenate"
+  dtype: jnp.dtype = jnp.float32
+
+  @nn.compact
+  def __call__(self, coarse_image, train: bool = False):
+    norm = lambda x: nn.relu(layers.batch_norm(train, self.dtype)(x))
+    conv = functools.partial(layers.Conv, dtype=self.dtype)
+
+    def join(x, past):
+      return x + past if self.join == "add" else jnp.concatenate([x, past], -1)
+
+    x = norm(conv(self.width, 3, 1, use_bias=False)(coarse_image))
+    way_down = []
+    while x.shape[1] % 2 == 0 and x.shape[1] > 8:
+      way_down.append(x)
+      x = norm(conv(2 * x.shape[-1], use_bias=False)(x))
+    x = join(norm(conv(x.shape[-1], 3, 1, use_bias=False)(x)), x)
+    for past in reversed(way_down):
+      up = layers.ConvTranspose(past.shape[-1], use_bias=False, dtype=self.dtype)
+      x = join(norm(up(x)), past)
+    g = conv(self.channels, 3, 1)(x)
+    x = join(g.astype(jnp.float32), coarse_image)
+    x = nn.relu(conv(self.width, 3, 1)(x))
+    return jnp.tanh(conv(self.channels, 3, 1)(x).astype(jnp.float32))
+
+
+class Discriminator(nn.Module):
+  """Image [N, S, S, C] -> logits [N, d]: one Bernoulli for each class or attribute (eq. 5).
+
+  DCGAN's discriminator, whose last layer is the embedded classifier.
+  """
+
+  classes: int
+  width: int = 64
+  dtype: jnp.dtype = jnp.float32
+
+  @nn.compact
+  def __call__(self, x, train: bool = False):
+    return coarse.Critic(self.classes, self.width, dtype=self.dtype)(x, train)
+
+
+# --- Losses -------------------------------------------------------------------------------------
+
+
+def objective(on_real: jax.Array, on_fake: jax.Array, y: jax.Array) -> jax.Array:
+  r"""V(D, G), which D maximises and G minimises (eq. 6), summed over the d bits (eq. 5).
+
+  .. math::
+    Y \log[D(X)(1 - D(G))] + (1 - Y) \log[(1 - D(X)) D(G)]
+
+  So real images should answer Y, generated ones 1 - Y; the generator wants Y. With linear D and G
+  its gradients are eqs 7 and 8.
+
+  Args:
+    on_real: Logits of D(X) [N, d].
+    on_fake: Logits of D(G(X_r)) [N, d].
+    y: Bits [N, d].
+
+  Returns:
+    The mean over the images, a scalar.
+  """
+  log = nn.log_sigmoid  # log D, and log(1 - D) of the negative.
+  bits = y * (log(on_real) + log(-on_fake)) + (1 - y) * (log(-on_real) + log(on_fake))
+  return jnp.mean(jnp.sum(bits, -1))
+
+
+# --- The family ---------------------------------------------------------------------------------
+
+PLAYERS = ("generator", "discriminator")
+CURVES = {"generator_loss": "generator", "discriminator_loss": "discriminator"}
+REQUIREMENTS = coarse.REQUIREMENTS | {
+  "join": (lambda v: v in ("concatenate", "add"), "concatenate or add"),
+  "discriminator_round": (lambda v: v >= 1, "a whole number of at least 1"),
+  "generator_round": (lambda v: v >= 1, "a whole number of at least 1"),
+}
+
+
+def networks(config) -> tuple[Generator, Discriminator]:
+  """The two networks of a config."""
+  dtype = jnp.dtype(config.dtype)
+  generator = Generator(config.channels, config.width, config.join, dtype)
+  return generator, Discriminator(config.classes, config.width, dtype)
+
+
+def init(config, key: jax.Array) -> dict[str, dict]:
+  """Fresh variables (`params`, `batch_stats`) of each player."""
+  generator, discriminator = networks(config)
+  keys = jax.random.split(key)
+  image = jnp.zeros((1, config.image_size, config.image_size, config.channels))
+  return {
+    "generator": generator.init(keys[0], image),
+    "discriminator": discriminator.init(keys[1], image),
+  }
+
+
+def learning(config, step: int) -> tuple[str, ...]:
+  """Rounds: the discriminator alone for some steps, then the generator alone for some.
+
+  "Adversarial training is circularly implemented to prevent degeneration of the generated images."
+  """
+  length = config.discriminator_round + config.generator_round
+  if step % length < config.discriminator_round:
+    return ("discriminator",)
+  return ("generator",)
+
+
+def play(config, variables, batch, key, learning):
+  """One game on one batch: eq. 6, of which each player sees its own part.
+
+  The generator's is taken in its non-saturating form: it maximises the log likelihood of Y under
+  D(G(X_r)) instead of minimising that of 1 - Y. Its gradient points the same way.
+
+  Args:
+    config: The run's config.
+    variables: Of each player.
+    batch: `image` [N, S, S, C] in [-1, 1], `label` [N] or [N, classes].
+    key: Not used; the coarse image is all that a restoration depends on.
+    learning: The players that learn at this step.
+
+  Returns:
+    ({player: loss}, (batch statistics {player: ...}, further metrics {name: value})).
+  """
+  del key
+  generator, discriminator = networks(config)
+  real, y = batch["image"], coarse.targets(config, batch["label"])
+  apply = lambda network, variables, x: network.apply(variables, x, True, mutable=["batch_stats"])
+  fake, stats_g = apply(generator, variables["generator"], coarse.coarsen(config, real))
+  own = variables["discriminator"]
+  on_real, stats_d = apply(discriminator, own, real)
+  on_fake, stats_d = apply(discriminator, {**own, **stats_d}, fake)
+  reconstruction = coarse.reconstruction_loss(fake, real)
+  wants = jnp.mean(jnp.sum(y * nn.log_sigmoid(on_fake) + (1 - y) * nn.log_sigmoid(-on_fake), -1))
+  values = {
+    "generator": config.reconstruction_weight * reconstruction - wants,
+    "discriminator": -objective(on_real, on_fake, y),
+  }
+  metrics = {
+    "l_rec": reconstruction,
+    "accuracy_real": coarse.accuracy(on_real, batch["label"]),
+    "accuracy_fake": coarse.accuracy(on_fake, batch["label"]),
+  }
+  stats = {"generator": stats_g, "discriminator": stats_d}
+  return values, (stats, metrics)
+
+
+def generate(config, variables, coarse_image, label=None) -> jax.Array:
+  """G(X_r) with frozen statistics: [N, S, S, C] -> [N, S, S, C], both in [-1, 1]."""
+  del label  # It is not given to the generator: the paper's difference from CGAN.
+  generator, _ = networks(config)
+  return generator.apply(variables["generator"], coarse_image)
+
+
+def answer(config, variables, image) -> jax.Array:
+  """Logits [N, d] of the embedded classifier, of images [N, S, S, C] in [-1, 1]."""
+  _, discriminator = networks(config)
+  return discriminator.apply(variables["discriminator"], image)
+
+
+samples = functools.partial(coarse.samples, generate)
+restore = functools.partial(coarse.restore, generate)
+evaluate = functools.partial(coarse.evaluate, restore, answer)

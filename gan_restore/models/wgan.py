@@ -1,0 +1,115 @@
+"""WGAN restoring from a coarse image: a rival of ResGAN.
+
+M. Arjovsky, S. Chintala, L. Bottou, "Wasserstein GAN", 2017: its algorithm 1, with a critic without
+batch norm. The gradient penalty is that of I. Gulrajani et al., 2017.
+
+Images inside the networks are [N, S, S, C] in [-1, 1].
+"""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from gan_restore import coarse
+
+PLAYERS = ("generator", "critic")
+CURVES = {"generator_loss": "generator", "critic_loss": "critic"}
+REQUIREMENTS = coarse.REQUIREMENTS | {
+  "critic_steps": (lambda v: v >= 1, "a whole number of at least 1"),
+  "clip": (lambda v: v >= 0, "at least 0"),
+  "gradient_penalty": (lambda v: v >= 0, "at least 0"),
+}
+
+
+def networks(config) -> tuple[coarse.Decoder, coarse.Critic]:
+  """The two networks of a config."""
+  dtype = jnp.dtype(config.dtype)
+  generator = coarse.Decoder(config.image_size, config.channels, config.width, dtype)
+  return generator, coarse.Critic(1, config.width, norm=False, dtype=dtype)
+
+
+def init(config, key: jax.Array) -> dict[str, dict]:
+  """Fresh variables (`params`, `batch_stats`) of each player."""
+  generator, critic = networks(config)
+  keys = jax.random.split(key)
+  image = jnp.zeros((1, config.image_size, config.image_size, config.channels))
+  return {
+    "generator": generator.init(keys[0], coarse.vector(config, image)),
+    "critic": critic.init(keys[1], image),
+  }
+
+
+def optimizer(config, player: str) -> optax.GradientTransformation:
+  """RMSProp, as the paper has it; after each step of the critic its weights are clipped to
+  [-clip, clip], if there is a `clip`. With a gradient penalty Adam, as that paper has it."""
+  if config.gradient_penalty:
+    tx = optax.adam(config.learning_rate, b1=0.0, b2=0.9)
+  else:
+    tx = optax.rmsprop(config.learning_rate)
+  return optax.chain(tx, clip_weights(config.clip)) if player == "critic" and config.clip else tx
+
+
+def clip_weights(limit: float) -> optax.GradientTransformation:
+  """Changes an update so that the weights it leads to lie in [-limit, limit]."""
+
+  def update(updates, state, params):
+    clipped = lambda u, p: jnp.clip(p + u, -limit, limit) - p
+    return jax.tree.map(clipped, updates, params), state
+
+  return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
+
+
+def learning(config, step: int) -> tuple[str, ...]:
+  """Algorithm 1: `critic_steps` steps of the critic, then one of the generator."""
+  if step % (config.critic_steps + 1) < config.critic_steps:
+    return ("critic",)
+  return ("generator",)
+
+
+def play(config, variables, batch, key, learning):
+  """One game on one batch: the critic maximises E f(x) - E f(G), the generator maximises E f(G).
+
+  Args:
+    config: The run's config.
+    variables: Of each player.
+    batch: `image` [N, S, S, C] in [-1, 1].
+    key: A random key of this step and device, for the gradient penalty.
+    learning: The players that learn at this step.
+
+  Returns:
+    ({player: loss}, (batch statistics {player: ...}, further metrics {name: value})).
+  """
+  del learning
+  generator, critic = networks(config)
+  real = batch["image"]
+  given = coarse.vector(config, coarse.coarsen(config, real))
+  fake, stats = generator.apply(variables["generator"], given, True, mutable=["batch_stats"])
+  judge = lambda x: critic.apply(variables["critic"], x, True)[:, 0]
+  distance = jnp.mean(judge(real)) - jnp.mean(judge(fake))
+  penalty = jnp.zeros(())
+  if config.gradient_penalty:
+    share = jax.random.uniform(key, (real.shape[0], 1, 1, 1))
+    between = share * real + (1 - share) * fake
+    slopes = jax.vmap(lambda x: jnp.linalg.norm(jax.grad(lambda x: judge(x[None])[0])(x)))
+    penalty = jnp.mean((slopes(between) - 1) ** 2)
+  reconstruction = coarse.reconstruction_loss(fake, real)
+  values = {
+    "generator": -jnp.mean(judge(fake)) + config.reconstruction_weight * reconstruction,
+    "critic": -distance + config.gradient_penalty * penalty,
+  }
+  metrics = {"l_rec": reconstruction, "distance": distance}
+  return values, ({"generator": stats}, metrics)
+
+
+def generate(config, variables, coarse_image, label=None) -> jax.Array:
+  """G with frozen statistics: coarse images [N, S, S, C] -> [N, S, S, C], both in [-1, 1]."""
+  del label
+  generator, _ = networks(config)
+  return generator.apply(variables["generator"], coarse.vector(config, coarse_image))
+
+
+samples = functools.partial(coarse.samples, generate)
+restore = functools.partial(coarse.restore, generate)
+evaluate = functools.partial(coarse.evaluate, restore, None)

@@ -1,0 +1,110 @@
+"""GAN, DCGAN, WGAN and CGAN, as ResGAN's rivals."""
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+import pytest
+from conftest import small_config
+
+from gan_restore import models, operators, train, weights
+from gan_restore.models import cgan, gan, wgan
+from gan_restore.restorers.classical import UnsupportedOperatorError
+
+CASES = [("gan", {"network": "dense"}), ("gan", {"network": "conv"}), ("wgan", {}), ("cgan", {})]
+
+
+@pytest.mark.parametrize("family,changes", CASES)
+def test_every_player_gets_a_gradient_from_its_own_loss_alone(family, changes):
+  config, module = small_config(family, **changes), models.get(family)
+  variables = module.init(config, jax.random.key(0))
+  batch = {
+    "image": jax.random.uniform(jax.random.key(1), (4, 16, 16, 3), minval=-1),
+    "label": jnp.zeros((4, 10), jnp.uint8),
+  }
+
+  def run(params):
+    def play(params):
+      own = {p: {**v, "params": params[p]} for p, v in variables.items()}
+      return module.play(config, own, batch, jax.random.key(2), module.PLAYERS)
+
+    values, pullback, _ = jax.vjp(play, params, has_aux=True)
+    one = lambda player: {p: jnp.float32(p == player) for p in values}
+    return {player: pullback(one(player))[0][player] for player in values}
+
+  params = {p: v["params"] for p, v in variables.items()}
+  found = jax.vmap(run, axis_name="batch")(jax.tree.map(lambda x: x[None], params))
+  assert set(found) == set(module.PLAYERS)
+  for path, leaf in jax.tree_util.tree_leaves_with_path(found):
+    name = jax.tree_util.keystr(path)
+    cancels = name == "['critic']['Dense_0']['bias']"  # The same in f(x) and f(G).
+    assert (float(jnp.abs(leaf).max()) > 0) != cancels, name
+
+
+def test_wgans_critic_is_clipped_and_learns_five_times_as_often(tmp_path):
+  config = small_config("wgan", clip=0.01, steps=8, learning_rate=1e-2)
+  stages = [wgan.learning(config, step) for step in range(12)]
+  assert stages == ([("critic",)] * 5 + [("generator",)]) * 2
+  state = train.train(config, tmp_path)
+  critic = np.concatenate(
+    [np.ravel(x) for x in jax.tree.leaves(state.variables["critic"]["params"])]
+  )
+  assert abs(critic).max() <= 0.01 + 1e-8 and (abs(critic) > 0.0099).mean() > 0.05
+  generator = jax.tree.leaves(state.variables["generator"]["params"])
+  assert max(abs(x).max() for x in generator) > 0.02
+  assert "batch_stats" not in state.variables["critic"]  # No batch norm.
+
+
+def test_the_gradient_penalty_is_of_the_slopes_between():
+  """With no distance to gain, the critic's loss is the penalty of a linear critic, (|w| - 1)^2."""
+  config = small_config("wgan", gradient_penalty=10.0, clip=0.0)
+  variables = wgan.init(config, jax.random.key(0))
+  image = jax.random.uniform(jax.random.key(1), (4, 16, 16, 3), minval=-1)
+
+  def run(image):
+    play = lambda config: wgan.play(
+      config, variables, {"image": image}, jax.random.key(2), wgan.PLAYERS
+    )
+    with_penalty, _ = play(config)
+    without, _ = play(small_config("wgan"))
+    return with_penalty["critic"] - without["critic"]
+
+  excess = jax.vmap(run, axis_name="batch")(image[None])[0]
+  _, critic = wgan.networks(config)
+  slope = jax.grad(lambda x: critic.apply(variables["critic"], x[None])[0, 0])
+  norms = np.array([np.linalg.norm(slope(x)) for x in image])
+  assert norms.max() < 0.1  # A fresh critic is nearly flat anywhere, so the penalty is near 10.
+  np.testing.assert_allclose(excess, 10 * (1 - norms.mean()) ** 2, rtol=0.02)
+
+
+def test_cgans_conditioning_changes_the_output():
+  config = small_config("cgan", image_size=28, channels=1)
+  variables = cgan.init(config, jax.random.key(0))
+  x = jax.random.uniform(jax.random.key(1), (2, 28, 28, 1), minval=-1)
+  a, b = (cgan.generate(config, variables, x, jnp.array(label)) for label in ([3, 3], [3, 7]))
+  np.testing.assert_array_equal(a[0], b[0])
+  assert float(jnp.abs(a[1] - b[1]).max()) > 1e-4
+  with pytest.raises(ValueError, match="cgan restores a picture of a known class"):
+    cgan.generate(config, variables, x)
+
+
+def test_restoring_takes_the_coarse_image_or_its_few_pixels():
+  config = ml_collections.FrozenConfigDict(small_config("gan", image_size=32, network="conv"))
+  trained = weights.Trained(gan.init(config, jax.random.key(0)), config)
+  x = np.random.default_rng(0).random((2, 32, 32, 3)).astype(np.float32)
+  coarse, small = operators.coarsen(4), operators.super_resolve(4)
+  one, other = gan.restore(trained, coarse(x), coarse), gan.restore(trained, small(x), small)
+  np.testing.assert_allclose(one.image, other.image, atol=1e-6)
+  with pytest.raises(ValueError, match="gan was trained for factor 4; A's is 8"):
+    gan.restore(trained, operators.coarsen(8)(x), operators.coarsen(8))
+  with pytest.raises(UnsupportedOperatorError, match="gan is for Coarsen or SuperResolve only"):
+    gan.restore(trained, x, operators.denoise())
+  with pytest.raises(ValueError, match=r"A cannot be applied|y has shape"):
+    gan.restore(trained, x[:, :16, :16], coarse)
+
+
+@pytest.mark.parametrize("family", ["resgan", "cgan"])
+def test_labels_that_do_not_fit_are_refused_by_name(family, tmp_path):
+  config = small_config(family, classes=7)
+  with pytest.raises(ValueError, match=r"config\.classes is 7; toy_faces has 10 classes"):
+    train.train(config, tmp_path)
