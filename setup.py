@@ -38,6 +38,7 @@ setuptools.setup(
     "Pillow>=11.0",
     "safetensors>=0.5",
     "scikit-image>=0.25",
+    "scikit-learn>=1.6",
     "tensorflow-datasets>=4.9.9",
     "tqdm>=4.66",
   ],

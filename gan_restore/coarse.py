@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gan_restore import checks, data, evaluation, layers, operators, weights
+from gan_restore import checks, data, evaluation, layers, metrics, operators, weights
 from gan_restore.restorers import classical
 from gan_restore.restorers.result import Result
 
@@ -119,18 +119,6 @@ def reconstruction_loss(fake: jax.Array, real: jax.Array) -> jax.Array:
   return jnp.mean(jnp.abs(fake - real))
 
 
-def accuracy(logits: jax.Array, label: jax.Array) -> jax.Array:
-  """How often an answer is right: the largest logit's class, or each attribute's bit; a scalar.
-
-  Args:
-    logits: [N, classes].
-    label: As of `targets`.
-  """
-  if label.ndim == 1:
-    return jnp.mean(jnp.argmax(logits, -1) == label)
-  return jnp.mean((logits > 0) == (label > 0.5))
-
-
 def samples(generate: Callable, config, variables, batch, key: jax.Array) -> jax.Array:
   """Rows of three: coarse, restored, real, in [0, 1]."""
   del key
@@ -198,10 +186,8 @@ def evaluate(restore: Callable, answer: Callable, config, variables, source, n: 
     image = restore(trained, A(x), A, label=batch["label"]).image
     values = evaluation.score(image, x)
     if answer:
-      right = answer(config, variables, 2 * image - 1)
-      values["own_accuracy"] = jax.vmap(lambda a, b: accuracy(a[None], b[None]))(
-        right, batch["label"]
-      )
+      logits = answer(config, variables, 2 * image - 1)
+      values["own_accuracy"] = metrics.accuracy(logits, batch["label"])
     for name, value in values.items():
       totals[name] = totals.get(name, 0.0) + float(jnp.sum(value * batch["valid"]))
   yield from ((name, total / count) for name, total in totals.items())

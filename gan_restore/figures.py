@@ -48,13 +48,16 @@ def plot_losses(path: str | os.PathLike, rows: list[dict[str, float]]) -> None:
 
 
 def plot_curves(
-  path: str | os.PathLike, panels: dict[str, dict[str, list[tuple[float, float]]]]
+  path: str | os.PathLike,
+  panels: dict[str, dict[str, list[tuple[float, float]]]],
+  marks: dict[str, float] | None = None,
 ) -> None:
   """Plots curves over the training step, one panel beside the other.
 
   Args:
     path: The picture.
     panels: {title: {label: [(step, value), ...]}}.
+    marks: {title of a panel: a step to mark in it}.
   """
   from matplotlib.backends.backend_agg import FigureCanvasAgg
   from matplotlib.figure import Figure
@@ -67,6 +70,8 @@ def plot_curves(
   for axes, (title, curves) in zip(grid.flat, panels.items()):
     for label, points in curves.items():
       axes.plot(*zip(*points) if points else ((), ()), label=label)
+    if marks and title in marks:
+      axes.axvline(marks[title], color="black", linestyle=":", label=f"step {marks[title]:.0f}")
     axes.set(xlabel="step", ylabel=title)
     axes.grid(alpha=0.3)
     axes.legend()

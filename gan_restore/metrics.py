@@ -1,5 +1,5 @@
-"""PSNR, SSIM and sharpness of images [N, H, W, C] in [0, 1], whole or in the hole; one value an
-image.
+"""PSNR, SSIM and sharpness of images [N, H, W, C] in [0, 1], whole or in the hole, one value an
+image; and how much of a label is kept.
 
 `dm_pix` computes them; its SSIM window is the 11x11 Gaussian of Wang et al. 2004, so it agrees with
 scikit-image's `gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=1`.
@@ -8,6 +8,7 @@ scikit-image's `gaussian_weights=True, sigma=1.5, use_sample_covariance=False, d
 import dm_pix
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 
 def psnr(x: jax.Array, reference: jax.Array, mask: jax.Array | None = None) -> jax.Array:
@@ -63,3 +64,40 @@ def gradient_magnitude(x: jax.Array, mask: jax.Array | None = None) -> jax.Array
   values = jnp.sqrt(down**2 + right**2)
   mask = jnp.broadcast_to(1.0 if mask is None else mask[:, :-1, :-1], values.shape)
   return jnp.sum(mask * values, axis=(1, 2, 3)) / jnp.sum(mask, axis=(1, 2, 3))
+
+
+def accuracy(logits: jax.Array, label: jax.Array) -> jax.Array:
+  """How much of a label a classifier's answer has right.
+
+  Args:
+    logits: [N, classes].
+    label: Integer classes [N], against the largest logit: right or not; or attributes of 0 and 1
+      [N, classes], against the logits' signs: the share that is right.
+
+  Returns:
+    [N].
+  """
+  if label.ndim == 1:
+    return (jnp.argmax(logits, -1) == label).astype(jnp.float32)
+  return jnp.mean((logits > 0) == (label > 0.5), -1)
+
+
+def balanced_accuracy(logits: np.ndarray, label: np.ndarray) -> float:
+  """Accuracy with each class counting alike, however rare (scikit-learn's): plain accuracy flatters
+  rare attributes.
+
+  Args:
+    logits: [N, classes].
+    label: As of `accuracy`. Of attributes it is the mean, over those that are there and missing at
+      least once.
+
+  Returns:
+    One number for all of them.
+  """
+  from sklearn.metrics import balanced_accuracy_score  # Slow to import, and rarely needed.
+
+  logits, label = np.asarray(logits), np.asarray(label)
+  if label.ndim == 1:
+    return float(balanced_accuracy_score(label, logits.argmax(-1)))
+  varies = [k for k in range(label.shape[1]) if 0 < label[:, k].sum() < len(label)]
+  return float(np.mean([balanced_accuracy_score(label[:, k], logits[:, k] > 0) for k in varies]))

@@ -10,6 +10,7 @@ from conftest import ROOT
 from PIL import Image
 
 from gan_restore import cli, latent, weights
+from gan_restore.commands import restore as restore_command
 from gan_restore.data import images
 
 
@@ -88,10 +89,10 @@ def test_simulate_scores_as_json(capsys, prior, photos, tmp_path):
 
 
 def test_more_pictures_than_a_batch(capsys, photos, tmp_path, monkeypatch):
-  monkeypatch.setattr(cli, "BATCH", 2)
+  monkeypatch.setattr(restore_command, "BATCH", 2)
   options = ["--task", "denoise", "--simulate", "--method", "tv"]
   assert run(capsys, "restore", photos, "--out", tmp_path / "a", *options)[0] == 0
-  monkeypatch.setattr(cli, "BATCH", 16)
+  monkeypatch.setattr(restore_command, "BATCH", 16)
   assert run(capsys, "restore", photos, "--out", tmp_path / "b", *options)[0] == 0
   for name in ("0.png", "2.png", "results.json"):
     assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
@@ -228,7 +229,7 @@ def test_ablation_trains_the_variants_once_and_compares_them(capsys, tmp_path):
   "options,message",
   [
     (["--set", "width"], "--set width: wanted FIELD=VALUE"),
-    (["--set", "depth=3"], "--set depth: no field of"),
+    (["--set", "depth=3"], "--set depth: the config has no such field"),
     (["--set", "width=many"], "width"),
     (["--config", "configs/dcgan.py"], "names no VARIANTS"),
     (["--config", "configs/none.py"], "No such file"),
@@ -261,5 +262,5 @@ def test_the_search_options_are_those_of_restore():
   import inspect
 
   known = inspect.signature(latent.restore).parameters
-  arguments = cli._parser().parse_args(["demo"])
+  arguments = cli.parser().parse_args(["demo"])
   assert set(vars(arguments)) - {"run", "out", "method"} <= set(known)

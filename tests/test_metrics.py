@@ -68,3 +68,22 @@ def test_gradient_magnitude(pair):
     np.testing.assert_allclose(got, wanted, rtol=1e-5)
   ramp = np.broadcast_to(np.arange(16)[:, None, None] * 0.05, (1, 16, 16, 1))
   np.testing.assert_allclose(metrics.gradient_magnitude(ramp), 0.05, rtol=1e-5)
+
+
+def test_accuracy_of_classes_and_of_attributes():
+  logits = np.array([[0.1, 2.0, -1.0], [3.0, 1.0, 0.5]])
+  np.testing.assert_array_equal(metrics.accuracy(logits, np.array([1, 2])), [1, 0])
+  bits = np.array([[1, 1, 1], [0, 1, 1]], np.uint8)
+  np.testing.assert_allclose(metrics.accuracy(logits, bits), [2 / 3, 2 / 3], rtol=1e-6)
+
+
+def test_balanced_accuracy_does_not_flatter_the_rare():
+  """Always answering no: nine tenths right, and half right once each answer counts alike."""
+  label = np.zeros((40, 3), np.uint8)
+  label[:4, :2] = 1  # The third attribute never occurs, and is left out.
+  never = -np.ones((40, 3))
+  assert metrics.balanced_accuracy(never, label) == 0.5
+  assert metrics.balanced_accuracy(2.0 * label - 1, label) == 1
+  classes = np.array([0] * 8 + [1] * 2)
+  logits = np.eye(2)[np.zeros(10, int)]
+  assert metrics.balanced_accuracy(logits, classes) == 0.5

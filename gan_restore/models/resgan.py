@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from gan_restore import coarse, layers
+from gan_restore.metrics import accuracy
 
 # --- Networks -----------------------------------------------------------------------------------
 
@@ -168,8 +169,8 @@ def play(config, variables, batch, key, learning):
   }
   metrics = {
     "l_rec": reconstruction,
-    "accuracy_real": coarse.accuracy(on_real, batch["label"]),
-    "accuracy_fake": coarse.accuracy(on_fake, batch["label"]),
+    "accuracy_real": jnp.mean(accuracy(on_real, batch["label"])),
+    "accuracy_fake": jnp.mean(accuracy(on_fake, batch["label"])),
   }
   stats = {"generator": stats_g, "discriminator": stats_d}
   return values, (stats, metrics)

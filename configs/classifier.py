@@ -1,0 +1,17 @@
+"""The judge of a comparison: a classifier trained on real images alone.
+
+python -m gan_restore.main --config=configs/classifier.py:mnist --workdir=runs/classifier-mnist
+"""
+
+from configs import coarse
+
+
+def get_config(name="mnist"):
+  config = coarse.get_config(name)
+  config.family = "classifier"
+  config.augment = "translation"
+  config.learning_rate = 1e-3
+  config.schedule = "cosine"
+  config.beta1 = 0.9
+  config.steps = 2_000
+  return config

@@ -1,0 +1,60 @@
+"""`gan-restore compare-gans`."""
+
+import pathlib
+
+from gan_restore import compare, evaluation
+from gan_restore.commands import options
+
+
+def add_parser(commands) -> None:
+  """Adds the command."""
+  p = commands.add_parser("compare-gans", help="ResGAN's table 1", description=run.__doc__)
+  p.add_argument("--datasets", default="mnist,cifar10,celeba", help="of configs/coarse.py")
+  p.add_argument("--models", default=",".join(compare.GIVEN), help="by commas")
+  p.add_argument("--seeds", default="0", help="by commas")
+  p.add_argument("--workdir", required=True, type=pathlib.Path, metavar="DIR")
+  p.add_argument("--celeba", default="celeb_a", help="celeb_a, or folder:PATH with its files")
+  p.add_argument("--data-dir", default="", help="where TFDS keeps prepared sets")
+  options.add_set(p)
+  p.add_argument(
+    "--judge-set",
+    action="append",
+    default=[],
+    metavar="FIELD=VALUE",
+    help="likewise, of the classifier that measures",
+  )
+  p.add_argument("--limit", type=int, default=2000, help="test images at most (default 2000)")
+  p.set_defaults(run=run)
+
+
+def run(arguments) -> int:
+  """Trains ResGAN and its rivals on coarse images, or goes on, or loads what is done, and prints
+  the paper's table 1: losses / accuracies. Writes DIR/comparison.json, restorations and curves."""
+
+  def make_config(name, dataset, seed):
+    script = options.script(f"configs/{'gan' if name == 'dcgan' else name}.py")
+    config = script["get_config"](dataset)
+    config.seed = seed
+    if name == "dcgan":
+      config.network = "conv"
+    settings = arguments.judge_set if name == "classifier" else arguments.set
+    options.configure(config, settings, data_dir=arguments.data_dir)
+    if dataset == "celeba":
+      config.dataset = arguments.celeba
+    return config
+
+  unknown = set(arguments.models.split(",")) - set(compare.GIVEN)
+  if unknown:
+    raise ValueError(f"unknown models {', '.join(unknown)}; there are: {', '.join(compare.GIVEN)}")
+  rows = compare.run(
+    make_config,
+    arguments.datasets.split(","),
+    arguments.models.split(","),
+    [int(seed) for seed in arguments.seeds.split(",")],
+    arguments.workdir,
+    arguments.limit,
+  )
+  print(evaluation.markdown(rows))
+  print("\nlosses / accuracies, means over the seeds:\n")
+  print(evaluation.markdown(compare.table(rows)))
+  return 0

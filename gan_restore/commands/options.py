@@ -1,0 +1,94 @@
+"""What several commands share: options, and what they stand for."""
+
+import argparse
+import ast
+import functools
+import inspect
+import pathlib
+import runpy
+import sys
+from collections.abc import Callable
+
+import ml_collections
+
+from gan_restore import restorers
+
+SIZE = 64  # Of the faces that are restored.
+
+
+def add_set(parser: argparse.ArgumentParser) -> None:
+  """Adds --set, for `configure`."""
+  parser.add_argument(
+    "--set",
+    action="append",
+    default=[],
+    metavar="FIELD=VALUE",
+    help="another value of a config's field, the same for all runs; may be repeated",
+  )
+
+
+def add_method(parser: argparse.ArgumentParser, default: str) -> None:
+  """Adds --method and the options of methods, for `load`."""
+  parser.add_argument(
+    "--method",
+    default=default,
+    help=f"{', '.join(restorers.NAMES)}, or a weights file or training workdir (default map)",
+  )
+  add_search(parser)
+
+
+def add_search(parser: argparse.ArgumentParser) -> None:
+  """Adds the options of methods."""
+  group = parser.add_argument_group("options of the method (all but blend: of the latent search)")
+  group.add_argument("--steps", type=int)
+  group.add_argument("--restarts", type=int)
+  group.add_argument("--lam", type=float, help="weight of the regulariser")
+  group.add_argument("--p", type=float, help="exponent of the data term's norm")
+  group.add_argument("--blend", help="poisson, paste or none")
+  group.add_argument("--weighted", action="store_true", default=None, help="pixels near the hole")
+  group.add_argument("--seed", type=int, default=0, help="of latents, masks and noise")
+
+
+def load(method: str, arguments: argparse.Namespace, refuse: bool = True) -> Callable:
+  """The restorer with the options that were given; one it does not take is refused, or left out."""
+  restorer = restorers.load(method)
+  parameters = inspect.signature(restorer).parameters.values()
+  anything = any(parameter.kind == parameter.VAR_KEYWORD for parameter in parameters)
+  options = {}
+  for name in ("steps", "restarts", "lam", "p", "blend", "weighted", "seed"):
+    value = getattr(arguments, name)
+    if value is None:
+      continue
+    if anything or name in {parameter.name for parameter in parameters}:
+      options[name] = value
+    elif refuse and name != "seed":  # The seed is also that of masks and noise.
+      raise ValueError(f"--{name} is not for method {method}")
+  return functools.partial(restorer, **options)
+
+
+def script(path: str) -> dict:
+  """What a config file defines. Config files import each other as `configs.NAME`."""
+  root = str(pathlib.Path(path).resolve().parent.parent)
+  if root not in sys.path:
+    sys.path.append(root)
+  return runpy.run_path(path)
+
+
+def configure(config: ml_collections.ConfigDict, settings: list[str], **fields) -> None:
+  """Sets fields of a config: those of --set, and those that are not None."""
+  values = {name: value for name, value in fields.items() if value is not None}
+  for name, value in {**dict(map(_setting, settings)), **values}.items():
+    if name not in config:
+      raise ValueError(f"--set {name}: the config has no such field")
+    config[name] = value
+
+
+def _setting(text: str) -> tuple[str, object]:
+  """FIELD=VALUE, the value a number or a truth value if it reads as one, else a string."""
+  name, equals, value = text.partition("=")
+  if not equals:
+    raise ValueError(f"--set {text}: wanted FIELD=VALUE")
+  try:
+    return name, ast.literal_eval(value)
+  except (ValueError, SyntaxError):
+    return name, value

@@ -1,0 +1,182 @@
+"""`gan-restore restore`."""
+
+import glob
+import json
+import pathlib
+import sys
+
+import jax
+import numpy as np
+from tqdm import tqdm
+
+from gan_restore import evaluation, figures, masks, operators, restorers, tasks
+from gan_restore.commands import options
+from gan_restore.data import images
+
+BATCH = 16  # Pictures restored at a time; the last batch is padded, so that nothing recompiles.
+SHEET_ROWS = 64  # Pictures on the sheet, at most.
+_FIXED_MASKS = ("center",)  # The kinds that are the same for every picture.
+
+
+def add_parser(commands) -> None:
+  """Adds the command."""
+  p = commands.add_parser("restore", help="restore pictures", description=run.__doc__)
+  p.add_argument("inputs", nargs="+", metavar="INPUT", help="files, folders or globs")
+  p.add_argument("--task", required=True, choices=tasks.ALL)
+  p.add_argument("--out", required=True, type=pathlib.Path, metavar="DIR")
+  p.add_argument(
+    "--mask",
+    metavar="FILE|KIND",
+    help=f"for inpaint: a picture, white where pixels are missing, or {', '.join(masks.KINDS)}",
+  )
+  p.add_argument(
+    "--crop",
+    choices=("center", "face"),
+    default="center",
+    help="which square of the picture is taken and resampled to"
+    f" {options.SIZE}x{options.SIZE}: the centre, or the largest frontal face",
+  )
+  p.add_argument(
+    "--simulate", action="store_true", help="the pictures are clean: damage them first, and score"
+  )
+  p.add_argument("--overwrite", action="store_true", help="replace files that are there")
+  options.add_method(p, "map")
+  p.set_defaults(run=run)
+
+
+def run(arguments) -> int:
+  """Restores pictures and writes one PNG for each, and a sheet of damaged and restored ones."""
+  if arguments.mask and arguments.task != "inpaint":
+    raise ValueError("--mask is for --task inpaint")
+  if arguments.task == "inpaint" and not arguments.mask:
+    raise ValueError("--task inpaint needs --mask: a picture, white where pixels are missing")
+  drawn = arguments.mask and masks.is_kind(arguments.mask)
+  if drawn and arguments.mask not in _FIXED_MASKS and not arguments.simulate:
+    raise ValueError(
+      f"--mask {arguments.mask} is drawn at random: give the damage's own mask, or --simulate"
+    )
+  restorer = options.load(arguments.method, arguments)
+
+  paths, failures = _expand(arguments.inputs)
+  outputs = _name_outputs(paths, arguments.out)
+  size = options.SIZE
+  if arguments.task == "super_resolve" and not arguments.simulate:
+    size //= 4
+  items = []  # (input, output, picture [S, S, 3], mask or None)
+  for path, output in zip(paths, outputs):
+    try:
+      if output.exists() and not arguments.overwrite:
+        raise ValueError(f"{output} exists; --overwrite replaces it")
+      items.append((path, output, *_read(path, arguments, size)))
+    except (ValueError, OSError) as error:
+      failures.append(f"{path}: {str(error).removeprefix(f'{path}: ')}")
+  sheet = arguments.out / "sheet.png"
+  report = arguments.out / "results.json"
+  if not arguments.overwrite:
+    for path in (sheet, report) if arguments.simulate else (sheet,):
+      if items and path.exists():
+        raise ValueError(f"{path} exists; --overwrite replaces it")
+
+  rows, scores = [], {}
+  with tqdm(total=len(items), unit="image", disable=None) as bar:
+    for start in range(0, len(items), BATCH):
+      chunk = items[start : start + BATCH]
+      padded = chunk + chunk[-1:] * (BATCH - len(chunk) if len(items) > BATCH else 0)
+      x = np.stack([picture for _, _, picture, _ in padded])
+      mask = np.stack([m for *_, m in padded]) if padded[0][3] is not None else arguments.mask
+      y, A, clean = _observe(x, mask, arguments, start)
+      result = restorer(y, A)
+      shown = np.asarray(restorers.classical.damaged(y, A).image)
+      arguments.out.mkdir(parents=True, exist_ok=True)
+      for i, (path, output, _, _) in enumerate(chunk):
+        images.write_png(output, np.asarray(result.image[i]))
+        rows.append(([clean[i]] if clean is not None else []) + [shown[i], result.image[i]])
+        if clean is not None:
+          one = A.replace(mask=A.mask[i : i + 1]) if isinstance(A, operators.Inpaint) else A
+          scores[str(path)] = score(result.image[i : i + 1], clean[i : i + 1], one)
+      bar.update(len(chunk))
+  if rows:
+    shown = np.stack([x for row in rows[:SHEET_ROWS] for x in row])
+    figures.write_grid(sheet, shown, len(rows[0]), scale=2)
+  if scores:
+    report.write_text(json.dumps(scores, indent=2) + "\n")
+    print(
+      evaluation.markdown([{"image": pathlib.Path(name).name, **s} for name, s in scores.items()])
+    )
+  if failures:
+    print(f"{len(failures)} of {len(failures) + len(items)} failed:", file=sys.stderr)
+    print("\n".join(f"  {failure}" for failure in failures), file=sys.stderr)
+  return 1 if failures else 0
+
+
+def _expand(inputs: list[str]) -> tuple[list[pathlib.Path], list[str]]:
+  """Files of the inputs, each once, and what is wrong with the others."""
+  paths, failures = {}, []
+  for entry in inputs:
+    path = pathlib.Path(entry)
+    if path.is_dir():
+      found = images.find_images(path)
+      if not found:
+        failures.append(f"{entry}: no images in this folder")
+    elif path.exists() or not glob.has_magic(entry):
+      found = [path]
+    else:
+      found = sorted(map(pathlib.Path, glob.glob(entry, recursive=True)))
+      if not found:
+        failures.append(f"{entry}: matches nothing")
+    paths |= dict.fromkeys(found)
+  return list(paths), failures
+
+
+def _name_outputs(paths, folder) -> list[pathlib.Path]:
+  """`NAME.png` in `folder`, numbered where two inputs share a name."""
+  taken = {"sheet"}
+  outputs = []
+  for path in paths:
+    stem, number = path.stem, 2
+    while stem in taken:
+      stem, number = f"{path.stem}-{number}", number + 1
+    taken.add(stem)
+    outputs.append(folder / f"{stem}.png")
+  return outputs
+
+
+def _read(path, arguments, size):
+  """(picture [size, size, 3], mask [size, size, 1] or None), cropped alike."""
+  picture = images.read_image(path)
+  box = None
+  if arguments.crop == "face":
+    box = images.find_face(picture)
+    if box is None:
+      raise ValueError("no frontal face found; --crop center takes the centre")
+  mask = None
+  if arguments.mask and not masks.is_kind(arguments.mask):
+    mask = images.read_mask(arguments.mask)
+    if mask.size != picture.size:
+      raise ValueError(
+        f"the picture is {picture.width}x{picture.height}, its mask {mask.width}x{mask.height}"
+      )
+    # A pixel is missing if any part of it is.
+    mask = images.to_float(images.crop_and_resample(mask, size, box)) > 0
+    if not mask.any() or mask.all():
+      raise ValueError(f"the mask leaves {'no' if mask.all() else 'every'} pixel of the crop known")
+    mask = mask.astype(np.float32)
+  return images.to_float(images.crop_and_resample(picture, size, box)), mask
+
+
+def _observe(x, mask, arguments, first):
+  """(y, A, clean images or None) of a batch of pictures."""
+  task = tasks.get(arguments.task, mask=mask if mask is not None else "center")
+  if arguments.simulate:
+    if isinstance(mask, np.ndarray):
+      A = operators.inpaint(mask)
+      return A(x), A, x
+    return *evaluation.damage(task, x, first, arguments.seed), x
+  A = task.operator(jax.random.key(arguments.seed), x.shape)
+  return (x if arguments.task == "super_resolve" else A(x)), A, None  # x is small already.
+
+
+def score(image, clean, A) -> dict[str, float]:
+  """Scores of one image; `A` is its operator."""
+  mask = A.mask if isinstance(A, operators.Inpaint) else None
+  return {name: float(value[0]) for name, value in evaluation.score(image, clean, mask).items()}

@@ -1,0 +1,116 @@
+"""The judge: a classifier trained on real images alone, never shown to a GAN.
+
+It measures how much of a picture's class or attributes a restoration has kept. Images inside the
+network are [N, S, S, C] in [-1, 1].
+"""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gan_restore import augment, data, layers, losses, metrics
+from gan_restore.restorers import classical
+
+
+class Classifier(nn.Module):
+  """Image [N, S, S, C] -> logits [N, classes].
+
+  Pairs of 3x3 convolutions at S, S / 2, ... down to 4 or an odd size, each pair with twice the
+  features; then the mean over space.
+  """
+
+  classes: int
+  width: int = 32
+  dtype: jnp.dtype = jnp.float32
+
+  @nn.compact
+  def __call__(self, x, train: bool = False):
+    conv = lambda x, *size: nn.relu(
+      layers.batch_norm(train, self.dtype)(
+        layers.Conv(
+          *size, use_bias=False, dtype=self.dtype, kernel_init=nn.initializers.he_normal()
+        )(x)
+      )
+    )
+    features = self.width
+    x = conv(x, features, 3, 1)
+    while x.shape[1] % 2 == 0 and x.shape[1] > 4:
+      features *= 2
+      x = conv(conv(x, features, 4, 2), features, 3, 1)
+    x = x.mean((1, 2))
+    return layers.Dense(self.classes, dtype=self.dtype)(x).astype(jnp.float32)
+
+
+PLAYERS = ("classifier",)
+CURVES = {"classifier_loss": "classifier"}
+REQUIREMENTS = {
+  "image_size": (lambda v: v >= 8 and v % 4 == 0, "a multiple of 4, at least 8"),
+  "classes": (lambda v: v >= 2, "at least 2"),
+}
+
+
+def network(config) -> Classifier:
+  """The network of a config."""
+  return Classifier(config.classes, config.width, jnp.dtype(config.dtype))
+
+
+def init(config, key: jax.Array) -> dict[str, dict]:
+  """Fresh variables (`params`, `batch_stats`)."""
+  image = jnp.zeros((1, config.image_size, config.image_size, config.channels))
+  return {"classifier": network(config).init(key, image)}
+
+
+def learning(config, step: int) -> tuple[str, ...]:
+  """The one player, always."""
+  del config, step
+  return PLAYERS
+
+
+def play(config, variables, batch, key, learning):
+  """The classification loss on one batch of real images; see `models`."""
+  del learning
+  image = augment.augment(batch["image"], config.augment, key)
+  logits, stats = network(config).apply(
+    variables["classifier"], image, True, mutable=["batch_stats"]
+  )
+  values = {"classifier": losses.classification_loss(logits, batch["label"])}
+  return values, (
+    {"classifier": stats},
+    {"accuracy": metrics.accuracy(logits, batch["label"]).mean()},
+  )
+
+
+def answer(config, variables, image: jax.Array) -> jax.Array:
+  """Logits [N, classes] of images [N, S, S, C] in [0, 1]."""
+  return network(config).apply(variables["classifier"], 2 * image - 1)
+
+
+def samples(config, variables, batch, key: jax.Array) -> jax.Array:
+  """The images [N, S, S, C] in [0, 1] it is shown in training."""
+  del variables
+  return jnp.clip((augment.augment(batch["image"], config.augment, key) + 1) / 2, 0, 1)
+
+
+def restore(trained, y, A):
+  """Refuses: a classifier restores nothing."""
+  del trained, y
+  classical.expect("classifier", A)
+
+
+def evaluate(config, variables, source, n: int | None = None):
+  """Its answers on real images.
+
+  Yields:
+    (name, value): `accuracy`, and `balanced_accuracy`, that of each class or attribute counting
+    alike.
+  """
+  logits, labels = [], []
+  ask = jax.jit(lambda image: answer(config, variables, image))
+  for batch in data.evaluation_batches(source, 64, n):
+    valid = batch["valid"] == 1
+    logits.append(np.asarray(ask(batch["image"].astype(np.float32) / 255))[valid])
+    labels.append(batch["label"][valid])
+  logits, labels = np.concatenate(logits), np.concatenate(labels)
+  yield "accuracy", float(metrics.accuracy(logits, labels).mean())
+  yield "balanced_accuracy", metrics.balanced_accuracy(logits, labels)
