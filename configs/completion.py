@@ -16,5 +16,6 @@ def get_config():
   config.generator_steps = 7_000
   config.discriminator_steps = 500
   config.steps = 12_000
+  config.adversarial_weight = 0.03
   config.keep_every = 500
   return config
