@@ -7,6 +7,6 @@ from configs import coarse
 
 
 def get_config(name="mnist"):
-  config = coarse.get_config(name)
+  config = coarse.base(name)
   config.family = "cgan"
   return config

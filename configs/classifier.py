@@ -7,7 +7,7 @@ from configs import coarse
 
 
 def get_config(name="mnist"):
-  config = coarse.get_config(name)
+  config = coarse.base(name)
   config.family = "classifier"
   config.augment = "translation"
   config.learning_rate = 1e-3

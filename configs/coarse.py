@@ -1,6 +1,7 @@
 """What ResGAN and its rivals share: the data sets, their coarse images, the budget.
 
-Each is `configs/resgan.py:mnist` and so on; the sets are mnist, cifar10, cifar100, celeba.
+No run by itself: those are `configs/resgan.py:mnist` and so on; the sets are mnist, cifar10,
+cifar100 and celeba.
 """
 
 import ml_collections
@@ -13,7 +14,7 @@ SETS = {
 }
 
 
-def get_config(name):
+def base(name):
   if name not in SETS:
     raise ValueError(f"unknown set {name!r}; there are: {', '.join(SETS)}")
   config = ml_collections.ConfigDict(SETS[name])

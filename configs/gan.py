@@ -10,7 +10,7 @@ from configs import coarse
 
 
 def get_config(name="mnist"):
-  config = coarse.get_config(name)
+  config = coarse.base(name)
   config.family = "gan"
   config.network = "dense"  # GAN; conv is DCGAN.
   return config

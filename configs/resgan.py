@@ -9,7 +9,7 @@ from configs import coarse
 
 
 def get_config(name="mnist"):
-  config = coarse.get_config(name)
+  config = coarse.base(name)
   config.family = "resgan"
   config.join = "concatenate"  # Or add, eq. 9 as printed.
   config.discriminator_round = 1

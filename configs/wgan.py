@@ -10,7 +10,7 @@ from configs import coarse
 
 
 def get_config(name="mnist"):
-  config = coarse.get_config(name)
+  config = coarse.base(name)
   config.family = "wgan"
   config.critic_steps = 5  # For each of the generator's.
   config.clip = 0.01  # Of the critic's weights.

@@ -15,7 +15,9 @@ from ml_collections import ConfigDict
 
 from gan_restore import train, weights
 
-CONFIGS = sorted(p.stem for p in (ROOT / "configs").glob("*.py") if p.stem != "__init__")
+CONFIGS = sorted(
+  p.stem for p in (ROOT / "configs").glob("*.py") if "def get_config(" in p.read_text()
+)
 
 
 def main(*arguments):
