@@ -187,6 +187,8 @@ def test_augmentation_trains(tmp_path):
   ],
 )
 def test_impossible_configs(change, message, tmp_path):
+  config = small_config()
+  config.update(change)
   with pytest.raises(ValueError, match=message):
-    train.train(small_config(**change), tmp_path / "w")
+    train.train(config, tmp_path / "w")
   assert not (tmp_path / "w" / "checkpoints").exists()
