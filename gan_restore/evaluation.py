@@ -66,8 +66,8 @@ def evaluate(
 
   Yields:
     (name, mean over the images). Names are `OUTPUT/SCORE`: OUTPUT is `raw` (what was generated)
-    and, for inpainting, `composited` (the known pixels pasted back) and `result` (as returned: by
-    default Poisson-blended); SCORE is `psnr` or `ssim` and, for inpainting, the same in the hole:
+    and, for inpainting, `composited` (the known pixels pasted back) and `result` (as returned,
+    blended as the restorer blends); SCORE is `psnr` or `ssim` and, for inpainting, the same in the hole:
     `psnr_hole`, `ssim_hole`, and `sharpness`, the mean gradient magnitude there relative to the
     originals' (1 is as sharp). Then `seconds`, an image, compilation included; `images`, how many.
   """
