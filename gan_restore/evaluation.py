@@ -67,9 +67,10 @@ def evaluate(
   Yields:
     (name, mean over the images). Names are `OUTPUT/SCORE`: OUTPUT is `raw` (what was generated)
     and, for inpainting, `composited` (the known pixels pasted back) and `result` (as returned,
-    blended as the restorer blends); SCORE is `psnr` or `ssim` and, for inpainting, the same in the hole:
-    `psnr_hole`, `ssim_hole`, and `sharpness`, the mean gradient magnitude there relative to the
-    originals' (1 is as sharp). Then `seconds`, an image, compilation included; `images`, how many.
+    blended as the restorer blends); SCORE is `psnr` or `ssim` and, for inpainting, the same in the
+    hole: `psnr_hole`, `ssim_hole`, and `sharpness`, the mean gradient magnitude there relative to
+    the originals' (1 is as sharp). Then `seconds`, an image, compilation included; `images`, how
+    many.
   """
   totals: dict[str, clu_metrics.Average] = {}
   seconds = 0.0
@@ -147,7 +148,9 @@ def evaluate_run(config: ml_collections.ConfigDict, workdir: str | os.PathLike) 
   steps = checkpoints.steps()
   if not steps:
     raise ValueError(f"{workdir}: no checkpoint to evaluate")
-  source = data.load(config.dataset, "validation", config.image_size, config.data_dir)
+  source = data.load(
+    config.dataset, "validation", config.image_size, config.data_dir, config.get("label", "")
+  )
   like = jax.eval_shape(lambda: train.init_state(config))
   frozen = ml_collections.FrozenConfigDict(config)
   path = workdir / "evaluation.json"
