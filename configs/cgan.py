@@ -1,12 +1,15 @@
 """CGAN (Mirza, Osindero 2014) restoring from a coarse image and its label, a rival of ResGAN.
 
-python -m gan_restore.main --config=configs/cgan.py:mnist --workdir=runs/cgan-mnist
+The networks are DCGAN's.
+
+    python -m gan_restore.main --config=configs/cgan.py:mnist --workdir=runs/cgan-mnist
 """
 
-from configs import coarse
+from configs import gan
 
 
 def get_config(name="mnist"):
-  config = coarse.base(name)
-  config.family = "cgan"
+  config = gan.get_config(name)
+  config.network = "conv"
+  config.conditional = True
   return config

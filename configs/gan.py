@@ -13,4 +13,5 @@ def get_config(name="mnist"):
   config = coarse.base(name)
   config.family = "gan"
   config.network = "dense"  # GAN; conv is DCGAN.
+  config.conditional = False  # The label into both networks: CGAN.
   return config

@@ -37,7 +37,7 @@ def run(
   workdir = pathlib.Path(workdir)
   workdirs = {name: workdir / name for name in configs}
   for name, config in configs.items():
-    train.train(config, workdirs[name])
+    train.finish(config, workdirs[name])
   variants = {name: restorers.load(str(path)) for name, path in workdirs.items()}
 
   config = next(iter(configs.values()))

@@ -156,7 +156,7 @@ def restore(generate: Callable, trained, y: jax.Array, A, label=None) -> Result:
   classical.expect(config.family, A, operators.Coarsen, operators.SuperResolve)
   if A.factor != config.factor:
     raise ValueError(f"{config.family} was trained for factor {config.factor}; A's is {A.factor}")
-  y = checks.observation(y, A, (config.image_size, config.image_size, config.channels))
+  y = checks.observation(y, A, trained.image_shape)
   if isinstance(A, operators.SuperResolve):
     y = operators.enlarge(y, A.factor)
   image = _generate(generate, trained, y, label)

@@ -4,6 +4,7 @@ Every model is trained on the same images, coarse inputs, labels, batches and st
 how often a classifier, trained on real images alone, recognises what the model has restored.
 """
 
+import functools
 import itertools
 import json
 import os
@@ -15,43 +16,54 @@ import jax.numpy as jnp
 import numpy as np
 from absl import logging
 
-from gan_restore import coarse, data, evaluation, figures, metrics, models, train, weights
+from gan_restore import data, evaluation, figures, metrics, models, operators, train, weights
+from gan_restore.restorers import classical
 
-GIVEN = {  # What each is given when it restores, beside the coarse image.
+GIVEN = {  # What each model is given when it restores, beside the coarse image.
   "gan": "nothing",
   "dcgan": "nothing",
   "wgan": "nothing",
   "cgan": "the label",
   "resgan": "nothing",
 }
+REFERENCES = {  # What needs no training.
+  "coarse": classical.damaged,
+  "bicubic": classical.bicubic,
+  "lanczos": classical.lanczos,
+}
 
 
-def measure(trained: weights.Trained, judge: weights.Trained, source, limit: int) -> dict:
+def measure(
+  restore: Callable,
+  judge: weights.Trained,
+  source,
+  factor: int,
+  limit: int,
+  own: weights.Trained | None = None,
+) -> dict[str, float]:
   """Restores the first images of `source` from their coarse versions.
 
   Args:
-    trained: One of the families that restore from coarse images.
+    restore: (y, A, label=...) -> Result.
     judge: A trained `classifier` of the same data set.
     source: From `data.load`.
+    factor: Of the coarse images.
     limit: Images at most.
+    own: A model whose discriminator classifies.
 
   Returns:
-    `accuracy` and `balanced_accuracy` of the judge on the restored images, `own_accuracy` of the
-    discriminator where it classifies, `psnr`, `ssim`, `images`.
+    `accuracy` and `balanced_accuracy` of the judge on the restored images, `psnr`, `ssim`, and
+    `own_accuracy`, that of the discriminator, if there is one.
   """
-  family, config = trained.family, trained.config
-  ask = jax.jit(lambda image: judge.family.answer(judge.config, judge.variables, image))
-  generate = jax.jit(lambda x, label: family.generate(config, trained.variables, x, label))
-  own = jax.jit(lambda x: family.answer(config, trained.variables, x))
-  classifies = hasattr(family, "answer")
+  A = operators.coarsen(factor)
+  ask, ask_own = _answers(judge), own and _answers(own)
   columns: dict[str, list] = {}
   for batch in data.evaluation_batches(source, 64, limit):
-    x = batch["image"].astype(np.float32) / 255
-    restored = generate(coarse.coarsen(config, 2 * x - 1), batch["label"])
-    image = (restored + 1) / 2
-    values = {**evaluation.score(image, x), "logits": ask(image), "label": batch["label"]}
-    if classifies:
-      values["own_accuracy"] = metrics.accuracy(own(restored), batch["label"])
+    x, label = batch["image"].astype(np.float32) / 255, batch["label"]
+    image = restore(A(x), A, label=label).image
+    values = {**evaluation.score(image, x), "logits": ask(image), "label": label}
+    if own:
+      values["own_accuracy"] = metrics.accuracy(ask_own(image), label)
     for name, value in values.items():
       columns.setdefault(name, []).append(np.asarray(value)[batch["valid"] == 1])
   columns = {name: np.concatenate(values) for name, values in columns.items()}
@@ -60,8 +72,12 @@ def measure(trained: weights.Trained, judge: weights.Trained, source, limit: int
     "accuracy": float(jnp.mean(metrics.accuracy(logits, label))),
     "balanced_accuracy": metrics.balanced_accuracy(logits, label),
     **{name: float(values.mean()) for name, values in columns.items()},
-    "images": len(label),
   }
+
+
+def _answers(trained):
+  """Images in [0, 1] -> logits."""
+  return jax.jit(lambda x: trained.family.answer(trained.config, trained.variables, 2 * x - 1))
 
 
 def run(
@@ -83,69 +99,87 @@ def run(
     limit: Test images at most.
 
   Returns:
-    Rows: `dataset`, `model`, `seed`, `steps`, `batch_size`, `loss` (the sum of its players', over
-    the last tenth of the run), and what `measure` gives.
+    Rows: `dataset`, `model`, `images` and what `measure` gives; of a model also `seed`, `steps`,
+    `batch_size`, `loss` (the sum of its players', over the last tenth of the run) and
+    `images_per_second` in training. The model `real` is the originals themselves, with the judge's
+    steps and batch size.
   """
   workdir = pathlib.Path(workdir)
   path = workdir / "comparison.json"
   rows = json.loads(path.read_text()) if path.exists() else []
   for dataset in datasets:
     config = make_config("classifier", dataset, seeds[0])
-    source = data.load(config.dataset, "test", config.image_size, config.data_dir)
-    train.train(config, workdir / dataset / "classifier")
+    source = data.load(config.dataset, "test", config.image_size, config.data_dir, config.label)
+    train.finish(config, workdir / dataset / "classifier")
     judge = weights.load(workdir / dataset / "classifier", family="classifier")
-    for seed in seeds:
-      for name in names:
+    given = judge, source, config.factor, limit
+
+    cells = [(name, None) for name in ("real", *REFERENCES)]
+    cells += [(name, seed) for seed in seeds for name in names]
+    for name, seed in cells:
+      cell = {"dataset": dataset, "model": name, "images": min(limit, len(source))}
+      if seed is not None:
         config = make_config(name, dataset, seed)
-        cell = {"dataset": dataset, "model": name, "seed": seed, "steps": config.steps}
-        if any(cell.items() <= row.items() for row in rows):
-          continue
-        logging.info("%s", cell)
+        cell["seed"] = seed
+      if name not in REFERENCES:
+        cell |= {"steps": config.steps, "batch_size": config.batch_size}
+      if any(cell.items() <= row.items() for row in rows):
+        continue
+      logging.info("%s", cell)
+      if name == "real":
+        values = dict(judge.family.evaluate(judge.config, judge.variables, source, limit))
+      elif name in REFERENCES:
+        values = measure(functools.partial(_unlabelled, REFERENCES[name]), *given)
+      else:
         folder = workdir / dataset / f"{name}-{seed}"
-        train.train(config, folder)
+        train.finish(config, folder)
         trained = weights.load(folder)
-        cell |= {"batch_size": config.batch_size, "loss": _last_loss(folder, config)}
-        rows.append(cell | measure(trained, judge, source, limit))
-        path.write_text(json.dumps(rows, indent=2) + "\n")
+        restore = functools.partial(trained.family.restore, trained)
+        own = trained if hasattr(trained.family, "answer") else None
+        values = _training(folder, config) | measure(restore, *given, own)
+      rows.append(cell | values)
+      path.write_text(json.dumps(rows, indent=2) + "\n")
     _draw(workdir, dataset, names, seeds[0], source)
   return rows
 
 
-def _last_loss(folder, config) -> float:
-  """The sum of the players' losses, over the last tenth of a run."""
+def _unlabelled(restore, y, A, label):
+  del label
+  return restore(y, A)
+
+
+def _training(folder, config) -> dict[str, float]:
+  """`loss`, the sum of the players' over the last tenth of a run, and `images_per_second`."""
   rows = train.read_metrics(folder)
-  rows = [row for row in rows if row["step"] > 0.9 * config.steps]
-  players = models.get(config.family).PLAYERS
-  mean = lambda name: np.mean([row[name] for row in rows if name in row])
-  return float(sum(mean(f"{player}_loss") for player in players))
+  last = [row for row in rows if row["step"] > 0.9 * config.steps]
+  losses = [f"{player}_loss" for player in models.get(config.family).PLAYERS]
+  return {
+    "loss": float(sum(np.mean([row[name] for row in last if name in row]) for name in losses)),
+    "images_per_second": float(np.median([row["images_per_second"] for row in rows])),
+  }
 
 
 def _draw(workdir, dataset, names, seed, source, count=8) -> None:
   """Restorations of each model, and the curves of each training."""
   folders = {name: workdir / dataset / f"{name}-{seed}" for name in names}
+  trained = {name: weights.load(folder) for name, folder in folders.items()}
   batch = next(data.evaluation_batches(source, count))
-  x = 2 * (batch["image"].astype(np.float32) / 255) - 1
-  columns = []
-  for folder in folders.values():
-    trained = weights.load(folder)
-    given = coarse.coarsen(trained.config, x)
-    columns = columns or [given]
-    columns.append(
-      trained.family.generate(trained.config, trained.variables, given, batch["label"])
-    )
-  pictures = jnp.stack([*columns, x], 1).reshape(-1, *x.shape[1:])
-  figures.write_grid(workdir / f"{dataset}.png", (pictures + 1) / 2, len(columns) + 1, scale=2)
+  x = batch["image"].astype(np.float32) / 255
+  A = operators.coarsen(next(iter(trained.values())).config.factor)
+  restored = [m.family.restore(m, A(x), A, label=batch["label"]).image for m in trained.values()]
+  pictures = jnp.stack([A(x), *restored, x], 1).reshape(-1, *x.shape[1:])
+  figures.write_grid(workdir / f"{dataset}.png", pictures, len(restored) + 2, scale=2)
   for name, folder in folders.items():
     rows = train.read_metrics(folder)
-    curve = lambda metric, rows=rows: [(r["step"], r[metric]) for r in rows if metric in r]
     panels = {"loss": {}, "accuracy": {}}
     for metric in dict.fromkeys(metric for row in rows for metric in row):
       for kind, panel in panels.items():
         if kind in metric.split("_"):
-          panel[metric.replace(f"_{kind}", "").replace(f"{kind}_", "")] = curve(metric)
+          label = " ".join(word for word in metric.split("_") if word != kind)
+          panel[label] = [(row["step"], row[metric]) for row in rows if metric in row]
     panels = {kind: panel for kind, panel in panels.items() if panel}
-    players = models.get(weights.load(folder).config.family).PLAYERS
-    balance = crossing(rows, *(f"{player}_loss" for player in players))
+    losses = [f"{player}_loss" for player in trained[name].family.PLAYERS]
+    balance = crossing(rows, *losses)
     marks = {} if balance is None else {"loss": balance}
     figures.plot_curves(workdir / f"{dataset}-{name}.png", panels, marks)
 
@@ -160,14 +194,18 @@ def crossing(rows: list[dict[str, float]], a: str, b: str) -> float | None:
 
 
 def table(rows: list[dict]) -> list[dict]:
-  """The paper's table 1: "losses/accuracies", the means over the seeds."""
+  """The paper's table 1: "losses/accuracies", the means over the seeds, with the accuracies'
+  standard deviation where there are several."""
   datasets = list(dict.fromkeys(row["dataset"] for row in rows))
   result = []
   for name in dict.fromkeys(row["model"] for row in rows):
-    line = {"model": name, "given": GIVEN[name]}
+    line = {"model": name, "given": GIVEN.get(name, "")}
     for dataset in datasets:
       own = [row for row in rows if (row["model"], row["dataset"]) == (name, dataset)]
-      mean = lambda key, own=own: np.mean([row[key] for row in own])
-      line[dataset] = f"{mean('loss'):.2f}/{mean('accuracy'):.3f}" if own else ""
+      losses = [row["loss"] for row in own if "loss" in row]
+      accuracies = [row["accuracy"] for row in own]
+      line[dataset] = f"{np.mean(losses):.2f}/" if losses else ""
+      line[dataset] += f"{np.mean(accuracies):.3f}" if own else ""
+      line[dataset] += f" ± {np.std(accuracies):.3f}" if len(own) > 1 else ""
     result.append(line)
   return result

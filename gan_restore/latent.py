@@ -102,7 +102,7 @@ def restore(
   if not isinstance(prior, weights.Trained):
     raise TypeError(f"prior is a {type(prior).__name__}; wanted what load_prior returns")
   A = operators.as_operator(A)
-  y = checks.observation(y, A, image_shape(prior))
+  y = checks.observation(y, A, prior.image_shape)
   inpainting = isinstance(A, operators.Inpaint)
   if weighted and not inpainting:
     raise ValueError("weighted is for inpainting alone; A is no operators.inpaint")
@@ -119,11 +119,6 @@ def restore(
   if inpainting:
     found = found.replace(image=blending.blend(y, found.generated, A.mask, blend))
   return found
-
-
-def image_shape(prior: weights.Trained) -> tuple[int, int, int]:
-  """[S, S, C] of the images a prior generates."""
-  return prior.config.image_size, prior.config.image_size, prior.config.channels
 
 
 @functools.cache

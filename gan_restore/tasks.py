@@ -42,9 +42,10 @@ class Task:
 
 NAMES = ("inpaint", "colorize", "super_resolve", "denoise", "quantize")
 ALL = (*NAMES, "coarsen")
+SCALED = ("super_resolve", "coarsen")  # Those with a factor.
 
 
-def get(name: str, *, mask: str | jax.Array = "center") -> Task:
+def get(name: str, *, mask: str | jax.Array = "center", factor: int | None = None) -> Task:
   """The task of a name.
 
   Args:
@@ -52,6 +53,7 @@ def get(name: str, *, mask: str | jax.Array = "center") -> Task:
       (factor 4), `denoise` (Gaussian noise of 0.1), `quantize` (5 levels a channel), `coarsen`
       (blocks of 8x8).
     mask: For `inpaint`: a kind of `masks.KINDS`, or a mask.
+    factor: For `super_resolve` and `coarsen`, instead of 4 and 8.
 
   Returns:
     The task.
@@ -73,5 +75,6 @@ def get(name: str, *, mask: str | jax.Array = "center") -> Task:
     return Task(name, lambda key, shape: A)
   if name not in ALL:
     raise ValueError(f"unknown task {name!r}; there are: {', '.join(ALL)}")
-  A = getattr(operators, name)()
+  options = {"factor": factor} if factor and name in SCALED else {}
+  A = getattr(operators, name)(**options)
   return Task(name, lambda key, shape: A)

@@ -277,6 +277,17 @@ class _Termination:
 # --- The loop -----------------------------------------------------------------------------------
 
 
+def finish(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> None:
+  """Trains as `train` does, to the last step.
+
+  Raises:
+    InterruptedError: If SIGTERM ended the run early, after saving it.
+  """
+  state = train(config, workdir)
+  if state.step < config.steps:
+    raise InterruptedError(f"{workdir}: stopped and saved at step {state.step} of {config.steps}")
+
+
 def train(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> TrainState:
   """Trains, or goes on training, the run in `workdir`.
 

@@ -44,6 +44,11 @@ class Trained:
     """The family's module."""
     return models.get(self.config.family)
 
+  @property
+  def image_shape(self) -> tuple[int, int, int]:
+    """(S, S, C) of its images."""
+    return self.config.image_size, self.config.image_size, self.config.channels
+
 
 def save(path: str | os.PathLike, trained: Trained, note: str = "") -> None:
   """Writes a weights file, whole or not at all.
@@ -143,8 +148,9 @@ def _load_workdir(path) -> Trained:
 
 
 def shipped() -> dict[str, pathlib.Path]:
-  """The weights files that come with the package: {name: file}."""
-  return {path.stem: path for path in sorted(SHIPPED.glob("*.safetensors"))}
+  """The weights files that come with the package: {name: file}; `resgan:mnist` is the name of
+  resgan-mnist.safetensors."""
+  return {path.stem.replace("-", ":"): path for path in sorted(SHIPPED.glob("*.safetensors"))}
 
 
 def load_prior(path: str | os.PathLike | None = None) -> Trained:

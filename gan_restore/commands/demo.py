@@ -26,10 +26,10 @@ def run(arguments) -> int:
   from skimage import data as skimage_data
 
   portrait = Image.fromarray(skimage_data.astronaut())
-  x = images.to_float(images.crop_and_resample(portrait, options.SIZE, images.find_face(portrait)))[
-    None
-  ]
   restorer = options.load(arguments.method, arguments)
+  shape = restorer.shape or options.SHAPE
+  x = images.to_float(images.crop_and_resample(portrait, shape[0], images.find_face(portrait)))
+  x = x[None]
   rows, table = [], []
   for name in tqdm(tasks.NAMES, unit="task", disable=None):
     y, A = evaluation.damage(tasks.get(name), x, 0, arguments.seed)
@@ -38,13 +38,9 @@ def run(arguments) -> int:
     scores = score(result.image, x, A)
     table.append({"task": name, **scores})
   arguments.out.mkdir(parents=True, exist_ok=True)
-  pictures = (
-    np.stack(rows).reshape(len(tasks.NAMES), 3, options.SIZE, options.SIZE, 3).swapaxes(0, 1)
-  )
+  pictures = np.stack(rows).reshape(len(tasks.NAMES), 3, *shape).swapaxes(0, 1)
   path = arguments.out / "demo.png"
-  figures.write_grid(
-    path, pictures.reshape(-1, options.SIZE, options.SIZE, 3), len(tasks.NAMES), scale=3
-  )
+  figures.write_grid(path, pictures.reshape(-1, *shape), len(tasks.NAMES), scale=3)
   print(evaluation.markdown(table))
   print(f"Rows: original, damaged, restored. Wrote {path}")
   return 0

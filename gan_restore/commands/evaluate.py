@@ -31,16 +31,21 @@ def add_parser(commands) -> None:
 
 def run(arguments) -> int:
   """Scores restorers on tasks and prints the means as a Markdown table."""
-  source = data.load(arguments.dataset, arguments.split, options.SIZE, arguments.data_dir)
+  methods = {
+    name: None if name == "mean" else options.load(name, arguments, refuse=False)
+    for name in arguments.methods.split(",")
+  }
+  size = _agreed(methods, "shape", options.SHAPE)[0]
+  factor = _agreed(methods, "factor", None)
+  source = data.load(arguments.dataset, arguments.split, size, arguments.data_dir)
+  if "mean" in methods:
+    mean = _mean_image(arguments, size)
+    methods["mean"] = functools.partial(restorers.classical.mean, image=mean)
   rows = []
   for name in arguments.tasks.split(","):
-    task = tasks.get(name, mask=arguments.mask)
-    for method in arguments.methods.split(","):
+    task = tasks.get(name, mask=arguments.mask, factor=factor)
+    for method, restorer in methods.items():
       try:
-        if method == "mean":
-          restorer = functools.partial(restorers.classical.mean, image=_mean_image(arguments))
-        else:
-          restorer = options.load(method, arguments, refuse=False)
         scores = evaluation.evaluate(
           restorer, task, source, limit=arguments.limit, seed=arguments.seed
         )
@@ -53,8 +58,18 @@ def run(arguments) -> int:
   return 0
 
 
-def _mean_image(arguments) -> np.ndarray:
+def _agreed(methods, field, default):
+  """The one value of a field that the methods have, or the default if none of them has one."""
+  values = {name: getattr(method, field, None) for name, method in methods.items()}
+  values = {name: value for name, value in values.items() if value is not None}
+  if len(set(values.values())) > 1:
+    listed = ", ".join(f"{name} {value}" for name, value in values.items())
+    raise ValueError(f"the methods cannot be compared, their {field}s differ: {listed}")
+  return next(iter(values.values()), default)
+
+
+def _mean_image(arguments, size) -> np.ndarray:
   """The mean [S, S, C] in [0, 1] of the training images, of 10,000 at most."""
-  source = data.load(arguments.dataset, "train", options.SIZE, arguments.data_dir)
+  source = data.load(arguments.dataset, "train", size, arguments.data_dir)
   count = min(len(source), 10_000)
   return sum(source[i]["image"].astype(np.float64) for i in range(count)) / (255 * count)

@@ -2,18 +2,18 @@
 
 import argparse
 import ast
+import dataclasses
 import functools
 import inspect
 import pathlib
 import runpy
 import sys
-from collections.abc import Callable
 
 import ml_collections
 
 from gan_restore import restorers
 
-SIZE = 64  # Of the faces that are restored.
+SHAPE = (64, 64, 3)  # Of what is restored by a method that is for any shape.
 
 
 def add_set(parser: argparse.ArgumentParser) -> None:
@@ -49,10 +49,10 @@ def add_search(parser: argparse.ArgumentParser) -> None:
   group.add_argument("--seed", type=int, default=0, help="of latents, masks and noise")
 
 
-def load(method: str, arguments: argparse.Namespace, refuse: bool = True) -> Callable:
+def load(method: str, arguments, refuse: bool = True) -> restorers.Restorer:
   """The restorer with the options that were given; one it does not take is refused, or left out."""
   restorer = restorers.load(method)
-  parameters = inspect.signature(restorer).parameters.values()
+  parameters = inspect.signature(restorer.function).parameters.values()
   anything = any(parameter.kind == parameter.VAR_KEYWORD for parameter in parameters)
   options = {}
   for name in ("steps", "restarts", "lam", "p", "blend", "weighted", "seed"):
@@ -63,7 +63,8 @@ def load(method: str, arguments: argparse.Namespace, refuse: bool = True) -> Cal
       options[name] = value
     elif refuse and name != "seed":  # The seed is also that of masks and noise.
       raise ValueError(f"--{name} is not for method {method}")
-  return functools.partial(restorer, **options)
+  function = functools.partial(restorer.function, **options)
+  return dataclasses.replace(restorer, function=function)
 
 
 def script(path: str) -> dict:

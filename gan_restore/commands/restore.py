@@ -22,7 +22,11 @@ def add_parser(commands) -> None:
   """Adds the command."""
   p = commands.add_parser("restore", help="restore pictures", description=run.__doc__)
   p.add_argument("inputs", nargs="+", metavar="INPUT", help="files, folders or globs")
-  p.add_argument("--task", required=True, choices=tasks.ALL)
+  p.add_argument(
+    "--task",
+    choices=tasks.ALL,
+    help="inpaint with a --mask, or else what the method is for, if that is one thing",
+  )
   p.add_argument("--out", required=True, type=pathlib.Path, metavar="DIR")
   p.add_argument(
     "--mask",
@@ -33,8 +37,8 @@ def add_parser(commands) -> None:
     "--crop",
     choices=("center", "face"),
     default="center",
-    help="which square of the picture is taken and resampled to"
-    f" {options.SIZE}x{options.SIZE}: the centre, or the largest frontal face",
+    help="which square of the picture is taken and resampled to the method's size: the centre, or"
+    " the largest frontal face",
   )
   p.add_argument(
     "--simulate", action="store_true", help="the pictures are clean: damage them first, and score"
@@ -46,6 +50,10 @@ def add_parser(commands) -> None:
 
 def run(arguments) -> int:
   """Restores pictures and writes one PNG for each, and a sheet of damaged and restored ones."""
+  restorer = options.load(arguments.method, arguments)
+  arguments.task = arguments.task or ("inpaint" if arguments.mask else restorer.task)
+  if not arguments.task:
+    raise ValueError(f"--task is needed: {arguments.method} is for several")
   if arguments.mask and arguments.task != "inpaint":
     raise ValueError("--mask is for --task inpaint")
   if arguments.task == "inpaint" and not arguments.mask:
@@ -55,19 +63,19 @@ def run(arguments) -> int:
     raise ValueError(
       f"--mask {arguments.mask} is drawn at random: give the damage's own mask, or --simulate"
     )
-  restorer = options.load(arguments.method, arguments)
 
   paths, failures = _expand(arguments.inputs)
   outputs = _name_outputs(paths, arguments.out)
-  size = options.SIZE
-  if arguments.task == "super_resolve" and not arguments.simulate:
-    size //= 4
-  items = []  # (input, output, picture [S, S, 3], mask or None)
+  shape = restorer.shape or options.SHAPE
+  if arguments.task in tasks.SCALED and not arguments.simulate:  # Few pixels are what there is.
+    factor = tasks.get(arguments.task, factor=restorer.factor).operator(None, None).factor
+    shape = (shape[0] // factor, shape[1] // factor, shape[2])
+  items = []  # (input, output, picture of `shape`, mask or None)
   for path, output in zip(paths, outputs):
     try:
       if output.exists() and not arguments.overwrite:
         raise ValueError(f"{output} exists; --overwrite replaces it")
-      items.append((path, output, *_read(path, arguments, size)))
+      items.append((path, output, *_read(path, arguments, shape)))
     except (ValueError, OSError) as error:
       failures.append(f"{path}: {str(error).removeprefix(f'{path}: ')}")
   sheet = arguments.out / "sheet.png"
@@ -84,7 +92,7 @@ def run(arguments) -> int:
       padded = chunk + chunk[-1:] * (BATCH - len(chunk) if len(items) > BATCH else 0)
       x = np.stack([picture for _, _, picture, _ in padded])
       mask = np.stack([m for *_, m in padded]) if padded[0][3] is not None else arguments.mask
-      y, A, clean = _observe(x, mask, arguments, start)
+      y, A, clean = _observe(x, mask, arguments, restorer.factor, start)
       result = restorer(y, A)
       shown = np.asarray(restorers.classical.damaged(y, A).image)
       arguments.out.mkdir(parents=True, exist_ok=True)
@@ -141,8 +149,9 @@ def _name_outputs(paths, folder) -> list[pathlib.Path]:
   return outputs
 
 
-def _read(path, arguments, size):
-  """(picture [size, size, 3], mask [size, size, 1] or None), cropped alike."""
+def _read(path, arguments, shape):
+  """(picture [S, S, C], mask [S, S, 1] or None), cropped alike."""
+  size, _, channels = shape
   picture = images.read_image(path)
   box = None
   if arguments.crop == "face":
@@ -161,19 +170,24 @@ def _read(path, arguments, size):
     if not mask.any() or mask.all():
       raise ValueError(f"the mask leaves {'no' if mask.all() else 'every'} pixel of the crop known")
     mask = mask.astype(np.float32)
-  return images.to_float(images.crop_and_resample(picture, size, box)), mask
+  picture = images.crop_and_resample(picture, size, box)
+  return images.to_float(picture.convert("L") if channels == 1 else picture), mask
 
 
-def _observe(x, mask, arguments, first):
+def _observe(x, mask, arguments, factor, first):
   """(y, A, clean images or None) of a batch of pictures."""
-  task = tasks.get(arguments.task, mask=mask if mask is not None else "center")
+  task = tasks.get(arguments.task, mask=mask if mask is not None else "center", factor=factor)
   if arguments.simulate:
     if isinstance(mask, np.ndarray):
       A = operators.inpaint(mask)
       return A(x), A, x
     return *evaluation.damage(task, x, first, arguments.seed), x
   A = task.operator(jax.random.key(arguments.seed), x.shape)
-  return (x if arguments.task == "super_resolve" else A(x)), A, None  # x is small already.
+  if arguments.task == "super_resolve":
+    return x, A, None  # It is small already,
+  if arguments.task == "coarsen":
+    return operators.enlarge(x, A.factor), A, None  # as here.
+  return A(x), A, None
 
 
 def score(image, clean, A) -> dict[str, float]:

@@ -16,6 +16,10 @@ A family is a module of pure functions, which is all that `train.py` knows of it
 and, where it is not Adam,
 
   optimizer(config, player)                  an optax transformation
+
+and, where it restores one kind of damage alone,
+
+  TASK                                       its name in `tasks`
 """
 
 import importlib

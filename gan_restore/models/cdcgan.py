@@ -199,6 +199,7 @@ def local_window(x: jax.Array, mask: jax.Array) -> jax.Array:
 # --- The family ---------------------------------------------------------------------------------
 
 PLAYERS = ("generator", "discriminator", "classifier")
+TASK = "inpaint"
 CURVES = {  # The paper's figure 4.
   "l_g": "generator, L_g",
   "l_d": "discriminator, L_d",
@@ -365,8 +366,7 @@ def restore(trained, y: jax.Array, A, *, blend: str = "paste") -> Result:
     ValueError: For images of another size, or an unknown `blend`.
   """
   classical.expect("cdcgan", A, operators.Inpaint)
-  config = trained.config
-  y = checks.observation(y, A, (config.image_size, config.image_size, config.channels))
+  y = checks.observation(y, A, trained.image_shape)
   generated = _generate(trained, y, jnp.broadcast_to(A.mask, (*y.shape[:3], 1)))
   return Result(image=blending.blend(y, generated, A.mask, blend), generated=generated)
 

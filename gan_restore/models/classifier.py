@@ -82,8 +82,8 @@ def play(config, variables, batch, key, learning):
 
 
 def answer(config, variables, image: jax.Array) -> jax.Array:
-  """Logits [N, classes] of images [N, S, S, C] in [0, 1]."""
-  return network(config).apply(variables["classifier"], 2 * image - 1)
+  """Logits [N, classes] of images [N, S, S, C] in [-1, 1]."""
+  return network(config).apply(variables["classifier"], image)
 
 
 def samples(config, variables, batch, key: jax.Array) -> jax.Array:
@@ -94,8 +94,8 @@ def samples(config, variables, batch, key: jax.Array) -> jax.Array:
 
 def restore(trained, y, A):
   """Refuses: a classifier restores nothing."""
-  del trained, y
-  classical.expect("classifier", A)
+  del trained, y, A
+  raise classical.UnsupportedOperatorError("a classifier restores nothing")
 
 
 def evaluate(config, variables, source, n: int | None = None):
@@ -109,7 +109,7 @@ def evaluate(config, variables, source, n: int | None = None):
   ask = jax.jit(lambda image: answer(config, variables, image))
   for batch in data.evaluation_batches(source, 64, n):
     valid = batch["valid"] == 1
-    logits.append(np.asarray(ask(batch["image"].astype(np.float32) / 255))[valid])
+    logits.append(np.asarray(ask(batch["image"].astype(np.float32) / 127.5 - 1))[valid])
     labels.append(batch["label"][valid])
   logits, labels = np.concatenate(logits), np.concatenate(labels)
   yield "accuracy", float(metrics.accuracy(logits, labels).mean())

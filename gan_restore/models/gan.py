@@ -1,10 +1,12 @@
-"""The original GAN, and DCGAN, restoring from a coarse image: rivals of ResGAN.
+"""GAN, DCGAN and CGAN restoring from a coarse image: rivals of ResGAN.
 
-I. Goodfellow et al., "Generative Adversarial Nets", 2014 (eq. 1 of the ResGAN paper); A. Radford,
-L. Metz, S. Chintala, 2015. Where those have noise, what is left of the coarse image stands here,
-as in the ResGAN paper's comparison: every model is given the same.
+I. Goodfellow et al., "Generative Adversarial Nets", 2014 (eq. 1 of the ResGAN paper), by dense
+networks; A. Radford, L. Metz, S. Chintala, 2015, by convolutional ones; M. Mirza, S. Osindero,
+"Conditional Generative Adversarial Nets", 2014 (eq. 3), where the label goes into both networks, so
+that it has to be told when restoring. Where those have noise, what is left of the coarse image
+stands here: every model is given the same.
 
-Images inside the networks are [N, S, S, C] in [-1, 1].
+Images inside the networks are [N, S, S, C] in [-1, 1]; labels are bits [N, classes].
 """
 
 import functools
@@ -48,6 +50,7 @@ class DenseDiscriminator(nn.Module):
 
 
 PLAYERS = ("generator", "discriminator")
+TASK = "coarsen"
 CURVES = {"generator_loss": "generator", "discriminator_loss": "discriminator"}
 REQUIREMENTS = coarse.REQUIREMENTS | {
   "network": (lambda v: v in ("dense", "conv"), "dense or conv"),
@@ -63,14 +66,32 @@ def networks(config):
   return coarse.Decoder(*size), coarse.Critic(1, config.width, dtype=dtype)
 
 
+def _given(config, coarse_image, label):
+  """What G is given: what is left of the image and, under a condition, the label's bits."""
+  pixels = coarse.vector(config, coarse_image)
+  if not config.conditional:
+    return pixels
+  return jnp.concatenate([pixels, coarse.targets(config, label)], -1)
+
+
+def _shown(config, image, label):
+  """What D is shown: the image and, under a condition, a constant channel for each bit."""
+  if not config.conditional:
+    return image
+  bits = coarse.targets(config, label)[:, None, None]
+  maps = jnp.broadcast_to(bits, (*image.shape[:3], bits.shape[-1]))
+  return jnp.concatenate([image, maps.astype(image.dtype)], -1)
+
+
 def init(config, key: jax.Array) -> dict[str, dict]:
   """Fresh variables (`params`, `batch_stats`) of each player."""
   generator, discriminator = networks(config)
   keys = jax.random.split(key)
   image = jnp.zeros((1, config.image_size, config.image_size, config.channels))
+  label = jnp.zeros(1, jnp.int32)
   return {
-    "generator": generator.init(keys[0], coarse.vector(config, image)),
-    "discriminator": discriminator.init(keys[1], image),
+    "generator": generator.init(keys[0], _given(config, image, label)),
+    "discriminator": discriminator.init(keys[1], _shown(config, image, label)),
   }
 
 
@@ -81,12 +102,12 @@ def learning(config, step: int) -> tuple[str, ...]:
 
 
 def play(config, variables, batch, key, learning):
-  """One game on one batch: eq. 1 with the non-saturating generator loss.
+  """One game on one batch: eq. 1, or 3 under a condition, with the non-saturating generator loss.
 
   Args:
     config: The run's config.
     variables: Of each player.
-    batch: `image` [N, S, S, C] in [-1, 1].
+    batch: `image` [N, S, S, C] in [-1, 1]; under a condition `label` [N] or [N, classes].
     key: Not used.
     learning: Not used.
 
@@ -95,13 +116,13 @@ def play(config, variables, batch, key, learning):
   """
   del key, learning
   generator, discriminator = networks(config)
-  real = batch["image"]
+  real, label = batch["image"], batch.get("label")
   apply = lambda network, variables, x: network.apply(variables, x, True, mutable=["batch_stats"])
-  given = coarse.vector(config, coarse.coarsen(config, real))
+  given = _given(config, coarse.coarsen(config, real), label)
   fake, stats_g = apply(generator, variables["generator"], given)
   own = variables["discriminator"]
-  on_real, stats_d = apply(discriminator, own, real)
-  on_fake, stats_d = apply(discriminator, {**own, **stats_d}, fake)
+  on_real, stats_d = apply(discriminator, own, _shown(config, real, label))
+  on_fake, stats_d = apply(discriminator, {**own, **stats_d}, _shown(config, fake, label))
   reconstruction = coarse.reconstruction_loss(fake, real)
   values = {
     "generator": losses.generator_loss(on_fake) + config.reconstruction_weight * reconstruction,
@@ -112,10 +133,15 @@ def play(config, variables, batch, key, learning):
 
 
 def generate(config, variables, coarse_image, label=None) -> jax.Array:
-  """G with frozen statistics: coarse images [N, S, S, C] -> [N, S, S, C], both in [-1, 1]."""
-  del label
+  """G with frozen statistics: coarse images [N, S, S, C] -> [N, S, S, C], both in [-1, 1].
+
+  Raises:
+    ValueError: If it was trained under a condition, and there is no label.
+  """
+  if config.conditional and label is None:
+    raise ValueError("this GAN restores pictures of a known class or known attributes: label=")
   generator, _ = networks(config)
-  return generator.apply(variables["generator"], coarse.vector(config, coarse_image))
+  return generator.apply(variables["generator"], _given(config, coarse_image, label))
 
 
 samples = functools.partial(coarse.samples, generate)

@@ -15,6 +15,7 @@ import optax
 from gan_restore import coarse
 
 PLAYERS = ("generator", "critic")
+TASK = "coarsen"
 CURVES = {"generator_loss": "generator", "critic_loss": "critic"}
 REQUIREMENTS = coarse.REQUIREMENTS | {
   "critic_steps": (lambda v: v >= 1, "a whole number of at least 1"),

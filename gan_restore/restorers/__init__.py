@@ -1,21 +1,43 @@
 """Everything that maps (y, A) to an image, by name."""
 
+import dataclasses
 import functools
 from collections.abc import Callable
 
-from gan_restore import latent, weights
+from gan_restore import weights
 from gan_restore.restorers import classical
+from gan_restore.restorers.result import Result
 
 NAMES = ("map", *weights.shipped(), *classical.RESTORERS)
 
 
-def load(name: str, **options) -> Callable:
+@dataclasses.dataclass(frozen=True)
+class Restorer:
+  """(y, A, **options) -> `Result`, and what it is for.
+
+  Attributes:
+    function: Does it.
+    shape: (S, S, C) of the images it restores; None for any.
+    task: The one kind of damage it is for, out of `tasks.ALL`; None for several.
+    factor: The one factor it is for, of a `task` that has one.
+  """
+
+  function: Callable
+  shape: tuple[int, int, int] | None = None
+  task: str | None = None
+  factor: int | None = None
+
+  def __call__(self, y, A, **options) -> Result:
+    return self.function(y, A, **options)
+
+
+def load(name: str, **options) -> Restorer:
   """A restorer.
 
   Args:
     name: `map` (the latent search with the shipped prior), a family whose weights are shipped
-      (`cdcgan`), a classical one (`damaged`, `bicubic`, `biharmonic`, `tv`), or the path of a
-      weights file or training workdir.
+      (`cdcgan`, `resgan:mnist`), a classical one (`damaged`, `bicubic`, `lanczos`, `biharmonic`,
+      `tv`), or the path of a weights file or training workdir.
     **options: Keyword arguments fixed for every call, as those of `restore` for `map`.
 
   Returns:
@@ -30,13 +52,19 @@ def load(name: str, **options) -> Callable:
     >>> y = np.zeros((1, 16, 16, 3), np.float32)
     >>> load("bicubic")(y, operators.super_resolve(4)).image.shape
     (1, 64, 64, 3)
+    >>> load("cdcgan").shape, load("cdcgan").task
+    ((64, 64, 3), 'inpaint')
   """
   if name in classical.RESTORERS:
-    return functools.partial(classical.RESTORERS[name], **options)
-  if name == "map":
-    return functools.partial(latent.restore, **options)
+    return Restorer(functools.partial(classical.RESTORERS[name], **options))
+  stem = "dcgan" if name == "map" else name
   try:
-    trained = weights.load(weights.shipped().get(name, name))
+    trained = weights.load(weights.shipped().get(stem, name))
   except weights.WeightsError as error:
     raise ValueError(f"{error} (restorers by name: {', '.join(NAMES)})") from error
-  return functools.partial(trained.family.restore, trained, **options)
+  return Restorer(
+    functools.partial(trained.family.restore, trained, **options),
+    shape=trained.image_shape,
+    task=getattr(trained.family, "TASK", None),
+    factor=trained.config.get("factor"),
+  )

@@ -5,6 +5,7 @@ Each is a restorer like any other, (y, A) -> Result, and refuses operators it is
 
 from collections.abc import Callable
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from skimage import restoration
@@ -52,12 +53,22 @@ def mean(y, A, image) -> Result:
 
 
 def bicubic(y, A) -> Result:
-  """Bicubic interpolation; for `super_resolve`."""
-  from jax.image import resize
+  """Bicubic interpolation (Keys 1981); for `super_resolve` and `coarsen`."""
+  return _interpolated("bicubic", "cubic", y, A)
 
-  expect("bicubic", A, operators.SuperResolve)
+
+def lanczos(y, A) -> Result:
+  """Lanczos interpolation of radius 3; for `super_resolve` and `coarsen`."""
+  return _interpolated("lanczos", "lanczos3", y, A)
+
+
+def _interpolated(name, method, y, A):
+  expect(name, A, operators.SuperResolve, operators.Coarsen)
+  y, f = jnp.asarray(y), A.factor
+  if isinstance(A, operators.Coarsen):
+    y = y[:, ::f, ::f]
   n, h, w, c = y.shape
-  return _result(resize(jnp.asarray(y), (n, h * A.factor, w * A.factor, c), "cubic"))
+  return _result(jax.image.resize(y, (n, h * f, w * f, c), method))
 
 
 def biharmonic(y, A) -> Result:
@@ -76,4 +87,10 @@ def tv(y, A, weight: float = 0.08) -> Result:
   )
 
 
-RESTORERS = {"damaged": damaged, "bicubic": bicubic, "biharmonic": biharmonic, "tv": tv}
+RESTORERS = {
+  "damaged": damaged,
+  "bicubic": bicubic,
+  "lanczos": lanczos,
+  "biharmonic": biharmonic,
+  "tv": tv,
+}

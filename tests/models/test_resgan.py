@@ -42,7 +42,8 @@ def test_gradients_on_a_linear_model_are_eqs_7_and_8():
 @pytest.mark.parametrize("size,channels,factor", [(28, 1, 4), (28, 1, 7), (32, 3, 4), (64, 3, 8)])
 def test_sizes(family, size, channels, factor):
   changes = {"image_size": size, "channels": channels, "factor": factor}
-  config, module = small_config(family, **changes), models.get(family)
+  config = small_config(family, **changes)
+  module = models.get(config.family)
 
   def run(key):
     x = jnp.zeros((2, size, size, channels))

@@ -8,7 +8,7 @@ import pytest
 from conftest import small_config
 
 from gan_restore import models, operators, train, weights
-from gan_restore.models import cgan, gan, wgan
+from gan_restore.models import gan, wgan
 from gan_restore.restorers.classical import UnsupportedOperatorError
 
 CASES = [("gan", {"network": "dense"}), ("gan", {"network": "conv"}), ("wgan", {}), ("cgan", {})]
@@ -16,7 +16,8 @@ CASES = [("gan", {"network": "dense"}), ("gan", {"network": "conv"}), ("wgan", {
 
 @pytest.mark.parametrize("family,changes", CASES)
 def test_every_player_gets_a_gradient_from_its_own_loss_alone(family, changes):
-  config, module = small_config(family, **changes), models.get(family)
+  config = small_config(family, **changes)
+  module = models.get(config.family)
   variables = module.init(config, jax.random.key(0))
   batch = {
     "image": jax.random.uniform(jax.random.key(1), (4, 16, 16, 3), minval=-1),
@@ -79,13 +80,13 @@ def test_the_gradient_penalty_is_of_the_slopes_between():
 
 def test_cgans_conditioning_changes_the_output():
   config = small_config("cgan", image_size=28, channels=1)
-  variables = cgan.init(config, jax.random.key(0))
+  variables = gan.init(config, jax.random.key(0))
   x = jax.random.uniform(jax.random.key(1), (2, 28, 28, 1), minval=-1)
-  a, b = (cgan.generate(config, variables, x, jnp.array(label)) for label in ([3, 3], [3, 7]))
+  a, b = (gan.generate(config, variables, x, jnp.array(label)) for label in ([3, 3], [3, 7]))
   np.testing.assert_array_equal(a[0], b[0])
   assert float(jnp.abs(a[1] - b[1]).max()) > 1e-4
-  with pytest.raises(ValueError, match="cgan restores a picture of a known class"):
-    cgan.generate(config, variables, x)
+  with pytest.raises(ValueError, match="this GAN restores pictures of a known class"):
+    gan.generate(config, variables, x)
 
 
 def test_restoring_takes_the_coarse_image_or_its_few_pixels():

@@ -1,0 +1,84 @@
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+import pytest
+from conftest import small_config
+
+from gan_restore import coarse, models, operators, train
+from gan_restore.data import toy_faces
+
+
+def test_the_vector_is_one_pixel_of_each_block():
+  config = small_config("gan", image_size=32, factor=8)
+  x = np.random.default_rng(0).uniform(-1, 1, (2, 32, 32, 3)).astype(np.float32)
+  vector = coarse.vector(config, coarse.coarsen(config, x))
+  wanted = x.reshape(2, 4, 8, 4, 8, 3).mean((2, 4)).reshape(2, -1)
+  np.testing.assert_allclose(vector, wanted, atol=1e-6)
+
+
+def test_coarse_images_are_averages_however_scaled():
+  """Of an image in [-1, 1] as of the same one in [0, 1]."""
+  x = np.random.default_rng(0).random((1, 16, 16, 3)).astype(np.float32)
+  config = small_config("gan", factor=4)
+  np.testing.assert_allclose(
+    (coarse.coarsen(config, 2 * x - 1) + 1) / 2, operators.coarsen(4)(x), atol=1e-6
+  )
+
+
+def test_labels_are_bits():
+  config = small_config("gan", classes=3)
+  softmax = coarse.targets(config, jnp.array([2, 0], jnp.uint8))
+  np.testing.assert_array_equal(softmax, [[0, 0, 1], [1, 0, 0]])
+  attributes = coarse.targets(config, jnp.array([[1, 0, 1], [0, 0, 0]], jnp.uint8))
+  np.testing.assert_array_equal(attributes, [[1, 0, 1], [0, 0, 0]])
+  assert softmax.dtype == attributes.dtype == jnp.float32
+  with pytest.raises(ValueError, match=r"config\.classes is 3; the data set has 5 attributes"):
+    coarse.targets(config, jnp.zeros((2, 5)))
+
+
+@pytest.mark.parametrize("size,channels,least", [(28, 1, 7), (32, 3, 4), (64, 3, 4)])
+def test_the_networks_reach_the_least_size_and_the_image_again(size, channels, least):
+  critic, decoder = coarse.Critic(width=4), coarse.Decoder(size, channels, width=4)
+  x = jax.ShapeDtypeStruct((2, size, size, channels), jnp.float32)
+  z = jax.ShapeDtypeStruct((2, 10), jnp.float32)
+  key = jax.random.key(0)
+  shapes = jax.eval_shape(critic.init, key, x)["params"]["Dense_0"]["kernel"].shape
+  widest = 4 * size // least // 2
+  assert shapes == (least * least * widest, 1)
+  assert jax.eval_shape(decoder.init_with_output, key, z)[0].shape == (2, size, size, channels)
+  shapes = jax.eval_shape(decoder.init, key, z)["params"]["Dense_0"]["kernel"].shape
+  assert shapes == (10, least * least * widest)
+
+
+@pytest.mark.parametrize(
+  "field,value",
+  [("factor", 1), ("image_size", 30), ("classes", 1), ("reconstruction_weight", -1.0)],
+)
+@pytest.mark.parametrize("name", ["resgan", "gan", "wgan", "cgan"])
+def test_impossible_configs_are_refused_by_name(name, field, value):
+  with pytest.raises(ValueError, match=rf"config\.{field} is {value}; it must be"):
+    train.validate(small_config(name, **{field: value}))
+
+
+def test_evaluate_counts_every_image_once():
+  """The mean over 70 images is that over two parts of them, whatever the padding."""
+  config = small_config("gan", image_size=16)
+  module = models.get("gan")
+  variables = module.init(config, jax.random.key(0))
+  source = toy_faces.ToyFaces("test", 16)
+
+  class Part:
+    def __init__(self, start, stop):
+      self._range = range(start, stop)
+
+    def __len__(self):
+      return len(self._range)
+
+    def __getitem__(self, i):
+      return source[self._range[i]]
+
+  frozen = ml_collections.FrozenConfigDict(config)
+  psnr = lambda part: dict(module.evaluate(frozen, variables, part))["psnr"]
+  whole, first, second = (psnr(Part(*ends)) for ends in ((0, 70), (0, 30), (30, 70)))
+  np.testing.assert_allclose(whole, (30 * first + 40 * second) / 70, rtol=1e-5)
