@@ -88,6 +88,65 @@ def test_simulate_scores_as_json(capsys, prior, photos, tmp_path):
   assert Image.open(tmp_path / "out" / "sheet.png").size == (3 * 2 * 64, 3 * 2 * 64)
 
 
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory):
+  """A file with an untrained ResGAN of 28x28 grey images, factor 4."""
+  import jax
+  import ml_collections
+  from conftest import small_config
+
+  from gan_restore.models import resgan
+
+  config = small_config("resgan", "mnist", image_size=28, channels=1, factor=4)
+  config = ml_collections.FrozenConfigDict(config)
+  path = tmp_path_factory.mktemp("digits") / "digits.safetensors"
+  weights.save(path, weights.Trained(resgan.init(config, jax.random.key(0)), config))
+  return str(path)
+
+
+def test_a_method_brings_its_size_channels_and_task(capsys, digits, photos, tmp_path):
+  """Few pixels, the same enlarged, and a picture that is reduced to them first, are one input."""
+  rng = np.random.default_rng(0)
+  few = rng.integers(0, 256, (7, 7), np.uint8)
+  folder = tmp_path / "digits"
+  folder.mkdir()
+  Image.fromarray(few).save(folder / "few.png")
+  Image.fromarray(few.repeat(4, 0).repeat(4, 1)).save(folder / "coarse.png")
+  Image.fromarray(few.repeat(20, 0).repeat(20, 1)).save(folder / "large.png")
+  status, _, _ = run(capsys, "restore", folder, "--method", digits, "--out", tmp_path / "out")
+  assert status == 0
+  found = [np.asarray(Image.open(tmp_path / "out" / f"{name}.png")) for name in ("few", "coarse")]
+  assert found[0].shape == (28, 28)
+  np.testing.assert_array_equal(*found)
+  np.testing.assert_array_equal(found[0], Image.open(tmp_path / "out" / "large.png"))
+  options = ["--method", digits, "--simulate", "--out", tmp_path / "scores"]
+  status, output, _ = run(capsys, "restore", photos, *options)
+  assert status == 0 and "psnr" in output
+
+  method = ["--method", digits, "--out", tmp_path / "none"]
+  status, _, error = run(capsys, "restore", folder, "--task", "denoise", *method)
+  assert status == 2 and "resgan is for Coarsen or SuperResolve only; A is Denoise" in error
+  status, _, error = run(capsys, "restore", folder, "--out", tmp_path / "none")
+  assert status == 2 and "--task is needed: map is for several" in error
+
+
+def test_evaluate_takes_size_and_factor_from_the_methods(capsys, digits, prior, tmp_path):
+  options = ["--dataset", "toy_faces", "--limit", "2", "--tasks", "coarsen"]
+  scores = tmp_path / "scores.json"
+  status, _, error = run(capsys, "evaluate", *options, "--methods", f"{digits},{prior}")
+  assert status == 2 and "the methods cannot be compared, their shapes differ" in error
+  status, _, _ = run(capsys, "evaluate", *options, "--methods", "bicubic,lanczos", "--json", scores)
+  assert status == 0
+  assert [r["method"] for r in json.loads(scores.read_text())] == ["bicubic", "lanczos"]
+
+
+def test_a_mask_says_what_the_task_is(capsys, photos, tmp_path):
+  options = ["--method", "cdcgan", "--mask", "center", "--out", tmp_path / "out"]
+  assert run(capsys, "restore", photos / "0.png", *options)[0] == 0
+  picture = np.asarray(Image.open(tmp_path / "out" / "0.png"))
+  assert picture.shape == (64, 64, 3) and picture[16:48, 16:48].std() > 5
+
+
 def test_more_pictures_than_a_batch(capsys, photos, tmp_path, monkeypatch):
   monkeypatch.setattr(restore_command, "BATCH", 2)
   options = ["--task", "denoise", "--simulate", "--method", "tv"]

@@ -32,6 +32,13 @@ def test_inpaint_takes_a_mask_or_a_kind(faces):
   assert A.mask.shape == (8, 64, 64, 1)
 
 
+def test_a_factor_of_ones_own(faces):
+  assert tasks.get("super_resolve", factor=2).corrupt(faces, jax.random.key(0))[0].shape[1] == 32
+  y, A = tasks.get("coarsen", factor=16).corrupt(faces, jax.random.key(0))
+  assert A.factor == 16 and len(np.unique(np.asarray(y)[0, :, 0, 0])) <= 4
+  tasks.get("denoise", factor=2).corrupt(faces, jax.random.key(0))  # It has none.
+
+
 def test_refusals(faces):
   with pytest.raises(ValueError, match="unknown task 'deblur'"):
     tasks.get("deblur")

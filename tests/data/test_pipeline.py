@@ -107,6 +107,20 @@ def test_celeb_a_of_tfds(tmp_path, monkeypatch):
   assert example["label"][source.attributes.index("Smiling")] == 1
 
 
+@pytest.mark.parametrize(
+  "name,size,classes,label", [("cifar100", 32, 100, ()), ("celeb_a", 64, 40, (40,))]
+)
+def test_sets_that_need_a_download_on_tfds_mocks(name, size, classes, label, tmp_path, monkeypatch):
+  monkeypatch.setattr(tfds.core.DatasetInfo, "splits", {"train": 1, "validation": 1, "test": 1})
+  with tfds.testing.mock_data(num_examples=40):
+    source = data.load(name, "train", size, str(tmp_path))
+    assert len(source) == 40 and source.classes == classes
+    batch = next(data.train_batches(source, 8, seed=0))
+  assert batch["image"].shape == (8, size, size, 3) and batch["image"].dtype == np.uint8
+  assert batch["label"].shape == (8, *label)
+  assert 0 <= batch["label"].min() and batch["label"].max() < (2 if label else classes)
+
+
 def test_a_refused_celeba_download_tells_of_folders(tmp_path, monkeypatch):
   def refuse(self, **kwargs):
     raise tfds.download.DownloadError("Google Drive: quota exceeded")

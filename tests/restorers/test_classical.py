@@ -1,6 +1,7 @@
 import jax
 import numpy as np
 import pytest
+from PIL import Image
 
 from gan_restore import metrics, operators, restorers, tasks
 from gan_restore.restorers import classical
@@ -8,6 +9,9 @@ from gan_restore.restorers import classical
 RIVALS = [
   ("inpaint", "biharmonic", 8),
   ("super_resolve", "bicubic", 0.3),
+  ("super_resolve", "lanczos", 0.3),
+  ("coarsen", "bicubic", 0.3),
+  ("coarsen", "lanczos", 0.3),
   ("denoise", "tv", 3),
 ]
 
@@ -17,6 +21,18 @@ def test_a_rival_improves_on_the_damage_by_so_many_db(task, name, margin, faces)
   y, A = tasks.get(task).corrupt(faces, jax.random.key(0))
   score = lambda r: metrics.psnr(r(y, A).image, faces).mean()
   assert score(restorers.load(name)) > score(restorers.load("damaged")) + margin
+
+
+@pytest.mark.parametrize(
+  "name,filter", [("bicubic", Image.Resampling.BICUBIC), ("lanczos", Image.Resampling.LANCZOS)]
+)
+def test_interpolation_is_pillows(name, filter, faces):
+  """Inside: Pillow and JAX treat the border alike too, but Pillow works with 8 bits."""
+  y, A = tasks.get("coarsen").corrupt(faces[:1], jax.random.key(0))
+  ours = np.asarray(restorers.load(name)(y, A).image)[0]
+  small = np.asarray(y)[0, ::8, ::8]
+  theirs = [Image.fromarray(c).resize((64, 64), filter) for c in small.transpose(2, 0, 1)]
+  np.testing.assert_allclose(ours, np.clip(np.stack(theirs, -1), 0, 1), atol=1e-5)
 
 
 @pytest.mark.parametrize("name", tasks.NAMES)
@@ -44,6 +60,7 @@ def test_the_mean_fills_the_hole_and_nothing_else(faces):
   [
     ("biharmonic", operators.colorize()),
     ("bicubic", operators.denoise()),
+    ("lanczos", operators.inpaint(np.eye(64))),
     ("tv", operators.inpaint(np.eye(64))),
     ("tv", lambda x: x),
   ],
