@@ -1,13 +1,18 @@
-"""Shared fixtures. Two CPU devices, so that what is averaged over devices is tested as such."""
+"""Shared fixtures. Two CPU devices, so that what is averaged over devices is tested as such; and
+one cache of compiled programs for all tests, the processes they start, and the next run."""
 
 import importlib
 import os
+import pathlib
 
 os.environ["XLA_FLAGS"] = (
   os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=2"
 )
 
-import pathlib
+os.environ.setdefault(
+  "JAX_COMPILATION_CACHE_DIR", str(pathlib.Path(__file__).parent.parent / ".pytest_cache" / "jax")
+)
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
 
 import jax
 import ml_collections
@@ -19,7 +24,6 @@ from gan_restore.data import toy_faces
 from gan_restore.models import dcgan
 
 ROOT = pathlib.Path(__file__).parent.parent
-
 
 _OWN = {
   "dcgan": {"width": 8, "latent_dim": 16},
