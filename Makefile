@@ -11,7 +11,7 @@ demo: .venv/installed
 	$(BIN)/gan-restore demo --out out/demo
 
 test: .venv/installed-test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses=logical --maxprocesses=4 --dist=worksteal
 
 lint: .venv/installed-test
 	$(BIN)/ruff check .

@@ -46,7 +46,14 @@ setuptools.setup(
     "app": ["gradio>=5.0"],
     "bench": ["torch>=2.6"],
     "tensorboard": ["tensorboard>=2.19", "tensorflow>=2.19"],
-    "test": ["ipykernel>=6.29", "nbclient>=0.10", "nbformat>=5.10", "pytest>=8.0", "ruff>=0.9"],
+    "test": [
+      "ipykernel>=6.29",
+      "nbclient>=0.10",
+      "nbformat>=5.10",
+      "pytest>=8.0",
+      "pytest-xdist>=3.6",
+      "ruff>=0.9",
+    ],
   },
   entry_points={"console_scripts": ["gan-restore=gan_restore.cli:main"]},
   classifiers=[
