@@ -148,8 +148,8 @@ def _load_workdir(path) -> Trained:
 
 
 def shipped() -> dict[str, pathlib.Path]:
-  """The weights files that come with the package: {name: file}; `resgan:mnist` is the name of
-  resgan-mnist.safetensors."""
+  """The weights files that come with the package: {name: file}; FAMILY-SET.safetensors is named
+  FAMILY:SET."""
   return {path.stem.replace("-", ":"): path for path in sorted(SHIPPED.glob("*.safetensors"))}
 
 

@@ -49,7 +49,7 @@ def add_search(parser: argparse.ArgumentParser) -> None:
   group.add_argument("--seed", type=int, default=0, help="of latents, masks and noise")
 
 
-def load(method: str, arguments, refuse: bool = True) -> restorers.Restorer:
+def load(method: str, arguments: argparse.Namespace, refuse: bool = True) -> restorers.Restorer:
   """The restorer with the options that were given; one it does not take is refused, or left out."""
   restorer = restorers.load(method)
   parameters = inspect.signature(restorer.function).parameters.values()

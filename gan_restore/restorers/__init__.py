@@ -36,8 +36,8 @@ def load(name: str, **options) -> Restorer:
 
   Args:
     name: `map` (the latent search with the shipped prior), a family whose weights are shipped
-      (`cdcgan`, `resgan:mnist`), a classical one (`damaged`, `bicubic`, `lanczos`, `biharmonic`,
-      `tv`), or the path of a weights file or training workdir.
+      (`cdcgan`), a classical one (`damaged`, `bicubic`, `lanczos`, `biharmonic`, `tv`), or the path
+      of a weights file or training workdir.
     **options: Keyword arguments fixed for every call, as those of `restore` for `map`.
 
   Returns:
