@@ -13,5 +13,5 @@ def get_config(name="mnist"):
   config.family = "resgan"
   config.join = "concatenate"  # Or add, eq. 9 as printed.
   config.discriminator_round = 1
-  config.generator_round = 1
+  config.generator_round = 3
   return config

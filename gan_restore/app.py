@@ -11,7 +11,11 @@ from gan_restore.data import images
 from gan_restore.restorers import classical
 
 SIZE = 64  # Of the prior's faces.
-METHODS = ("map", "cdcgan")
+METHODS = {  # {what the page calls it: name}.
+  "search (any damage)": "map",
+  "one pass (inpaint)": "cdcgan",
+  "one pass (coarsen)": "resgan:celeba",
+}
 SHOWN = 320  # Pixels on a side of the pictures on the page.
 
 
@@ -23,8 +27,8 @@ def restore(
   Args:
     editor: Gradio's image editor: `background`, the picture, and `layers`, what was drawn on it:
       the hole, for the task `inpaint`.
-    task: One of `tasks.NAMES`.
-    method: One of `METHODS`.
+    task: One of `tasks.ALL`.
+    method: One of the values of `METHODS`.
     simulate: Whether the picture is clean and is damaged first.
     crop_face: Whether the face in it is looked for; else its centre is taken.
     steps: Of the search, for the method `map`.
@@ -90,10 +94,8 @@ def build():
       damaged = gr.Image(label="What is given", interactive=False)
       restored = gr.Image(label="Restored", interactive=False)
     with gr.Row():
-      task = gr.Dropdown(list(tasks.NAMES), value="inpaint", label="Damage")
-      method = gr.Dropdown(
-        [("search (any damage)", "map"), ("one pass (inpaint)", "cdcgan")], label="Method"
-      )
+      task = gr.Dropdown(list(tasks.ALL), value="inpaint", label="Damage")
+      method = gr.Dropdown(list(METHODS.items()), value="map", label="Method")
       simulate = gr.Checkbox(True, label="The picture is clean: damage it first")
       crop_face = gr.Checkbox(True, label="Find the face")
       steps = gr.Slider(10, 1000, 200, step=10, label="Steps")

@@ -150,7 +150,7 @@ def restore(generate: Callable, trained, y: jax.Array, A, label=None) -> Result:
 
   Raises:
     UnsupportedOperatorError: For any other operator.
-    ValueError: For images of another size, or another factor.
+    ValueError: For images of another size, another factor, or a label that is none.
   """
   config = trained.config
   classical.expect(config.family, A, operators.Coarsen, operators.SuperResolve)
@@ -159,8 +159,24 @@ def restore(generate: Callable, trained, y: jax.Array, A, label=None) -> Result:
   y = checks.observation(y, A, trained.image_shape)
   if isinstance(A, operators.SuperResolve):
     y = operators.enlarge(y, A.factor)
+  if label is not None:
+    label = _check_label(label, len(y), config.classes)
   image = _generate(generate, trained, y, label)
   return Result(image=image, generated=image)
+
+
+def _check_label(label, n: int, classes: int) -> np.ndarray:
+  label = np.asarray(label)
+  if label.shape not in ((n,), (n, classes)):
+    raise ValueError(
+      f"label has shape {list(label.shape)}; wanted integer classes [{n}] or attributes"
+      f" [{n}, {classes}]"
+    )
+  top = classes - 1 if label.ndim == 1 else 1
+  wrong = label[(label < 0) | (label > top) | (label != np.round(label))]
+  if wrong.size:
+    raise ValueError(f"label has {wrong[0]}; it must be a whole number between 0 and {top}")
+  return label
 
 
 def evaluate(restore: Callable, answer: Callable, config, variables, source, n: int = 256):

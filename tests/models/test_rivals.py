@@ -6,6 +6,7 @@ import ml_collections
 import numpy as np
 import pytest
 from conftest import small_config
+from PIL import Image
 
 from gan_restore import models, operators, train, weights
 from gan_restore.models import gan, wgan
@@ -102,6 +103,33 @@ def test_restoring_takes_the_coarse_image_or_its_few_pixels():
     gan.restore(trained, x, operators.denoise())
   with pytest.raises(ValueError, match=r"A cannot be applied|y has shape"):
     gan.restore(trained, x[:, :16, :16], coarse)
+
+
+@pytest.mark.parametrize(
+  "label,message",
+  [
+    (None, "this GAN restores pictures of a known class or known attributes: label="),
+    ([3, 10], "label has 10; it must be a whole number between 0 and 9"),
+    ([-1, 0], "label has -1; it must be a whole number between 0 and 9"),
+    ([0.5, 1.0], "label has 0.5; it must be a whole number between 0 and 9"),
+    (np.full((2, 10), 2), "label has 2; it must be a whole number between 0 and 1"),
+    ([3], r"label has shape \[1\]; wanted integer classes \[2\] or attributes \[2, 10\]"),
+  ],
+)
+def test_a_label_missing_or_out_of_range_is_refused(label, message):
+  config = ml_collections.FrozenConfigDict(small_config("cgan", image_size=32))
+  trained = weights.Trained(gan.init(config, jax.random.key(0)), config)
+  A = operators.coarsen(config.factor)
+  with pytest.raises(ValueError, match=message):
+    gan.restore(trained, np.zeros((2, 32, 32, 3), np.float32), A, label=label)
+
+
+@pytest.mark.parametrize("family", ["resgan", "cgan"])
+def test_a_data_set_without_labels_is_refused(family, tmp_path):
+  Image.new("RGB", (16, 16)).save(tmp_path / "one.png")
+  config = small_config(family, dataset=f"folder:{tmp_path}")
+  with pytest.raises(ValueError, match=r"config\.classes is 10; folder:.* has no labels"):
+    train.train(config, tmp_path / "run")
 
 
 @pytest.mark.parametrize("family", ["resgan", "cgan"])
