@@ -40,7 +40,7 @@ def paste(known: jax.Array, generated: jax.Array, mask: jax.Array) -> jax.Array:
   return known * (1 - mask) + generated * mask
 
 
-def _neighbours(x: jax.Array) -> jax.Array:
+def neighbours(x: jax.Array) -> jax.Array:
   """Sum over the four neighbours inside the image, x [H, W, ...]."""
   rows = jnp.pad(x[1:], ((0, 1),) + ((0, 0),) * (x.ndim - 1))
   rows += jnp.pad(x[:-1], ((1, 0),) + ((0, 0),) * (x.ndim - 1))
@@ -49,17 +49,22 @@ def _neighbours(x: jax.Array) -> jax.Array:
   return rows + columns
 
 
+def laplacian(x: jax.Array) -> jax.Array:
+  """How much each pixel is above its neighbours inside the image, x [H, W, C]: the sum of the
+  differences."""
+  return neighbours(jnp.ones_like(x[..., :1])) * x - neighbours(x)
+
+
 def _solve(known: jax.Array, generated: jax.Array, mask: jax.Array) -> jax.Array:
   """One image [H, W, C], one mask [H, W, 1]."""
-  degree = _neighbours(jnp.ones_like(mask))
 
-  def laplacian(x):  # Of the unknown pixels; those outside the hole count as zero.
-    return mask * (degree * x - _neighbours(mask * x))
+  def unknown(x):  # The Laplacian of the unknown pixels; those outside the hole count as zero.
+    return mask * laplacian(mask * x)
 
   # Unknowns are the differences to the generated pixels, whose Laplacian is then zero: the
   # boundary's differences are all that drives them.
-  right = mask * _neighbours((1 - mask) * (known - generated))
-  difference, _ = jax.scipy.sparse.linalg.cg(laplacian, right, tol=1e-6, maxiter=2000)
+  right = mask * neighbours((1 - mask) * (known - generated))
+  difference, _ = jax.scipy.sparse.linalg.cg(unknown, right, tol=1e-6, maxiter=2000)
   return paste(known, generated + difference, mask)
 
 

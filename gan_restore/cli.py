@@ -3,9 +3,9 @@
 import argparse
 import sys
 
-from gan_restore.commands import ablation, app, compare_gans, demo, evaluate, restore
+from gan_restore.commands import ablation, app, compare_gans, demo, evaluate, mask_growth, restore
 
-COMMANDS = (restore, evaluate, ablation, compare_gans, demo, app)
+COMMANDS = (restore, evaluate, mask_growth, ablation, compare_gans, demo, app)
 
 
 def main(argv: list[str] | None = None) -> int:

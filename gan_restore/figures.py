@@ -51,13 +51,15 @@ def plot_curves(
   path: str | os.PathLike,
   panels: dict[str, dict[str, list[tuple[float, float]]]],
   marks: dict[str, float] | None = None,
+  over: str = "step",
 ) -> None:
-  """Plots curves over the training step, one panel beside the other.
+  """Plots curves over the training step, or something else, one panel beside the other.
 
   Args:
     path: The picture.
     panels: {title: {label: [(step, value), ...]}}.
     marks: {title of a panel: a step to mark in it}.
+    over: What they are plotted over.
   """
   from matplotlib.backends.backend_agg import FigureCanvasAgg
   from matplotlib.figure import Figure
@@ -71,8 +73,8 @@ def plot_curves(
     for label, points in curves.items():
       axes.plot(*zip(*points) if points else ((), ()), label=label)
     if marks and title in marks:
-      axes.axvline(marks[title], color="black", linestyle=":", label=f"step {marks[title]:.0f}")
-    axes.set(xlabel="step", ylabel=title)
+      axes.axvline(marks[title], color="black", linestyle=":", label=f"{over} {marks[title]:.0f}")
+    axes.set(xlabel=over, ylabel=title)
     axes.grid(alpha=0.3)
     axes.legend()
   figure.savefig(path, dpi=100)

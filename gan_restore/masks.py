@@ -11,15 +11,19 @@ import jax
 import jax.numpy as jnp
 
 
-def center(key: jax.Array, shape: tuple[int, int, int]) -> jax.Array:
+def center(key: jax.Array, shape: tuple[int, int, int], share: float = 0.25) -> jax.Array:
   """The centred square of half the size: 32x32 of 64x64, as in the MAP paper.
 
   Args:
     key: Not used; there for uniformity.
     shape: (N, H, W).
+    share: The share of the image that is missing, above 0 and below 1.
 
   Returns:
     Masks [N, H, W, 1].
+
+  Raises:
+    ValueError: For an impossible share.
 
   Examples:
     >>> import jax
@@ -27,10 +31,12 @@ def center(key: jax.Array, shape: tuple[int, int, int]) -> jax.Array:
     1024.0
   """
   del key
+  _check_share("share", share)
   n, height, width = shape
-  top, left = height // 4, width // 4
+  h, w = (max(1, round(share**0.5 * size)) for size in (height, width))
+  top, left = (height - h) // 2, (width - w) // 2
   mask = jnp.zeros((height, width, 1))
-  mask = mask.at[top : top + height // 2, left : left + width // 2].set(1.0)
+  mask = mask.at[top : top + h, left : left + w].set(1.0)
   return jnp.broadcast_to(mask, (n, height, width, 1))
 
 
@@ -86,8 +92,7 @@ def pixels(key: jax.Array, shape: tuple[int, int, int], rate: float = 0.8) -> ja
   Raises:
     ValueError: For an impossible rate.
   """
-  if not 0 < rate < 1:
-    raise ValueError(f"rate is {rate}; wanted above 0 and below 1")
+  _check_share("rate", rate)
   n, height, width = shape
   return jax.random.bernoulli(key, rate, (n, height, width, 1)).astype(jnp.float32)
 
@@ -132,11 +137,75 @@ def strokes(key: jax.Array, shape: tuple[int, int, int], count: int = 4) -> jax.
   return drawn.reshape(n, height, width, 1).astype(jnp.float32)
 
 
+# Facial parts on the aligned face crop, in shares of its side: row and column of the centre,
+# height, width. Left is the left of the picture.
+_PARTS = {
+  "left_eye": (0.48, 0.34, 0.17, 0.25),
+  "right_eye": (0.48, 0.65, 0.17, 0.25),
+  "nose": (0.625, 0.495, 0.22, 0.25),
+  "lips": (0.79, 0.495, 0.17, 0.36),
+}
+
+
+def part(name: str, key: jax.Array, shape: tuple[int, int, int], jitter: float = 0.0) -> jax.Array:
+  """A facial part, as the face crop of `data` frames it.
+
+  Args:
+    name: `left_eye` (the picture's left), `right_eye`, `nose` or `lips`.
+    key: A random key.
+    shape: (N, H, W).
+    jitter: It is moved by up to this share of the image's side, down or up, left or right.
+
+  Returns:
+    Masks [N, H, W, 1].
+
+  Raises:
+    ValueError: For an impossible jitter.
+  """
+  if not 0 <= jitter < 0.25:
+    raise ValueError(f"jitter is {jitter}; wanted at least 0 and below 0.25")
+  n, height, width = shape
+  row, column, h, w = _PARTS[name]
+  down, right = jax.random.uniform(key, (2, n, 1, 1), minval=-jitter, maxval=jitter)
+  rows = (jnp.arange(height)[:, None] + 0.5) / height
+  columns = (jnp.arange(width) + 0.5) / width
+  inside = (abs(rows - row - down) <= h / 2) & (abs(columns - column - right) <= w / 2)
+  return inside[..., None].astype(jnp.float32)
+
+
+def eyes(key: jax.Array, shape: tuple[int, int, int], jitter: float = 0.0) -> jax.Array:
+  """Both eyes, moved alike; see `part`."""
+  return jnp.maximum(*(part(name, key, shape, jitter) for name in ("left_eye", "right_eye")))
+
+
+def grow(mask: jax.Array, pixels: int) -> jax.Array:
+  """Masks [N, H, W, 1] whose holes reach `pixels` further to all eight sides.
+
+  Examples:
+    >>> import jax.numpy as jnp
+    >>> float(grow(jnp.zeros((1, 9, 9, 1)).at[0, 4, 4].set(1), 2).sum())
+    25.0
+  """
+  window = (1, 2 * pixels + 1, 2 * pixels + 1, 1)
+  return jax.lax.reduce_window(mask, 0.0, jax.lax.max, window, (1, 1, 1, 1), "SAME")
+
+
+def _check_share(name: str, value: float) -> None:
+  if not 0 < value < 1:
+    raise ValueError(f"{name} is {value}; wanted above 0 and below 1")
+
+
 def _mixture(draws: list[Callable], key: jax.Array, shape: tuple[int, int, int]) -> jax.Array:
   """Masks [N, H, W, 1], each by one of `draws` with equal probability."""
   choose, *keys = jax.random.split(key, 1 + len(draws))
   drawn = jnp.stack([draw(key, shape) for draw, key in zip(draws, keys)])
   return drawn[jax.random.randint(choose, shape[:1], 0, len(draws)), jnp.arange(shape[0])]
+
+
+def _union(draws: list[Callable], key: jax.Array, shape: tuple[int, int, int]) -> jax.Array:
+  """Masks [N, H, W, 1], missing where any of `draws` has it."""
+  keys = jax.random.split(key, len(draws))
+  return functools.reduce(jnp.maximum, (draw(key, shape) for draw, key in zip(draws, keys)))
 
 
 KINDS: dict[str, Callable] = {
@@ -145,34 +214,42 @@ KINDS: dict[str, Callable] = {
   "half": half,
   "pixels": pixels,
   "strokes": strokes,
+  **{name: functools.partial(part, name) for name in _PARTS},
+  "eyes": eyes,
 }
+_NUMBERS = {"center": "share", "pixels": "rate"} | dict.fromkeys((*_PARTS, "eyes"), "jitter")
+HELP = f"{', '.join(KINDS)}; center:SHARE, pixels:RATE, PART:JITTER; unions as eyes+lips"
 
 
 def get(kind: str) -> Callable:
-  """The mask function (key, shape) -> masks of a kind; `pixels:0.5` gives a rate.
+  """The mask function (key, shape) -> masks of a kind.
 
-  Of several kinds by commas each image draws one; a kind named twice comes twice as often.
+  Some kinds take a number: `center:0.1` (the share that is missing), `pixels:0.5` (likewise),
+  `lips:0.05` (the facial part, moved by up to this share of the side). `eyes+lips` is the union of
+  two kinds. Of several by commas each image draws one; a kind named twice comes twice as often.
 
   Raises:
-    ValueError: If there is none of that name.
+    ValueError: If there is none of that name, or the number is none.
 
   Examples:
     >>> import jax
-    >>> get("random,strokes,center")(jax.random.key(0), (8, 64, 64)).shape
+    >>> get("random,strokes,eyes+lips")(jax.random.key(0), (8, 64, 64)).shape
     (8, 64, 64, 1)
   """
-  if "," in kind:
-    return functools.partial(_mixture, [get(name) for name in kind.split(",")])
-  name, _, rate = kind.partition(":")
-  if name not in KINDS or (rate and name != "pixels"):
-    raise ValueError(f"unknown mask {kind!r}; there are: {', '.join(KINDS)}, pixels:RATE")
-  if not rate:
+  for sign, combine in ((",", _mixture), ("+", _union)):
+    if sign in kind:
+      return functools.partial(combine, [get(name) for name in kind.split(sign)])
+  name, colon, number = kind.partition(":")
+  if name not in KINDS or (colon and name not in _NUMBERS):
+    raise ValueError(f"unknown mask {kind!r}; there are: {HELP}")
+  if not colon:
     return KINDS[name]
   try:
-    value = float(rate)
+    draw = functools.partial(KINDS[name], **{_NUMBERS[name]: float(number)})
   except ValueError:
-    raise ValueError(f"the rate of {kind!r} is not a number") from None
-  return lambda key, shape: pixels(key, shape, value)
+    raise ValueError(f"the {_NUMBERS[name]} of {kind!r} is not a number") from None
+  jax.eval_shape(lambda key: draw(key, (1, 8, 8)), jax.random.key(0))  # Refuses what is impossible.
+  return draw
 
 
 def is_kind(kind: str) -> bool:
@@ -182,3 +259,9 @@ def is_kind(kind: str) -> bool:
   except ValueError:
     return False
   return True
+
+
+def is_fixed(kind: str) -> bool:
+  """Whether a kind is the same hole for every image."""
+  fixed = lambda one: one.partition(":")[0] == "center" or one in (*_PARTS, "eyes")
+  return all(fixed(one) for one in kind.split("+"))

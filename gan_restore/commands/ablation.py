@@ -13,23 +13,41 @@ def add_parser(commands) -> None:
   p.add_argument("--workdir", required=True, type=pathlib.Path, metavar="DIR")
   p.add_argument("--dataset", help="a TFDS name, folder:PATH or toy_faces, instead of the config's")
   p.add_argument("--data-dir", help="where TFDS keeps prepared sets")
+  p.add_argument(
+    "--vary", metavar="FIELD=VALUE,...", help="compare values of a field instead of VARIANTS"
+  )
+  p.add_argument("--seeds", default="0", help="of the trainings, by commas")
   options.add_set(p)
-  p.add_argument("--masks", default="center,random", help=f"out of {', '.join(masks.KINDS)}")
+  p.add_argument("--masks", default="center,random", help=masks.HELP)
   p.add_argument("--limit", type=int, default=500, help="test images at most (default 500)")
   p.add_argument("--seed", type=int, default=0, help="of the test masks")
   p.set_defaults(run=run)
 
 
 def run(arguments) -> int:
-  """Trains the variants of a config, or goes on, or loads what is done; completes the same test
-  images with each, and prints the scores. Writes them to DIR/ablation.json, the images to
-  restorations.png and the losses on common axes to losses.png."""
+  """Trains the variants of a config, or values of one of its fields, or goes on, or loads what is
+  done; completes the same test images with each, and prints the scores. Writes them to
+  DIR/ablation.json, the images to restorations.png and the losses on common axes to losses.png."""
   script = options.script(arguments.config)
-  if "VARIANTS" not in script:
-    raise ValueError(f"{arguments.config}: names no VARIANTS to compare")
-  configs = {name: script["get_config"](name) for name in script["VARIANTS"]}
-  for config in configs.values():
-    options.configure(config, arguments.set, dataset=arguments.dataset, data_dir=arguments.data_dir)
+  if arguments.vary:
+    field, _, values = arguments.vary.partition("=")
+    variants = {value: ((), [f"{field}={value}"]) for value in values.split(",")}
+  elif "VARIANTS" in script:
+    variants = {name: ((name,), []) for name in script["VARIANTS"]}
+  else:
+    raise ValueError(f"{arguments.config}: names no VARIANTS to compare; or --vary FIELD=VALUE,...")
+  configs = {}
+  for name, (variant, settings) in variants.items():
+    for seed in arguments.seeds.split(","):
+      config = script["get_config"](*variant)
+      options.configure(
+        config,
+        [*arguments.set, *settings],
+        dataset=arguments.dataset,
+        data_dir=arguments.data_dir,
+        seed=int(seed),
+      )
+      configs[f"{name}-{seed}" if "," in arguments.seeds else name] = config
   rows = ablation.run(
     configs, arguments.workdir, arguments.masks.split(","), arguments.limit, arguments.seed
   )

@@ -23,7 +23,7 @@ def add_parser(commands) -> None:
   p.add_argument("--data-dir", help="where TFDS keeps prepared sets")
   p.add_argument("--split", default="test", choices=("train", "validation", "test"))
   p.add_argument("--limit", type=int, default=64, help="images at most (default 64)")
-  p.add_argument("--mask", default="center", help=f"out of {', '.join(masks.KINDS)}, by commas")
+  p.add_argument("--mask", default="center", help=masks.HELP)
   p.add_argument("--json", type=pathlib.Path, help="write the scores there too")
   options.add_search(p)
   p.set_defaults(run=run)
@@ -35,8 +35,8 @@ def run(arguments) -> int:
     name: None if name == "mean" else options.load(name, arguments, refuse=False)
     for name in arguments.methods.split(",")
   }
-  size = _agreed(methods, "shape", options.SHAPE)[0]
-  factor = _agreed(methods, "factor", None)
+  size = options.agreed(methods, "shape", options.SHAPE)[0]
+  factor = options.agreed(methods, "factor", None)
   source = data.load(arguments.dataset, arguments.split, size, arguments.data_dir)
   if "mean" in methods:
     mean = _mean_image(arguments, size)
@@ -56,16 +56,6 @@ def run(arguments) -> int:
   if arguments.json:
     arguments.json.write_text(json.dumps(rows, indent=2) + "\n")
   return 0
-
-
-def _agreed(methods, field, default):
-  """The one value of a field that the methods have, or the default if none of them has one."""
-  values = {name: getattr(method, field, None) for name, method in methods.items()}
-  values = {name: value for name, value in values.items() if value is not None}
-  if len(set(values.values())) > 1:
-    listed = ", ".join(f"{name} {value}" for name, value in values.items())
-    raise ValueError(f"the methods cannot be compared, their {field}s differ: {listed}")
-  return next(iter(values.values()), default)
 
 
 def _mean_image(arguments, size) -> np.ndarray:

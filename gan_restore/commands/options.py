@@ -67,6 +67,16 @@ def load(method: str, arguments: argparse.Namespace, refuse: bool = True) -> res
   return dataclasses.replace(restorer, function=function)
 
 
+def agreed(methods: dict, field: str, default):
+  """The one value of a field that the methods have, or the default if none of them has one."""
+  values = {name: getattr(method, field, None) for name, method in methods.items()}
+  values = {name: value for name, value in values.items() if value is not None}
+  if len(set(values.values())) > 1:
+    listed = ", ".join(f"{name} {value}" for name, value in values.items())
+    raise ValueError(f"the methods cannot be compared, their {field}s differ: {listed}")
+  return next(iter(values.values()), default)
+
+
 def script(path: str) -> dict:
   """What a config file defines. Config files import each other as `configs.NAME`."""
   root = str(pathlib.Path(path).resolve().parent.parent)

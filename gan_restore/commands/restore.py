@@ -15,7 +15,6 @@ from gan_restore.data import images
 
 BATCH = 16  # Pictures restored at a time; the last batch is padded, so that nothing recompiles.
 SHEET_ROWS = 64  # Pictures on the sheet, at most.
-_FIXED_MASKS = ("center",)  # The kinds that are the same for every picture.
 
 
 def add_parser(commands) -> None:
@@ -31,7 +30,7 @@ def add_parser(commands) -> None:
   p.add_argument(
     "--mask",
     metavar="FILE|KIND",
-    help=f"for inpaint: a picture, white where pixels are missing, or {', '.join(masks.KINDS)}",
+    help=f"for inpaint: a picture, white where pixels are missing, or {masks.HELP}",
   )
   p.add_argument(
     "--crop",
@@ -59,7 +58,7 @@ def run(arguments) -> int:
   if arguments.task == "inpaint" and not arguments.mask:
     raise ValueError("--task inpaint needs --mask: a picture, white where pixels are missing")
   drawn = arguments.mask and masks.is_kind(arguments.mask)
-  if drawn and arguments.mask not in _FIXED_MASKS and not arguments.simulate:
+  if drawn and not masks.is_fixed(arguments.mask) and not arguments.simulate:
     raise ValueError(
       f"--mask {arguments.mask} is drawn at random: give the damage's own mask, or --simulate"
     )

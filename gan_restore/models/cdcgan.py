@@ -8,25 +8,12 @@ missing. Missing pixels are blanked to 0, mid-grey.
 """
 
 import functools
-import math
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from gan_restore import (
-  blending,
-  checks,
-  evaluation,
-  layers,
-  losses,
-  masks,
-  operators,
-  tasks,
-  weights,
-)
-from gan_restore.restorers import classical
-from gan_restore.restorers.result import Result
+from gan_restore import blending, inpainting, layers, losses, masks, operators
 
 _XAVIER = nn.initializers.xavier_uniform()
 _activate = functools.partial(nn.leaky_relu, negative_slope=0.2)
@@ -207,21 +194,18 @@ CURVES = {  # The paper's figure 4.
   "l_c_fake": "classifier, fake, L_c^f",
 }
 
-_WEIGHT = (lambda v: v >= 0, "at least 0")
 _STEPS = (lambda v: v >= 0, "a whole number of at least 0")
-REQUIREMENTS = {
-  "image_size": (lambda v: v >= 16 and v & (v - 1) == 0, "a power of two of at least 16"),
+REQUIREMENTS = inpainting.REQUIREMENTS | {
   "width": (lambda v: v >= 2 and v % 2 == 0, "an even number of at least 2"),
   "classes": (lambda v: v >= 1, "at least 1"),
-  "masks": (masks.is_kind, f"kinds out of {', '.join(masks.KINDS)}, by commas"),
   "generator_steps": _STEPS,
   "discriminator_steps": _STEPS,
-  "reconstruction_weight": _WEIGHT,
-  "known_weight": _WEIGHT,
-  "adversarial_weight": _WEIGHT,
-  "class_real_weight": _WEIGHT,
-  "class_fake_weight": _WEIGHT,
-  "generator_class_weight": _WEIGHT,
+  "reconstruction_weight": inpainting.WEIGHT,
+  "known_weight": inpainting.WEIGHT,
+  "adversarial_weight": inpainting.WEIGHT,
+  "class_real_weight": inpainting.WEIGHT,
+  "class_fake_weight": inpainting.WEIGHT,
+  "generator_class_weight": inpainting.WEIGHT,
 }
 
 
@@ -266,18 +250,6 @@ def complete(config, variables, image, mask, train: bool = False):
   return generator.apply(variables["generator"], blanked, mask, train, mutable=mutable)
 
 
-def reconstruction_loss(generated, image, mask, known_weight) -> jax.Array:
-  """The L1 distance to the original: its mean over the hole, plus a share of that over the rest.
-
-  The term that the paper's first stage cannot do without: an untrained D says nothing. In the rest
-  of the image it makes G meet the known pixels at the hole's border.
-  """
-  error = jnp.abs(generated - image).mean(-1, keepdims=True)
-  hole = (mask * error).sum() / jnp.maximum(mask.sum(), 1)
-  rest = ((1 - mask) * error).sum() / jnp.maximum((1 - mask).sum(), 1)
-  return hole + known_weight * rest
-
-
 def play(config, variables, batch, key, learning):
   """One game on one batch: eqs 2 to 5.
 
@@ -298,7 +270,7 @@ def play(config, variables, batch, key, learning):
   mask_g, mask_d = draw(key_g, real.shape[:3]), draw(key_d, real.shape[:3])
 
   generated, stats_g = complete(config, variables, real, mask_g, train=True)
-  reconstruction = reconstruction_loss(generated, real, mask_g, config.known_weight)
+  reconstruction = inpainting.reconstruction_loss(generated, real, mask_g, config.known_weight)
   on_generator = config.reconstruction_weight * reconstruction
   metrics = {"l_rec": reconstruction}
   if learning == ("generator",):
@@ -334,59 +306,6 @@ def play(config, variables, batch, key, learning):
   return {p: values[p] for p in learning}, (stats, metrics)
 
 
-def samples(config, variables, batch, key: jax.Array) -> jax.Array:
-  """Rows of four: original, masked, raw output and completed image, in [0, 1]."""
-  real = batch["image"][:16]
-  mask = masks.get(config.masks)(key, real.shape[:3])
-  generated = complete(config, variables, real, mask)
-  completed = blending.paste(real, generated, mask)
-  columns = jnp.stack([real, real * (1 - mask), generated, completed], 1)
-  return (columns.reshape(-1, *real.shape[1:]) + 1) / 2
-
-
-@jax.jit
-def _generate(trained, y, mask):
-  return (complete(trained.config, trained.variables, 2 * y - 1, mask) + 1) / 2
-
-
-def restore(trained, y: jax.Array, A, *, blend: str = "paste") -> Result:
-  """Completes images in one forward pass.
-
-  Args:
-    trained: A trained cDCGAN.
-    y: Images [N, S, S, C] in [0, 1]; their missing pixels are not looked at.
-    A: An `operators.inpaint`: any mask, with one hole or several.
-    blend: How the completion enters the image: `paste`, `poisson`, or `none` for G's raw output.
-
-  Returns:
-    The result.
-
-  Raises:
-    UnsupportedOperatorError: For any other operator.
-    ValueError: For images of another size, or an unknown `blend`.
-  """
-  classical.expect("cdcgan", A, operators.Inpaint)
-  y = checks.observation(y, A, trained.image_shape)
-  generated = _generate(trained, y, jnp.broadcast_to(A.mask, (*y.shape[:3], 1)))
-  return Result(image=blending.blend(y, generated, A.mask, blend), generated=generated)
-
-
-def evaluate(config, variables, source, n: int = 64):
-  """Completion of the first images of `source`, pasted in.
-
-  Yields:
-    (name, value): `score`, with the centre missing: the whole image's PSNR in dB, less what its
-    hole lacks of the originals' gradient magnitude, in dB too, as PSNR alone prefers the blur of
-    the first stage; then, for the centre and for rectangles, every score of `evaluation.evaluate`.
-  """
-  restorer = functools.partial(restore, weights.Trained(variables, config))
-  scores = {}
-  for kind in ("center", "random"):
-    task = tasks.get("inpaint", mask=kind)
-    for name, value in evaluation.evaluate(restorer, task, source, limit=n):
-      output, _, score = name.partition("/")
-      if output == "composited":
-        scores[f"{kind}/{score}"] = value
-  lacking = min(0.0, 20 * math.log10(max(scores["center/sharpness"], 1e-6)))
-  yield "score", scores["center/psnr"] + lacking
-  yield from scores.items()
+samples = functools.partial(inpainting.samples, complete)
+restore = functools.partial(inpainting.restore, complete)
+evaluate = functools.partial(inpainting.evaluate, restore)

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from skimage import restoration
 
-from gan_restore import blending, operators
+from gan_restore import blending, fills, operators
 from gan_restore.restorers.result import Result
 
 
@@ -79,6 +79,17 @@ def biharmonic(y, A) -> Result:
   return _result([restoration.inpaint_biharmonic(x, m, channel_axis=-1) for x, m in zip(y, masks)])
 
 
+def mirror(y, A) -> Result:
+  """The symmetric crop (Bidari and Nyaupane's rival): missing pixels are taken from the other side
+  of the face, left for right, and where both sides are missing from the nearest pixel then known;
+  for `inpaint`."""
+  expect("mirror", A, operators.Inpaint)
+  y = jnp.asarray(y)
+  missing = jnp.broadcast_to(A.mask, (*y.shape[:3], 1))
+  both = missing * missing[:, :, ::-1]
+  return _result(fills.nearest(blending.paste(y, y[:, :, ::-1], missing), both))
+
+
 def tv(y, A, weight: float = 0.08) -> Result:
   """Total variation denoising (Chambolle 2004, scikit-image); for `denoise` and `quantize`."""
   expect("tv", A, operators.Denoise, operators.Quantize)
@@ -92,5 +103,6 @@ RESTORERS = {
   "bicubic": bicubic,
   "lanczos": lanczos,
   "biharmonic": biharmonic,
+  "mirror": mirror,
   "tv": tv,
 }

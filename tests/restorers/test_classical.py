@@ -73,3 +73,26 @@ def test_other_operators_are_refused_in_a_sentence(name, A, faces):
 def test_an_unknown_name():
   with pytest.raises(ValueError, match=r"nothing: no such .* \(restorers by name: map, cdcgan"):
     restorers.load("nothing")
+
+
+def test_the_mirror_takes_the_other_side_where_it_is_known(faces):
+  """Off-centre: mirrored pixels where there are any, else the nearest known ones."""
+  mask = np.zeros((64, 64), np.float32)
+  mask[20:30, 8:26] = 1  # Left of the middle alone.
+  mask[40:50, 20:50] = 1  # Across it: its middle 20 to 43 is missing on both sides.
+  A = operators.inpaint(mask)
+  image = np.asarray(classical.mirror(A(faces), A).image)
+  np.testing.assert_array_equal(image[:, mask == 0], faces[:, mask == 0])
+  flipped = faces[:, :, ::-1]
+  np.testing.assert_array_equal(image[:, 20:30, 8:26], flipped[:, 20:30, 8:26])
+  np.testing.assert_array_equal(image[:, 40:50, 44:50], flipped[:, 40:50, 44:50])
+  np.testing.assert_array_equal(image[:, 40, 22:42], faces[:, 39, 22:42])  # From just above.
+  np.testing.assert_array_equal(image[:, 49, 22:42], faces[:, 50, 22:42])
+
+
+def test_the_mirror_is_exact_on_a_symmetric_face(faces):
+  symmetric = (faces + faces[:, :, ::-1]) / 2
+  y, A = tasks.get("inpaint", mask="left_eye").corrupt(symmetric, jax.random.key(0))
+  np.testing.assert_allclose(classical.mirror(y, A).image, symmetric, atol=1e-6)
+  with pytest.raises(classical.UnsupportedOperatorError, match="mirror is for Inpaint only"):
+    classical.mirror(faces, operators.denoise())

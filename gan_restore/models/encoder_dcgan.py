@@ -1,0 +1,233 @@
+"""The encoder-decoder DCGAN: the broken image instead of noise, fully convolutional.
+
+A. Ansaerjiang, H. Jiang, L. Song, W. Xie, "Image Semantic Inpainting with DCGAN". Its seven rules,
+"Image Inpainting with DCGAN", (1) to (7), are referred to by number.
+
+Images inside the networks are [N, S, S, C] in [-1, 1]; masks [N, S, S, 1], 1 where the pixel is
+missing. Missing pixels are 0, mid-grey; the networks are not told the mask.
+"""
+
+import functools
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from gan_restore import blending, inpainting, layers, losses, masks
+
+# --- Networks -----------------------------------------------------------------------------------
+
+
+class Generator(nn.Module):
+  """Broken image [N, S, S, C] -> repaired image [N, S, S, C] (7).
+
+  Strided and transposed convolutions (1), each with batch norm (2) and LeakyReLU (6); no dense
+  layer (3): what lies between the two halves is a block of 4x4 vectors (4). tanh at its end (6).
+  """
+
+  channels: int = 3
+  width: int = 32
+  dtype: jnp.dtype = jnp.float32
+
+  @nn.compact
+  def __call__(self, broken, train: bool = False):
+    activate = lambda x: nn.leaky_relu(layers.batch_norm(train, self.dtype)(x), 0.2)
+    options = {"use_bias": False, "dtype": self.dtype}
+    x, features = broken, self.width
+    while x.shape[1] > 4:
+      x = activate(layers.Conv(features, **options)(x))
+      features *= 2
+    x = activate(layers.Conv(features, 3, 1, **options)(x))
+    while 2 * x.shape[1] < broken.shape[1]:
+      features //= 2
+      x = activate(layers.ConvTranspose(features, **options)(x))
+    x = layers.ConvTranspose(self.channels, dtype=self.dtype)(x)
+    return jnp.tanh(x.astype(jnp.float32))
+
+
+class Discriminator(nn.Module):
+  """(broken image, original or repaired image) -> logits [N]; the sigmoid is in the losses.
+
+  It classifies the pair (7). Convolutions alone (1, 3, 4), each but the last with batch norm (2)
+  and ReLU (5); the last turns the 4x4 vectors that are left into one number.
+  """
+
+  width: int = 32
+  dtype: jnp.dtype = jnp.float32
+
+  @nn.compact
+  def __call__(self, broken, image, train: bool = False):
+    x, features = jnp.concatenate([broken, image], -1), self.width
+    while x.shape[1] > 4:
+      x = layers.Conv(features, use_bias=False, dtype=self.dtype)(x)
+      x = nn.relu(layers.batch_norm(train, self.dtype)(x))
+      features *= 2
+    return layers.Conv(1, 4, 4, dtype=self.dtype)(x)[:, 0, 0, 0].astype(jnp.float32)
+
+
+class DenseGenerator(nn.Module):
+  """The GAN of the paper's table 1: broken image -> repaired image, by one hidden layer."""
+
+  channels: int = 3
+  width: int = 32
+  dtype: jnp.dtype = jnp.float32
+
+  @nn.compact
+  def __call__(self, broken, train: bool = False):
+    del train
+    x = broken.reshape(broken.shape[0], -1)
+    x = nn.leaky_relu(layers.Dense(16 * self.width, dtype=self.dtype)(x), 0.2)
+    x = layers.Dense(broken[0].size, dtype=self.dtype)(x)
+    return jnp.tanh(x.reshape(broken.shape).astype(jnp.float32))
+
+
+class DenseDiscriminator(nn.Module):
+  """Likewise: (broken image, original or repaired image) -> logits [N]."""
+
+  width: int = 32
+  dtype: jnp.dtype = jnp.float32
+
+  @nn.compact
+  def __call__(self, broken, image, train: bool = False):
+    del train
+    x = jnp.concatenate([broken, image], -1).reshape(broken.shape[0], -1)
+    x = nn.relu(layers.Dense(16 * self.width, dtype=self.dtype)(x))
+    return layers.Dense(1, dtype=self.dtype)(x)[:, 0].astype(jnp.float32)
+
+
+# --- Losses -------------------------------------------------------------------------------------
+
+
+def gradient_loss(x: jax.Array, reference: jax.Array) -> jax.Array:
+  r"""The gradient loss: mean |\nabla x - \nabla r|, by forward differences along both axes.
+
+  Args:
+    x: Images [N, H, W, C].
+    reference: r, likewise.
+
+  Returns:
+    A scalar: the mean along rows plus that along columns.
+  """
+  error = x - reference
+  return sum(jnp.mean(jnp.abs(jnp.diff(error, axis=axis))) for axis in (1, 2))
+
+
+# --- The family ---------------------------------------------------------------------------------
+
+PLAYERS = ("generator", "discriminator")
+TASK = "inpaint"
+CURVES = {
+  "l_content": "content loss",
+  "l_gradient": "gradient loss",
+  "l_g": "generator loss",
+  "l_prior": "prior loss",
+  "l_d": "discriminator loss",
+}
+REQUIREMENTS = inpainting.REQUIREMENTS | {
+  "network": (lambda v: v in ("conv", "dense"), "conv or dense"),
+  "content_weight": inpainting.WEIGHT,
+  "known_weight": inpainting.WEIGHT,
+  "gradient_weight": inpainting.WEIGHT,
+  "generator_weight": inpainting.WEIGHT,
+  "prior_weight": inpainting.WEIGHT,
+}
+
+
+def networks(config):
+  """The two networks of a config."""
+  dtype = jnp.dtype(config.dtype)
+  conv = config.network == "conv"
+  generator, discriminator = (
+    (Generator, Discriminator) if conv else (DenseGenerator, DenseDiscriminator)
+  )
+  return generator(config.channels, config.width, dtype), discriminator(config.width, dtype)
+
+
+def init(config, key: jax.Array) -> dict[str, dict]:
+  """Fresh variables (`params`, `batch_stats`) of each player."""
+  generator, discriminator = networks(config)
+  keys = jax.random.split(key)
+  image = jnp.zeros((1, config.image_size, config.image_size, config.channels))
+  return {
+    "generator": generator.init(keys[0], image),
+    "discriminator": discriminator.init(keys[1], image, image),
+  }
+
+
+def learning(config, step: int) -> tuple[str, ...]:
+  """Which players learn at a step: both, or the generator alone where it has no adversary (the CNN
+  of table 1)."""
+  del step
+  return PLAYERS if config.generator_weight or config.prior_weight else ("generator",)
+
+
+def play(config, variables, batch, key, learning):
+  r"""One game on one batch: the five losses of the paper.
+
+  Its loss section is garbled: it has D maximise log D(G(x)) + log(1 - D(x)), with G(x) and x
+  exchanged, calls D(x) the generator's, and gives content, gradient and prior loss no formula. They
+  must mean, with x the original, b the broken image, G = G(b), and s = G stitched into x:
+
+    discriminator  -E[log D(b, x)] - 1/2 E[log(1 - D(b, G))] - 1/2 E[log(1 - D(b, s))]
+    generator      -E[log D(b, G)], the non-saturating form
+    prior          -E[log D(b, s)]: "D diagnoses whether or not the inpainted image is realistic"
+    content        the L1 distance of G to x, in the hole and, weighed less, around it
+    gradient       that of the gradients of s and x, so that seams count
+
+  Args:
+    config: The run's config.
+    variables: Of each player.
+    batch: `image` [N, S, S, C] in [-1, 1].
+    key: A random key of this step and device: of the masks.
+    learning: The players that learn; with the generator alone no other plays.
+
+  Returns:
+    ({player: loss}, (batch statistics {player: ...}, further metrics {name: value})). The
+    metrics hold each term by itself.
+  """
+  generator, discriminator = networks(config)
+  real = batch["image"]
+  mask = masks.get(config.masks)(key, real.shape[:3])
+  broken = real * (1 - mask)
+  apply = lambda network, variables, *x: network.apply(variables, *x, True, mutable=["batch_stats"])
+
+  generated, stats_g = apply(generator, variables["generator"], broken)
+  stitched = blending.paste(real, generated, mask)
+  metrics = {
+    "l_content": inpainting.reconstruction_loss(generated, real, mask, config.known_weight),
+    "l_gradient": gradient_loss(stitched, real),
+  }
+  on_generator = (
+    config.content_weight * metrics["l_content"] + config.gradient_weight * metrics["l_gradient"]
+  )
+  if learning == ("generator",):
+    return {"generator": on_generator}, ({"generator": stats_g}, metrics)
+
+  stats, logits = {}, []
+  for image in (real, generated, stitched):
+    own = {**variables["discriminator"], **stats}
+    on_image, stats = apply(discriminator, own, broken, image)
+    logits.append(on_image)
+  on_real, on_generated, on_stitched = logits
+  metrics["l_g"] = losses.generator_loss(on_generated)
+  metrics["l_prior"] = losses.generator_loss(on_stitched)
+  metrics["l_d"] = 0.5 * (
+    losses.discriminator_loss(on_real, on_generated)
+    + losses.discriminator_loss(on_real, on_stitched)
+  )
+  on_generator += config.generator_weight * metrics["l_g"]
+  on_generator += config.prior_weight * metrics["l_prior"]
+  values = {"generator": on_generator, "discriminator": metrics["l_d"]}
+  return values, ({"generator": stats_g, "discriminator": stats}, metrics)
+
+
+def complete(config, variables, image, mask) -> jax.Array:
+  """G's raw output [N, S, S, C] in [-1, 1], with frozen statistics, of images whose missing pixels
+  are not looked at."""
+  generator, _ = networks(config)
+  return generator.apply(variables["generator"], image * (1 - mask))
+
+
+samples = functools.partial(inpainting.samples, complete)
+restore = functools.partial(inpainting.restore, complete)
+evaluate = functools.partial(inpainting.evaluate, restore)

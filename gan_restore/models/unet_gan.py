@@ -1,0 +1,161 @@
+"""U-Net GAN: the hole is filled from its surroundings, then completed in one forward pass.
+
+S. Bidari, B. Nyaupane, "An Approach for Damaged Facial Image Restoration using GAN". Equation
+numbers below are this paper's.
+
+Images inside the networks are [N, S, S, C] in [-1, 1]; masks [N, S, S, 1], 1 where the pixel is
+missing.
+"""
+
+import functools
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from gan_restore import blending, coarse, fills, inpainting, layers, losses, masks
+
+# --- Networks -----------------------------------------------------------------------------------
+
+_activate = functools.partial(nn.leaky_relu, negative_slope=0.2)
+
+
+class UNet(nn.Module):
+  """(image [N, S, S, C], hole filled, mask [N, S, S, 1]) -> image [N, S, S, C].
+
+  Strided convolutions halve the size down to 4x4, transposed ones double it again; each size's
+  features from the way down are joined to those from the way up along channels.
+  """
+
+  channels: int = 3
+  width: int = 32
+  dtype: jnp.dtype = jnp.float32
+
+  @nn.compact
+  def __call__(self, image, mask, train: bool = False):
+    norm = lambda x: layers.batch_norm(train, self.dtype)(x)
+    conv = functools.partial(layers.Conv, dtype=self.dtype)
+    x = _activate(conv(self.width, 3, 1)(jnp.concatenate([image, mask], -1)))
+    way_down = []
+    while x.shape[1] > 4:
+      way_down.append(x)
+      features = min(2 * x.shape[-1], 8 * self.width)
+      x = _activate(norm(conv(features, use_bias=False)(x)))
+    for past in reversed(way_down):
+      up = layers.ConvTranspose(past.shape[-1], use_bias=False, dtype=self.dtype)
+      x = jnp.concatenate([nn.relu(norm(up(x))), past], -1)
+    return jnp.tanh(conv(self.channels, 3, 1)(x).astype(jnp.float32))
+
+
+class Generator(nn.Module):
+  """(image, mask) -> its completions [N, S, S, C], one of each stage; the last is the result.
+
+  One stage is the paper's U-Net. With two, the second refines what the first has put into the hole:
+  the coarse-to-refined network that the paper compares itself with, small.
+  """
+
+  channels: int = 3
+  width: int = 32
+  stages: int = 1
+  dtype: jnp.dtype = jnp.float32
+
+  @nn.compact
+  def __call__(self, image, mask, train: bool = False):
+    outputs = []
+    for _ in range(self.stages):
+      outputs.append(UNet(self.channels, self.width, self.dtype)(image, mask, train))
+      image = blending.paste(image, outputs[-1], mask)
+    return outputs
+
+
+# --- The family ---------------------------------------------------------------------------------
+
+PLAYERS = ("generator", "discriminator")
+TASK = "inpaint"
+CURVES = {"l_rec": "reconstruction", "l_g": "generator, BCE", "l_d": "discriminator, BCE"}
+REQUIREMENTS = inpainting.REQUIREMENTS | {
+  "fill": (lambda v: v in fills.FILLS, f"one of {', '.join(fills.FILLS)}"),
+  "stages": (lambda v: v in (1, 2), "1 or 2"),
+  "reconstruction_weight": inpainting.WEIGHT,
+  "known_weight": inpainting.WEIGHT,
+  "adversarial_weight": inpainting.WEIGHT,
+}
+
+
+def networks(config) -> tuple[Generator, coarse.Critic]:
+  """The two networks of a config; the discriminator is convolutions and a dense layer."""
+  dtype = jnp.dtype(config.dtype)
+  generator = Generator(config.channels, config.width, config.stages, dtype)
+  return generator, coarse.Critic(1, config.width, dtype=dtype)
+
+
+def init(config, key: jax.Array) -> dict[str, dict]:
+  """Fresh variables (`params`, `batch_stats`) of each player."""
+  generator, discriminator = networks(config)
+  keys = jax.random.split(key)
+  image = jnp.zeros((1, config.image_size, config.image_size, config.channels))
+  mask = image[..., :1]
+  return {
+    "generator": generator.init(keys[0], image, mask),
+    "discriminator": discriminator.init(keys[1], jnp.concatenate([image, mask], -1)),
+  }
+
+
+def learning(config, step: int) -> tuple[str, ...]:
+  """Which players learn at a step: both, always."""
+  del config, step
+  return PLAYERS
+
+
+def play(config, variables, batch, key, learning):
+  """One game on one batch: binary cross-entropy (eq. 1) for both, and the reconstruction.
+
+  The paper names no loss but eq. 1, which alone would let G put any face into the hole.
+
+  Args:
+    config: The run's config.
+    variables: Of each player.
+    batch: `image` [N, S, S, C] in [-1, 1].
+    key: A random key of this step and device: of masks and noise.
+    learning: Not used.
+
+  Returns:
+    ({player: loss}, (batch statistics {player: ...}, further metrics {name: value})).
+  """
+  del learning
+  generator, discriminator = networks(config)
+  real = batch["image"]
+  for_masks, for_fill = jax.random.split(key)
+  mask = masks.get(config.masks)(for_masks, real.shape[:3])
+  apply = lambda network, variables, *x: network.apply(variables, *x, True, mutable=["batch_stats"])
+
+  filled = fills.FILLS[config.fill](real, mask, for_fill)
+  outputs, stats_g = apply(generator, variables["generator"], filled, mask)
+  completed = blending.paste(real, outputs[-1], mask)
+  own, shown = variables["discriminator"], lambda x: jnp.concatenate([x, mask], -1)
+  on_real, stats_d = apply(discriminator, own, shown(real))
+  on_fake, stats_d = apply(discriminator, {**own, **stats_d}, shown(completed))
+
+  reconstruction = sum(
+    inpainting.reconstruction_loss(x, real, mask, config.known_weight) for x in outputs
+  )
+  l_g, l_d = losses.generator_loss(on_fake), losses.discriminator_loss(on_real, on_fake)
+  values = {
+    "generator": config.reconstruction_weight * reconstruction + config.adversarial_weight * l_g,
+    "discriminator": l_d,
+  }
+  stats = {"generator": stats_g, "discriminator": stats_d}
+  return values, (stats, {"l_rec": reconstruction, "l_g": l_g, "l_d": l_d})
+
+
+def complete(config, variables, image, mask) -> jax.Array:
+  """G's raw output [N, S, S, C] in [-1, 1], with frozen statistics, of images whose missing pixels
+  are not looked at."""
+  generator, _ = networks(config)
+  filled = fills.FILLS[config.fill](image, mask, jax.random.key(0))
+  return generator.apply(variables["generator"], filled, mask)[-1]
+
+
+samples = functools.partial(inpainting.samples, complete)
+restore = functools.partial(inpainting.restore, complete)
+evaluate = functools.partial(inpainting.evaluate, restore)

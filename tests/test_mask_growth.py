@@ -1,0 +1,45 @@
+"""`gan-restore mask-growth`, as a user calls it."""
+
+import json
+
+import numpy as np
+from PIL import Image
+
+from gan_restore import cli, mask_growth
+
+
+def test_more_is_missing_and_it_is_restored_worse(capsys, tmp_path):
+  command = ["mask-growth", "--dataset", "toy_faces", "--methods", "mirror,biharmonic"]
+  command += ["--mask", "left_eye", "--grow", "0,3,6", "--limit", "6", "--out", str(tmp_path)]
+  assert cli.main(command) == 0
+  assert "| left_eye | 3 |" in capsys.readouterr().out
+  rows = json.loads((tmp_path / "mask_growth.json").read_text())
+  assert [(row["method"], row["grown"]) for row in rows] == [
+    (method, grown) for grown in (0, 3, 6) for method in ("mirror", "biharmonic")
+  ]
+  for method in ("mirror", "biharmonic"):
+    own = [row for row in rows if row["method"] == method]
+    shares, psnr = ([row[name] for row in own] for name in ("share", "psnr"))
+    assert shares == sorted(set(shares)) and psnr == sorted(psnr, reverse=True)
+    assert all(row["images"] == 6 for row in own)
+  pictures = Image.open(tmp_path / "pictures.png")
+  assert pictures.size == (3 * 64, mask_growth.SHOWN * 3 * 64)  # Damaged and two restorers each.
+  assert (tmp_path / "mask_growth.png").stat().st_size > 10_000
+
+
+def test_the_grown_mask_is_the_kinds_own_at_first():
+  import jax
+
+  from gan_restore import masks
+
+  draw = masks.get("eyes")(jax.random.key(0), (2, 64, 64))
+  _, A = mask_growth.grown("eyes", 0).corrupt(np.zeros((2, 64, 64, 3)), jax.random.key(0))
+  np.testing.assert_array_equal(A.mask, draw)
+
+
+def test_refusals(capsys, tmp_path):
+  command = ["mask-growth", "--dataset", "toy_faces", "--methods", "mirror", "--out", str(tmp_path)]
+  assert cli.main([*command, "--mask", "ears"]) == 2
+  assert "unknown mask 'ears'; there are: center" in capsys.readouterr().err
+  assert cli.main([*command, "--grow", "1,many"]) == 2
+  assert "invalid literal" in capsys.readouterr().err
