@@ -35,6 +35,7 @@ train-completion: .venv/installed
 bench: .venv/installed-bench
 	PYTHONPATH=. $(BIN)/python benchmarks/train_dcgan.py --stock
 	PYTHONPATH=. $(BIN)/python benchmarks/train_cdcgan.py
+	PYTHONPATH=. $(BIN)/python benchmarks/train_unet_gan.py
 	PYTHONPATH=. $(BIN)/python benchmarks/restore.py
 
 app: .venv/installed-app

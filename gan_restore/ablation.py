@@ -32,7 +32,9 @@ def run(
     seed: Of the test masks.
 
   Returns:
-    Rows: `mask`, `variant`, `output` (raw, composited) and every score of `evaluation.evaluate`.
+    Rows: `mask`, `variant`, `output` (raw, composited), every score of `evaluation.evaluate`, and
+    of the training `images_per_second` and, for each player, `PLAYER_fluctuation`: its loss's
+    standard deviation over the second half of the run, as a share of its mean.
   """
   workdir = pathlib.Path(workdir)
   workdirs = {name: workdir / name for name in configs}
@@ -42,13 +44,14 @@ def run(
 
   config = next(iter(configs.values()))
   source = data.load(config.dataset, "test", config.image_size, config.data_dir)
+  trainings = {name: _training(path) for name, path in workdirs.items()}
   rows = []
   for kind in masks:
     task = tasks.get("inpaint", mask=kind)
     for name, restorer in variants.items():
       scores = evaluation.evaluate(restorer, task, source, limit=limit, seed=seed)
       rows += [
-        {"mask": kind, "variant": name, **row}
+        {"mask": kind, "variant": name, **trainings[name], **row}
         for row in evaluation.rows(scores)
         if row["output"] != "result"
       ]
@@ -57,6 +60,19 @@ def run(
   _draw_restorations(workdir / "restorations.png", variants, task, source, seed)
   _draw_curves(workdir / "losses.png", workdirs, models.get(config.family).CURVES)
   return rows
+
+
+def _training(workdir) -> dict[str, float]:
+  """How a training went: its speed and how much its losses fluctuate."""
+  rows = train.read_metrics(workdir)
+  values = {"images_per_second": float(np.median([row["images_per_second"] for row in rows]))}
+  late = rows[len(rows) // 2 :]
+  for name in late[-1]:
+    if name.endswith("_loss"):
+      losses = [row[name] for row in late if name in row]
+      share = np.std(losses) / max(abs(np.mean(losses)), 1e-9)
+      values[f"{name.removesuffix('_loss')}_fluctuation"] = float(share)
+  return values
 
 
 def _draw_restorations(path, variants, task, source, seed, count=8) -> None:

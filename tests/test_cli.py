@@ -284,9 +284,30 @@ def test_ablation_trains_the_variants_once_and_compares_them(capsys, tmp_path):
   assert same(again) == same(output)  # But for the seconds.
 
 
+def test_ablation_over_the_values_of_a_field_and_seeds(capsys, tmp_path, monkeypatch):
+  monkeypatch.chdir(ROOT)
+  command = ["ablation", "--config", "configs/unet_gan.py", "--workdir", tmp_path]
+  command += ["--vary", "fill=ring,noise", "--seeds", "0,1", "--masks", "center", "--limit", "4"]
+  command += ["--dataset", "toy_faces"]
+  settings = [setting for setting in SMALL if "classes" not in setting and "_steps" not in setting]
+  status, *_ = run(
+    capsys, *command, *(argument for setting in settings for argument in ("--set", setting))
+  )
+  assert status == 0
+  rows = json.loads((tmp_path / "ablation.json").read_text())
+  names = ["ring-0", "ring-1", "noise-0", "noise-1"]
+  assert list(dict.fromkeys(row["variant"] for row in rows)) == names
+  config = json.loads((tmp_path / "noise-1" / "config.json").read_text())
+  assert (config["fill"], config["seed"]) == ("noise", 1)
+  scores = {row["variant"]: row["psnr_hole"] for row in rows if row["output"] == "composited"}
+  assert len(set(scores.values())) == 4
+  assert all(row["generator_fluctuation"] >= 0 < row["images_per_second"] for row in rows)
+
+
 @pytest.mark.parametrize(
   "options,message",
   [
+    (["--vary", "depth=3,4"], "--set depth: the config has no such field"),
     (["--set", "width"], "--set width: wanted FIELD=VALUE"),
     (["--set", "depth=3"], "--set depth: the config has no such field"),
     (["--set", "width=many"], "width"),
