@@ -36,8 +36,8 @@ def load(name: str, **options) -> Restorer:
 
   Args:
     name: `map` (the latent search with the shipped prior), a family whose weights are shipped
-      (`cdcgan`), a classical one (`damaged`, `bicubic`, `lanczos`, `biharmonic`, `tv`), or the path
-      of a weights file or training workdir.
+      (`cdcgan`, `resgan:mnist`), a classical one (`damaged`, `bicubic`, `lanczos`, `biharmonic`,
+      `mirror`, `tv`), or the path of a weights file or training workdir.
     **options: Keyword arguments fixed for every call, as those of `restore` for `map`.
 
   Returns:
@@ -54,6 +54,8 @@ def load(name: str, **options) -> Restorer:
     (1, 64, 64, 3)
     >>> load("cdcgan").shape, load("cdcgan").task
     ((64, 64, 3), 'inpaint')
+    >>> load("resgan:mnist").shape, load("resgan:mnist").task, load("resgan:mnist").factor
+    ((28, 28, 1), 'coarsen', 4)
   """
   if name in classical.RESTORERS:
     return Restorer(functools.partial(classical.RESTORERS[name], **options))
