@@ -55,3 +55,15 @@ def _measure(run, work):
   speed = work * count / (time.perf_counter() - start)
   peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
   print(json.dumps({"speed": speed, "peak": peak}))
+
+
+def rectangles(batch: int):
+  """Holes for a PyTorch peer, as `masks.rectangle` has them: [N, 1, 64, 64]."""
+  import torch
+
+  mask = torch.zeros(batch, 1, 64, 64)
+  for one in mask[:, 0]:
+    height, width = torch.randint(16, 33, (2,)).tolist()
+    row, column = (int(torch.randint(0, 65 - size, ())) for size in (height, width))
+    one[row : row + height, column : column + width] = 1
+  return mask

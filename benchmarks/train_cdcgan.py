@@ -40,11 +40,7 @@ def pytorch(width, batch):
   trainer = Trainer(width)
   real = torch.rand(batch, 3, 64, 64).to(memory_format=torch.channels_last) * 2 - 1
   label = torch.randint(0, 2, (batch, 40)).float()
-  masks = torch.zeros(2, batch, 1, 64, 64)
-  for mask in masks.view(-1, 64, 64):
-    height, width = torch.randint(16, 33, (2,)).tolist()
-    row, column = (int(torch.randint(0, 65 - size, ())) for size in (height, width))
-    mask[row : row + height, column : column + width] = 1
+  masks = compare.rectangles(batch), compare.rectangles(batch)
   return lambda: trainer.step(real, label, *masks), batch
 
 

@@ -35,11 +35,7 @@ def pytorch(width, batch):
 
   trainer = Trainer(width)
   real = torch.rand(batch, 3, 64, 64).to(memory_format=torch.channels_last) * 2 - 1
-  mask = torch.zeros(batch, 1, 64, 64)
-  for one in mask[:, 0]:
-    height, width = torch.randint(16, 33, (2,)).tolist()
-    row, column = (int(torch.randint(0, 65 - size, ())) for size in (height, width))
-    one[row : row + height, column : column + width] = 1
+  mask = compare.rectangles(batch)
   return lambda: trainer.step(real, mask), batch
 
 

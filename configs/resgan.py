@@ -5,7 +5,7 @@
     python -m gan_restore.main --config=configs/resgan.py:mnist --workdir=runs/resgan-mnist
 
 :mnist takes ten minutes on two CPU cores and reaches 21.2 dB, SSIM .903 and 96.6% digits that a
-classifier recognises; its rivals' scores are in the README, `gan-restore compare-gans` has them all.
+classifier recognises; its rivals' scores are in the README; `gan-restore compare-gans` trains all.
 """
 
 from configs import coarse

@@ -15,11 +15,12 @@ os.environ.setdefault(
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
 
 import jax
+import jax.numpy as jnp
 import ml_collections
 import numpy as np
 import pytest
 
-from gan_restore import weights
+from gan_restore import models, weights
 from gan_restore.data import toy_faces
 from gan_restore.models import dcgan
 
@@ -75,3 +76,21 @@ def real_data() -> pathlib.Path:
   if not folder:
     pytest.skip("needs real images: GAN_RESTORE_DATA is not set")
   return pathlib.Path(folder)
+
+
+def gradients(config, variables, batch, players) -> dict:
+  """{player: gradient of its own loss}, on one device, as `train.make_step` takes them."""
+  family = models.get(config.family)
+
+  def run(params, batch):
+    def play(params):
+      own = {p: {**v, "params": params[p]} for p, v in variables.items()}
+      return family.play(config, own, batch, jax.random.key(2), players)
+
+    values, pullback, _ = jax.vjp(play, params, has_aux=True)
+    one = lambda player: {p: jnp.float32(p == player) for p in values}
+    return {player: pullback(one(player))[0][player] for player in players}
+
+  params = {p: v["params"] for p, v in variables.items()}
+  batched = jax.tree.map(lambda x: x[None], (params, batch))
+  return jax.tree.map(lambda x: x[0], jax.vmap(run, axis_name="batch")(*batched))

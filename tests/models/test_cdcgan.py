@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 import pytest
-from conftest import small_config
+from conftest import gradients, small_config
 
 from configs import cdcgan as script
 from gan_restore import data, evaluation, operators, restorers, tasks, train, weights
@@ -130,21 +130,6 @@ def test_the_local_window_follows_each_mask_and_stays_inside():
 
 
 # --- Losses and stages --------------------------------------------------------------------------
-
-
-def gradients(config, variables, batch, players):
-  """{player: gradient of its loss}, as `train.make_step` takes them."""
-
-  def run(params, batch):
-    def play(params):
-      own = {p: {**v, "params": params[p]} for p, v in variables.items()}
-      return cdcgan.play(config, own, batch, jax.random.key(2), players)
-
-    values, pullback, _ = jax.vjp(play, params, has_aux=True)
-    one = lambda player: {p: jnp.float32(p == player) for p in values}
-    return {player: pullback(one(player))[0][player] for player in players}
-
-  return one_device(run, {p: v["params"] for p, v in variables.items()}, batch)
 
 
 NOTHING = dict.fromkeys(

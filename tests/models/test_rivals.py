@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 import pytest
-from conftest import small_config
+from conftest import gradients, small_config
 from PIL import Image
 
 from gan_restore import models, operators, train, weights
@@ -24,19 +24,7 @@ def test_every_player_gets_a_gradient_from_its_own_loss_alone(family, changes):
     "image": jax.random.uniform(jax.random.key(1), (4, 16, 16, 3), minval=-1),
     "label": jnp.zeros((4, 10), jnp.uint8),
   }
-
-  def run(params):
-    def play(params):
-      own = {p: {**v, "params": params[p]} for p, v in variables.items()}
-      return module.play(config, own, batch, jax.random.key(2), module.PLAYERS)
-
-    values, pullback, _ = jax.vjp(play, params, has_aux=True)
-    one = lambda player: {p: jnp.float32(p == player) for p in values}
-    return {player: pullback(one(player))[0][player] for player in values}
-
-  params = {p: v["params"] for p, v in variables.items()}
-  found = jax.vmap(run, axis_name="batch")(jax.tree.map(lambda x: x[None], params))
-  assert set(found) == set(module.PLAYERS)
+  found = gradients(config, variables, batch, module.PLAYERS)
   for path, leaf in jax.tree_util.tree_leaves_with_path(found):
     name = jax.tree_util.keystr(path)
     cancels = name == "['critic']['Dense_0']['bias']"  # The same in f(x) and f(G).

@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 import pytest
-from conftest import small_config
+from conftest import gradients, small_config
 
 from configs import unet_gan as script
 from gan_restore import evaluation, fills, models, operators, tasks, train, weights
@@ -69,18 +69,7 @@ def test_every_player_gets_a_gradient_everywhere(variant):
   config = small_config("unet_gan", variant)
   variables = unet_gan.init(config, jax.random.key(0))
   batch = {"image": jax.random.uniform(jax.random.key(1), (4, 16, 16, 3), minval=-1)}
-
-  def run(params):
-    def play(params):
-      own = {p: {**v, "params": params[p]} for p, v in variables.items()}
-      return unet_gan.play(config, own, batch, jax.random.key(2), unet_gan.PLAYERS)
-
-    values, pullback, _ = jax.vjp(play, params, has_aux=True)
-    one = lambda player: {p: jnp.float32(p == player) for p in values}
-    return {player: pullback(one(player))[0][player] for player in values}
-
-  params = {p: v["params"] for p, v in variables.items()}
-  found = jax.vmap(run, axis_name="batch")(jax.tree.map(lambda x: x[None], params))
+  found = gradients(config, variables, batch, unet_gan.PLAYERS)
   for path, leaf in jax.tree_util.tree_leaves_with_path(found):
     assert float(jnp.abs(leaf).max()) > 0, jax.tree_util.keystr(path)
 
