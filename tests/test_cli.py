@@ -76,6 +76,19 @@ def test_inpaints_with_a_mask_of_the_photos_size(capsys, prior, photos, tmp_path
   assert status == 1 and "the picture is 90x100, its mask 80x100" in error
 
 
+def test_a_facial_part_is_a_mask(capsys, photos, tmp_path):
+  """Of a picture that is damaged there, unless it would be drawn at random."""
+  command = ["restore", photos / "0.png", "--method", "mirror", "--out", tmp_path / "out"]
+  status, _, _ = run(capsys, *command, "--mask", "lips")
+  assert status == 0
+  restored = images.to_float(Image.open(tmp_path / "out" / "0.png"))
+  given = images.to_float(images.crop_and_resample(images.read_image(photos / "0.png"), 64))
+  changed = np.abs(restored - given).max(-1) > 2 / 255
+  assert changed.any() and not changed[:44].any() and not changed[57:].any()
+  status, _, error = run(capsys, *command, "--mask", "lips:0.05")
+  assert status == 2 and "--mask lips:0.05 is drawn at random" in error
+
+
 def test_simulate_scores_as_json(capsys, prior, photos, tmp_path):
   options = ["--task", "inpaint", "--mask", "strokes", "--simulate"]
   status, output, _ = restore(capsys, prior, tmp_path / "out", photos, *options)
