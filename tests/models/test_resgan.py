@@ -79,7 +79,7 @@ def test_rounds_alternate():
 
 
 def test_it_learns_to_restore(tmp_path):
-  """150 steps on toy faces, half of them the generator's, raise the PSNR by 3 dB and more."""
+  """150 steps on toy faces, three of four the generator's, raise the PSNR by 3 dB and more."""
   config = small_config("resgan", image_size=32, channels=3, steps=150, width=16)
   config.update(checkpoint_every=150, sample_every=150, ema_decay=0.9, learning_rate=1e-3)
   state = train.train(config, tmp_path)
