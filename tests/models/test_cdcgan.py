@@ -233,7 +233,7 @@ def test_a_class_label_trains_by_softmax(tmp_path):
     ({"label": "Hats"}, "label 'Hats' is no attribute of this data set; there are: Bald"),
     (
       {"masks": "center,square"},
-      "config.masks is 'center,square'; it must be kinds by commas, out of",
+      "config.masks is 'center,square'; it must be kinds by commas",
     ),
     ({"adversarial_weight": -1.0}, "config.adversarial_weight is -1.0; it must be at least 0"),
     ({"image_size": 8}, "config.image_size is 8; it must be a power of two of at least 16"),
