@@ -14,6 +14,7 @@ from configs import coarse
 def get_config(name="mnist"):
   config = coarse.base(name)
   config.family = "resgan"
+  config.reconstruction_weight = 10.0 * config.classes  # 10 for each bit that eq. 5 sums.
   config.join = "concatenate"  # Or add, eq. 9 as printed.
   config.discriminator_round = 1
   config.generator_round = 3
