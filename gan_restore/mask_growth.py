@@ -44,8 +44,8 @@ def run(
     seed: Of the masks.
 
   Returns:
-    Rows: `mask`, `grown`, `share` (missing, of the images' pixels), `method` and every score of
-    `evaluation.evaluate` of what the restorer returns.
+    Rows: `mask`, `grown`, `share` (missing, of the drawn images' pixels), `method` and every score
+    of `evaluation.evaluate` of what the restorer returns.
   """
   out = pathlib.Path(out)
   out.mkdir(parents=True, exist_ok=True)

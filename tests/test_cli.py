@@ -275,9 +275,11 @@ def test_ablation_trains_the_variants_once_and_compares_them(capsys, tmp_path):
   )
   command = ["ablation", "--config", config, "--workdir", tmp_path / "runs"]
   command += ["--dataset", "toy_faces", "--limit", "4", "--masks", "center,random"]
-  command += [argument for setting in SMALL for argument in ("--set", setting)]
+  settings = [*SMALL, "seed=3"]
+  command += [argument for setting in settings for argument in ("--set", setting)]
   status, output, _ = run(capsys, *command)
   assert status == 0 and "| full |" in output
+  assert json.loads((tmp_path / "runs" / "full" / "config.json").read_text())["seed"] == 3
   rows = json.loads((tmp_path / "runs" / "ablation.json").read_text())
   assert [(r["mask"], r["variant"], r["output"]) for r in rows] == [
     (mask, variant, kind)

@@ -5,7 +5,7 @@ import json
 import numpy as np
 from PIL import Image
 
-from gan_restore import cli, mask_growth
+from gan_restore import cli, mask_growth, restorers
 
 
 def test_more_is_missing_and_it_is_restored_worse(capsys, tmp_path):
@@ -35,6 +35,12 @@ def test_the_grown_mask_is_the_kinds_own_at_first():
   draw = masks.get("eyes")(jax.random.key(0), (2, 64, 64))
   _, A = mask_growth.grown("eyes", 0).corrupt(np.zeros((2, 64, 64, 3)), jax.random.key(0))
   np.testing.assert_array_equal(A.mask, draw)
+
+
+def test_what_it_compares_by_default_ships():
+  command = ["mask-growth", "--dataset", "toy_faces", "--out", "out"]
+  methods = cli.parser().parse_args(command).methods.split(",")
+  assert len(methods) == 3 and set(methods) <= set(restorers.NAMES)
 
 
 def test_refusals(capsys, tmp_path):

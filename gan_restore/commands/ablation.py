@@ -16,7 +16,7 @@ def add_parser(commands) -> None:
   p.add_argument(
     "--vary", metavar="FIELD=VALUE,...", help="compare values of a field instead of VARIANTS"
   )
-  p.add_argument("--seeds", default="0", help="of the trainings, by commas")
+  p.add_argument("--seeds", help="of the trainings, by commas, instead of the config's")
   options.add_set(p)
   p.add_argument("--masks", default="center,random", help=masks.HELP)
   p.add_argument("--limit", type=int, default=500, help="test images at most (default 500)")
@@ -36,18 +36,19 @@ def run(arguments) -> int:
     variants = {name: ((name,), []) for name in script["VARIANTS"]}
   else:
     raise ValueError(f"{arguments.config}: names no VARIANTS to compare; or --vary FIELD=VALUE,...")
+  seeds = [int(seed) for seed in arguments.seeds.split(",")] if arguments.seeds else [None]
   configs = {}
   for name, (variant, settings) in variants.items():
-    for seed in arguments.seeds.split(","):
+    for seed in seeds:
       config = script["get_config"](*variant)
       options.configure(
         config,
         [*arguments.set, *settings],
         dataset=arguments.dataset,
         data_dir=arguments.data_dir,
-        seed=int(seed),
+        seed=seed,
       )
-      configs[f"{name}-{seed}" if "," in arguments.seeds else name] = config
+      configs[f"{name}-{seed}" if len(seeds) > 1 else name] = config
   rows = ablation.run(
     configs, arguments.workdir, arguments.masks.split(","), arguments.limit, arguments.seed
   )
