@@ -7,6 +7,8 @@ two things:
 
   A(x)               the model of eq. 3, through which the search differentiates,
   A.corrupt(x, key)  the damage itself: the model, and whatever it leaves out (noise, rounding).
+
+Restorers without a network ask two more: `noise(A)` and `image_shape(A, shape of y)`.
 """
 
 from collections.abc import Callable
@@ -21,7 +23,17 @@ from gan_restore import checks
 
 
 class Operator:
-  """Base of the built-in operators; damage is the model itself unless a subclass says more."""
+  """Base of the built-in operators; damage is the model itself unless a subclass says more.
+
+  Attributes:
+    noise: Standard deviation of what the damage adds to the model.
+  """
+
+  noise = 0.0
+
+  def image_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Shape [N, H, W, C] of the images that become a y of a shape."""
+    return shape
 
   def corrupt(self, x: jax.Array, key: jax.Array) -> jax.Array:
     """The damage: x [N, H, W, C] -> y [N, ...] in [0, 1]."""
@@ -46,6 +58,9 @@ class Colorize(Operator):
   def __call__(self, x):
     return jnp.max(x, axis=-1, keepdims=True)
 
+  def image_shape(self, shape):
+    return (*shape[:3], 3)
+
 
 @flax.struct.dataclass
 class SuperResolve(Operator):
@@ -59,6 +74,10 @@ class SuperResolve(Operator):
     if h % f or w % f:
       raise ValueError(f"super_resolve: images of {h}x{w} are not divisible by factor {f}")
     return x.reshape(n, h // f, f, w // f, f, c).mean(axis=(2, 4))
+
+  def image_shape(self, shape):
+    n, h, w, c = shape
+    return n, h * self.factor, w * self.factor, c
 
 
 @flax.struct.dataclass
@@ -80,6 +99,10 @@ class Denoise(Operator):
   def __call__(self, x):
     return x
 
+  @property
+  def noise(self):
+    return self.sigma
+
   def corrupt(self, x, key):
     return jnp.clip(x + self.sigma * jax.random.normal(key, x.shape), 0, 1)
 
@@ -92,6 +115,10 @@ class Quantize(Operator):
 
   def __call__(self, x):
     return x
+
+  @property
+  def noise(self):
+    return 1 / (self.levels - 1) / 12**0.5  # Of what is uniform over a step.
 
   def corrupt(self, x, key):
     del key
@@ -119,6 +146,13 @@ class Compose(Operator):
 
   def __call__(self, x):
     return self.outer(self.inner(x))
+
+  @property
+  def noise(self):
+    return (noise(self.outer) ** 2 + noise(self.inner) ** 2) ** 0.5
+
+  def image_shape(self, shape):
+    return image_shape(self.inner, image_shape(self.outer, shape))
 
   def corrupt(self, x, key):
     first, second = jax.random.split(key)
@@ -283,3 +317,19 @@ def as_operator(A: Callable) -> Callable:
 def corrupt(A: Callable, x: jax.Array, key: jax.Array) -> jax.Array:
   """The damage of a built-in operator; of any other function, its value."""
   return A.corrupt(x, key) if isinstance(A, Operator) else A(x)
+
+
+def noise(A: Callable) -> float:
+  """Standard deviation of what the damage adds to the model; 0 of any function but an operator."""
+  return A.noise if isinstance(A, Operator) else 0.0
+
+
+def image_shape(A: Callable, shape: tuple[int, ...]) -> tuple[int, ...]:
+  """Shape [N, H, W, C] of the images that become a y of a shape; of a function that is no operator,
+  y's own.
+
+  Examples:
+    >>> image_shape(compose(super_resolve(4), colorize()), (2, 16, 16, 1))
+    (2, 64, 64, 3)
+  """
+  return A.image_shape(shape) if isinstance(A, Operator) else tuple(shape)

@@ -12,6 +12,7 @@ from skimage import restoration
 
 from gan_restore import blending, fills, operators
 from gan_restore.restorers.result import Result
+from gan_restore.restorers.total_variation import tv
 
 
 class UnsupportedOperatorError(ValueError):
@@ -88,14 +89,6 @@ def mirror(y, A) -> Result:
   missing = jnp.broadcast_to(A.mask, (*y.shape[:3], 1))
   both = missing * missing[:, :, ::-1]
   return _result(fills.nearest(blending.paste(y, y[:, :, ::-1], missing), both))
-
-
-def tv(y, A, weight: float = 0.08) -> Result:
-  """Total variation denoising (Chambolle 2004, scikit-image); for `denoise` and `quantize`."""
-  expect("tv", A, operators.Denoise, operators.Quantize)
-  return _result(
-    [restoration.denoise_tv_chambolle(x, weight=weight, channel_axis=-1) for x in np.asarray(y)]
-  )
 
 
 RESTORERS = {

@@ -1,0 +1,88 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import optimize
+from skimage import restoration
+
+from gan_restore import metrics, operators, restorers, tasks
+from gan_restore.restorers.total_variation import tv
+
+
+def objective(x, y, A, weight, smooth=0.0):
+  """Written once more, in NumPy: the channels' differences are under one root."""
+  down, right = np.zeros_like(x), np.zeros_like(x)
+  down[:-1], right[:, :-1] = np.diff(x, axis=0), np.diff(x, axis=1)
+  variation = np.sqrt(np.sum(down**2 + right**2, -1) + smooth).sum()
+  return 0.5 * np.sum((y - A(x)) ** 2) + weight * variation
+
+
+def test_denoising_is_chambolles(faces):
+  """Of one channel: scikit-image treats each by itself."""
+  grey = faces[:2, ..., :1]
+  y = np.clip(grey + 0.1 * np.random.default_rng(0).normal(size=grey.shape), 0, 1)
+  ours = tv(y.astype(np.float32), operators.denoise(0.1), weight=0.1, steps=2000).image
+  theirs = [
+    restoration.denoise_tv_chambolle(image[..., 0], 0.1, eps=1e-9, max_num_iter=5000) for image in y
+  ]
+  np.testing.assert_allclose(ours[..., 0], theirs, atol=5e-3)
+
+
+@pytest.mark.parametrize("weight", [0.02, 0.3])
+def test_the_minimum_is_scipys_in_colour_and_through_an_operator(weight):
+  rng = np.random.default_rng(0)
+  y = rng.uniform(0.2, 0.8, (1, 2, 2, 3)).astype(np.float32)
+  A = operators.super_resolve(3)
+  average = lambda x: x.reshape(2, 3, 2, 3, 3).mean((1, 3))
+  score = lambda x: objective(x.reshape(6, 6, 3), y[0], average, weight, 1e-9)
+  best = optimize.minimize(score, np.full(6 * 6 * 3, 0.5), options={"maxiter": 300})
+  result = tv(y, A, weight=weight, steps=3000)
+  found = objective(np.asarray(result.image[0]), y[0], average, weight)
+  assert found < best.fun * (1 + 2e-3)
+  np.testing.assert_allclose(result.loss[0], found, rtol=1e-3)
+
+
+BLURRED = operators.compose(operators.denoise(0.05), operators.blur(1.5))
+EVERY = {name: (tasks.get(name), margin) for name, margin in [("inpaint", 8), ("denoise", 3)]} | {
+  "quantize": (tasks.get("quantize"), 0.5),
+  "super_resolve": (tasks.get("super_resolve"), 0.3),
+  "coarsen": (tasks.get("coarsen"), 0.3),
+  "random pixels": (tasks.get("inpaint", mask="pixels"), 8),
+  "blur and noise": (tasks.Task("blur and noise", lambda key, shape: BLURRED), 1),
+}
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_any_damage_is_less_by_so_many_db(name, faces):
+  task, margin = EVERY[name]
+  x = faces[:2]
+  y, A = task.corrupt(x, jax.random.key(0))
+  score = lambda r: metrics.psnr(r(y, A).image, x).mean()
+  assert score(restorers.load("tv")) > score(restorers.load("damaged")) + margin
+
+
+def test_an_image_does_not_depend_on_its_batch(faces):
+  y, A = tasks.get("inpaint", mask="random").corrupt(faces, jax.random.key(0))
+  alone = tv(y[1:2], operators.inpaint(A.mask[1:2])).image
+  np.testing.assert_allclose(tv(y, A).image[1:2], alone, atol=1e-5)
+
+
+def test_a_function_of_ones_own(faces):
+  red = lambda x: x * jnp.array([1.0, 0.5, 0.5])
+  y = red(faces)
+  assert metrics.psnr(tv(y, red).image, faces).mean() > metrics.psnr(y, faces).mean() + 10
+
+
+@pytest.mark.parametrize(
+  "options,message",
+  [
+    ({"weight": 0}, "weight is 0; wanted above 0"),
+    ({"weight": float("nan")}, "weight is nan"),
+    ({"steps": 0}, "steps is 0"),
+  ],
+)
+def test_refusals(options, message, faces):
+  with pytest.raises(ValueError, match=message):
+    tv(faces, operators.denoise(), **options)
+  with pytest.raises(ValueError, match=r"y has shape .* A gives"):
+    tv(faces, lambda x: x[:, ::2])
