@@ -36,6 +36,7 @@ setuptools.setup(
     "optax>=0.2.6",
     "orbax-checkpoint>=0.11.28",
     "Pillow>=11.0",
+    "PyWavelets>=1.6",  # scikit-image needs it to shrink wavelet coefficients.
     "safetensors>=0.5",
     "scikit-image>=0.25",
     "scikit-learn>=1.6",

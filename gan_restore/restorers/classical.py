@@ -3,6 +3,7 @@
 Each is a restorer like any other, (y, A) -> Result, and refuses operators it is not for.
 """
 
+import functools
 from collections.abc import Callable
 
 import jax
@@ -11,6 +12,7 @@ import numpy as np
 from skimage import restoration
 
 from gan_restore import blending, fills, operators
+from gan_restore.restorers.patches import low_rank, sparse
 from gan_restore.restorers.result import Result
 from gan_restore.restorers.total_variation import tv
 
@@ -91,11 +93,36 @@ def mirror(y, A) -> Result:
   return _result(fills.nearest(blending.paste(y, y[:, :, ::-1], missing), both))
 
 
+def non_local_means(y, A) -> Result:
+  """Non-local means (Buades et al. 2005, scikit-image); for `denoise` and `quantize`."""
+  expect("non_local_means", A, operators.Denoise, operators.Quantize)
+  h = (0.7 if isinstance(A, operators.Denoise) else 1.3) * A.noise  # The best of 0.5 to 2.2.
+  denoise = functools.partial(
+    restoration.denoise_nl_means,
+    patch_size=5, patch_distance=9, h=h, sigma=A.noise, fast_mode=False, channel_axis=-1,
+  )  # fmt: skip
+  return _result([denoise(image) for image in np.asarray(y)])
+
+
+def wavelet(y, A) -> Result:
+  """Shrinkage of wavelet coefficients (Chang et al. 2000, scikit-image); for `denoise` and
+  `quantize`."""
+  expect("wavelet", A, operators.Denoise, operators.Quantize)
+  denoise = functools.partial(
+    restoration.denoise_wavelet, sigma=A.noise, convert2ycbcr=y.shape[-1] == 3, channel_axis=-1
+  )
+  return _result([denoise(image) for image in np.asarray(y)])
+
+
 RESTORERS = {
   "damaged": damaged,
   "bicubic": bicubic,
   "lanczos": lanczos,
   "biharmonic": biharmonic,
   "mirror": mirror,
+  "non_local_means": non_local_means,
+  "wavelet": wavelet,
   "tv": tv,
+  "low_rank": low_rank,
+  "sparse": sparse,
 }

@@ -1,0 +1,264 @@
+"""What is known of patches alone: low rank of similar ones, sparsity in a learned dictionary.
+
+Both remove white noise, and become restorers of any damage by half-quadratic splitting: in turn x
+is fitted to y, near to what was last denoised, and denoised, at levels that fall to the noise of
+the operator (Zhang et al., "Plug-and-play image restoration with deep denoiser prior", 2021).
+Images are float32 [N, H, W, C] in [0, 1], at least 8 pixels on a side.
+"""
+
+import functools
+import pathlib
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from gan_restore import checks, operators
+from gan_restore.restorers.result import Result
+from gan_restore.restorers.total_variation import tv
+
+DICTIONARY = pathlib.Path(__file__).parents[1] / "shipped" / "dictionary.npy"
+_FIRST = 0.2  # The level of the splitting's first denoising.
+_TRADE = 0.02  # How near the fit stays to what was denoised, at equal levels.
+
+# --- Denoisers: (image [H, W, C], standard deviation of its noise) -> image ----------------------
+
+
+def _extract(x, size):
+  """All patches of an image: [H, W, C] -> [H', W', C, size, size]."""
+  patches = lax.conv_general_dilated_patches(
+    x[None], (size, size), (1, 1), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC")
+  )[0]
+  return patches.reshape(*patches.shape[:2], x.shape[-1], size, size)
+
+
+def _average(extract: Callable, patches, like):
+  """The image whose patches, where they overlap, are the mean of the given ones."""
+  _, back = jax.vjp(extract, like)
+  count = back(jnp.ones_like(patches))[0]
+  return jnp.where(count > 0, back(patches)[0] / jnp.maximum(count, 1), like)
+
+
+def low_rank_denoiser(x, sigma, *, size=6, stride=3, radius=10, similar=32):
+  """Stacks of similar patches are of low rank (Dong et al. 2013, Gu et al. 2014).
+
+  The singular values of each stack are shrunk as is best for white noise (Gavish and Donoho,
+  "Optimal shrinkage of singular values", 2017, the Frobenius norm).
+
+  Args:
+    x: [H, W, C].
+    sigma: Standard deviation of the noise.
+    size: Of a patch.
+    stride: Pixels between patches that similar ones are looked for.
+    radius: How far they are looked for.
+    similar: How many are taken.
+
+  Returns:
+    [H, W, C].
+  """
+  patches = _extract(x, size).reshape(x.shape[0] - size + 1, x.shape[1] - size + 1, -1)
+  rows, columns = patches.shape[:2]
+  grid = lambda n: np.unique(np.r_[np.arange(0, n, stride), n - 1])
+  window = lambda n: np.clip(
+    np.clip(grid(n), radius, max(n - 1 - radius, radius))[:, None] + np.arange(-radius, radius + 1),
+    0,
+    n - 1,
+  )
+  near = window(rows)[:, None, :, None] * columns + window(columns)[None, :, None, :]
+  near = near.reshape(len(grid(rows)) * len(grid(columns)), -1)  # [references, candidates]
+  center = (grid(rows)[:, None] * columns + grid(columns)).reshape(-1)
+  flat = patches.reshape(rows * columns, -1)
+  squared = jnp.sum(flat**2, -1)
+
+  def distance(row):
+    c, candidates = row
+    return squared[candidates] - 2 * flat[candidates] @ flat[c]
+
+  distances = lax.map(distance, (jnp.asarray(center), jnp.asarray(near)), batch_size=64)
+  _, best = lax.top_k(-distances, similar)
+  chosen = jnp.take_along_axis(jnp.asarray(near), best, 1)  # [references, similar]
+
+  def stacks(x):
+    return _extract(x, size).reshape(rows * columns, -1)[chosen]
+
+  stack = stacks(x)
+  mean = stack.mean(1, keepdims=True)
+  return _average(stacks, mean + shrink_singular_values(stack - mean, sigma), x)
+
+
+def shrink_singular_values(stack, sigma):
+  """Matrices [..., M, N], M <= N, with white noise of sigma -> the best guess of what they were."""
+  m, n = stack.shape[-2:]
+  beta = m / n
+  squares, u = jnp.linalg.eigh(stack @ stack.swapaxes(-1, -2))
+  squares = jnp.maximum(squares, 1e-12) / (n * sigma**2)
+  inside = jnp.maximum((squares - beta - 1) ** 2 - 4 * beta, 0)
+  gain = jnp.where(squares > (1 + beta**0.5) ** 2, jnp.sqrt(inside) / squares, 0)
+  return (u * gain[..., None, :]) @ (u.swapaxes(-1, -2) @ stack)
+
+
+def sparse_denoiser(x, sigma, dictionary, *, atoms=12, tolerance=1.0):
+  """Each patch is a combination of few atoms of a dictionary (Elad and Aharon 2006).
+
+  Orthogonal matching pursuit: atoms join, the one most like the residual first, until what is left
+  is as large as the noise.
+
+  Args:
+    x: [H, W, C].
+    sigma: Standard deviation of the noise.
+    dictionary: Atoms of norm 1 [K, C size^2], of patches without each channel's mean.
+    atoms: At most so many for a patch.
+    tolerance: How large the residual may stay, in standard deviations of the noise.
+
+  Returns:
+    [H, W, C].
+  """
+  channels = x.shape[-1]
+  size = round((dictionary.shape[1] / channels) ** 0.5)
+  extract = lambda x: _extract(x, size).reshape(-1, channels, size**2)
+  patches = extract(x)
+  mean = patches.mean(-1, keepdims=True)
+  signal = (patches - mean).reshape(len(patches), -1)
+  enough = tolerance**2 * sigma**2 * signal.shape[1]
+
+  def join(i, carry):
+    residual, basis = carry
+    score = jnp.abs(residual @ dictionary.T)
+    atom = dictionary[jnp.argmax(score, -1)]
+    for _ in range(2):  # Gram and Schmidt, twice, to be orthogonal in float32 too.
+      atom = atom - jnp.einsum("pkd,pk->pd", basis, jnp.einsum("pkd,pd->pk", basis, atom))
+    norm = jnp.linalg.norm(atom, axis=-1, keepdims=True)
+    wanted = (jnp.sum(residual**2, -1, keepdims=True) > enough) & (norm > 1e-3)
+    atom = jnp.where(wanted, atom / jnp.maximum(norm, 1e-3), 0)
+    residual = residual - atom * jnp.sum(residual * atom, -1, keepdims=True)
+    return residual, basis.at[:, i].set(atom)
+
+  basis = jnp.zeros((len(signal), atoms, signal.shape[1]))
+  residual, _ = lax.fori_loop(0, atoms, join, (signal, basis))
+  return _average(extract, (signal - residual).reshape(patches.shape) + mean, x)
+
+
+# --- Restorers ----------------------------------------------------------------------------------
+
+
+def low_rank(y, A, *, steps: int = 8) -> Result:
+  """Restores by stacks of similar patches, which are of low rank; any damage.
+
+  Args:
+    y: The damaged images, in [0, 1].
+    A: The damage: an operator or any differentiable function from images of y's size to y.
+    steps: Of the splitting.
+
+  Returns:
+    A `Result`.
+
+  Raises:
+    TypeError: If y is not floating or A is not a function.
+    ValueError: If y holds NaN or leaves [0, 1], or A does not match it.
+  """
+  return _restore(y, A, jax.tree_util.Partial(low_rank_denoiser), steps)
+
+
+def sparse(y, A, *, dictionary=None, steps: int = 8) -> Result:
+  """Restores by patches that are sparse in a dictionary; any damage.
+
+  Args:
+    y: The damaged images, in [0, 1].
+    A: The damage: an operator or any differentiable function from images of y's size to y.
+    dictionary: From `learn`; by default one of faces.
+    steps: Of the splitting.
+
+  Returns:
+    A `Result`.
+
+  Raises:
+    TypeError: If y is not floating or A is not a function.
+    ValueError: If y holds NaN or leaves [0, 1], A does not match it, or the dictionary is of other
+      channels.
+  """
+  dictionary = jnp.asarray(np.load(DICTIONARY) if dictionary is None else dictionary, jnp.float32)
+  values, channels = dictionary.shape[1], operators.image_shape(A, np.shape(y))[-1]
+  if values != channels * round((values / channels) ** 0.5) ** 2:
+    raise ValueError(
+      f"dictionary is of patches of {values} values; they are no squares of {channels} channels"
+    )
+  denoiser = jax.tree_util.Partial(sparse_denoiser, dictionary=dictionary)
+  return _restore(y, A, denoiser, steps)
+
+
+def _restore(y, A, denoiser, steps):
+  checks.at_least(steps, 1, "steps")
+  A = operators.as_operator(A)
+  start = tv(y, A).image
+  noise = operators.noise(A)
+  image = _split(jnp.asarray(y), A, start, denoiser, noise, steps=steps)
+  image = jnp.clip(image, 0, 1)
+  return Result(image=image, generated=image)
+
+
+@functools.partial(jax.jit, static_argnames=("noise", "steps"))
+def _split(y, A, z, denoiser, noise, *, steps):
+  """Half-quadratic splitting from z; y is believed to `noise`, or to a hundredth."""
+  believed = max(noise, 0.01)
+  for sigma in np.geomspace(max(_FIRST, believed), believed, steps):
+    x = _fit(y, A, z, _TRADE * (believed / sigma) ** 2)
+    z = lax.map(lambda image, sigma=sigma: denoiser(image, sigma), x)
+  return z if noise else _fit(y, A, z, 1e-3)
+
+
+def _fit(y, A, z, weight, iterations: int = 20):
+  r"""argmin_x \|y - A x\|^2 + weight \|x - z\|^2, with A linearised at z, by conjugate gradients,
+  for each image by itself."""
+  predicted, forward = jax.linearize(A, z)
+  backward = jax.linear_transpose(forward, z)
+  normal = lambda d: backward(forward(d))[0] + weight * d
+  dot = lambda a, b: jnp.sum(a * b, axis=(1, 2, 3), keepdims=True)
+
+  def step(_, carry):
+    d, r, p = carry
+    Ap = normal(p)
+    alpha = dot(r, r) / jnp.maximum(dot(p, Ap), 1e-20)
+    d, new = d + alpha * p, r - alpha * Ap
+    return d, new, new + p * dot(new, new) / jnp.maximum(dot(r, r), 1e-20)
+
+  r = backward(y - predicted)[0]
+  d, _, _ = lax.fori_loop(0, iterations, step, (jnp.zeros_like(z), r, r))
+  return z + d
+
+
+# --- The dictionary -----------------------------------------------------------------------------
+
+
+def learn(images, *, size: int = 8, atoms: int = 256, count: int = 100_000, seed: int = 0):
+  """Learns a dictionary of patches (scikit-learn's online learning, Mairal et al. 2009).
+
+  Args:
+    images: [N, H, W, C] in [0, 1].
+    size: Of a patch.
+    atoms: How many.
+    count: Patches drawn.
+    seed: Of the draw and of the learning.
+
+  Returns:
+    float32 [atoms, C size^2], rows of norm 1, each channel of mean 0.
+  """
+  from sklearn.decomposition import MiniBatchDictionaryLearning  # Slow to import.
+
+  images = np.asarray(images, np.float32)
+  n, h, w, c = images.shape
+  rng = np.random.default_rng(seed)
+  where = zip(
+    rng.integers(n, size=count), rng.integers(h - size + 1, size=count),
+    rng.integers(w - size + 1, size=count),
+  )  # fmt: skip
+  drawn = np.stack([images[i, a : a + size, b : b + size] for i, a, b in where])
+  drawn = drawn.transpose(0, 3, 1, 2).reshape(count, c, -1).astype(np.float64)
+  drawn = (drawn - drawn.mean(-1, keepdims=True)).reshape(count, -1)
+  learner = MiniBatchDictionaryLearning(
+    atoms, alpha=0.1, max_iter=5, batch_size=512, random_state=seed, fit_algorithm="cd"
+  )
+  found = learner.fit(drawn).components_.reshape(atoms, c, -1)
+  found = (found - found.mean(-1, keepdims=True)).reshape(atoms, -1)
+  return (found / np.linalg.norm(found, axis=1, keepdims=True)).astype(np.float32)

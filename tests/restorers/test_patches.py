@@ -1,0 +1,112 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from sklearn.linear_model import orthogonal_mp
+
+from gan_restore import metrics, operators, restorers, tasks
+from gan_restore.restorers import patches
+
+
+def noisy(x, sigma):
+  return x + sigma * np.random.default_rng(0).normal(size=x.shape).astype(np.float32)
+
+
+def test_shrinkage_finds_a_low_rank_matrix():
+  """Against the same with the truth known: of all multiples of each singular value the best."""
+  rng = np.random.default_rng(0)
+  clean = rng.normal(size=(30, 3)) @ rng.normal(size=(3, 100))
+  given = noisy(clean, 0.5)
+  found = np.asarray(patches.shrink_singular_values(jnp.asarray(given, jnp.float32), 0.5))
+  u, _, v = np.linalg.svd(given, full_matrices=False)
+  oracle = (u * np.einsum("ik,ij,kj->k", u, clean, v)) @ v
+  error = lambda x: np.mean((x - clean) ** 2)
+  assert error(found) < 1.1 * error(oracle) < 0.25 * error(given)
+  assert np.linalg.matrix_rank(found, tol=1e-3) == 3
+
+
+def test_pursuit_is_scikit_learns():
+  """On one patch, so that nothing is averaged."""
+  rng = np.random.default_rng(1)
+  dictionary = rng.normal(size=(128, 1, 64))
+  dictionary -= dictionary.mean(-1, keepdims=True)
+  dictionary = dictionary.reshape(128, 64) / np.linalg.norm(dictionary, axis=-1)
+  image = rng.uniform(size=(8, 8, 1)).astype(np.float32)
+  signal = (image - image.mean()).reshape(-1)
+  for sigma in (0.15, 0.22):
+    ours = patches.sparse_denoiser(image, sigma, jnp.asarray(dictionary, jnp.float32), atoms=20)
+    chosen = orthogonal_mp(dictionary.T, signal, tol=64 * sigma**2)
+    assert 0 < np.count_nonzero(chosen) < 20
+    theirs = (chosen @ dictionary).reshape(8, 8, 1) + image.mean()
+    np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
+def test_similar_patches_far_apart_help(faces):
+  """A periodic texture: stacks of similar patches see more of it than one patch does."""
+  stripes = np.tile((np.arange(64) // 4 % 2)[:, None, None], (1, 64, 3)).astype(np.float32)
+  x = 0.3 + 0.4 * stripes
+  y = noisy(x, 0.1)
+  assert metrics.psnr(patches.low_rank_denoiser(y, 0.1)[None], x[None])[0] > 20 + 12
+
+
+def test_the_fit_is_numpys():
+  rng = np.random.default_rng(0)
+  z, y = rng.uniform(size=(2, 8, 8, 1)), rng.uniform(size=(2, 2, 2, 1))
+  found = patches._fit(jnp.asarray(y), operators.super_resolve(4), jnp.asarray(z), 0.1)
+  A = np.zeros((4, 64))
+  for k in range(4):
+    block = np.zeros((8, 8))
+    block[4 * (k // 2) : 4 * (k // 2) + 4, 4 * (k % 2) : 4 * (k % 2) + 4] = 1 / 16
+    A[k] = block.reshape(-1)
+  for i in range(2):
+    wanted = np.linalg.solve(
+      A.T @ A + 0.1 * np.eye(64), A.T @ y[i].reshape(-1) + 0.1 * z[i].reshape(-1)
+    )
+    np.testing.assert_allclose(found[i].reshape(-1), wanted, atol=1e-5)
+
+
+def test_learned_atoms_fit_better_than_drawn_ones(faces):
+  learned = patches.learn(faces, size=6, atoms=32, count=4_000)
+  assert learned.shape == (32, 108)
+  np.testing.assert_allclose(np.linalg.norm(learned, axis=1), 1, rtol=1e-5)
+  np.testing.assert_allclose(learned.reshape(32, 3, 36).mean(-1), 0, atol=1e-5)
+  drawn = np.random.default_rng(0).normal(size=(32, 3, 36))
+  drawn -= drawn.mean(-1, keepdims=True)
+  drawn = drawn.reshape(32, 108) / np.linalg.norm(drawn.reshape(32, 108), axis=1, keepdims=True)
+  y = noisy(faces[0], 0.1)
+  score = lambda d: metrics.psnr(
+    patches.sparse_denoiser(y, 0.1, jnp.asarray(d, jnp.float32))[None], faces[:1]
+  )[0]
+  assert score(learned) > score(drawn) + 1
+
+
+MARGINS = {
+  "denoise": 4,
+  "quantize": 0.5,
+  "super_resolve": 0.5,
+  "inpaint": 8,
+}
+
+
+@pytest.mark.parametrize("name", ["low_rank", "sparse"])
+@pytest.mark.parametrize("task", MARGINS)
+def test_any_damage_is_less_by_so_many_db(name, task, faces):
+  x = faces[:2]
+  y, A = tasks.get(task, mask="pixels:0.7").corrupt(x, jax.random.key(0))
+  score = lambda r, **options: metrics.psnr(r(y, A, **options).image, x).mean()
+  restored = score(restorers.load(name), steps=3)
+  assert restored > score(restorers.load("damaged")) + MARGINS[task]
+  if task == "inpaint":
+    np.testing.assert_allclose(
+      restorers.load(name)(y, A, steps=1).image * (1 - A.mask), y, atol=2e-3
+    )
+
+
+def test_refusals(faces):
+  for name in ("low_rank", "sparse"):
+    with pytest.raises(ValueError, match="steps is 0"):
+      restorers.load(name)(faces, operators.denoise(), steps=0)
+    with pytest.raises(ValueError, match=r"y has shape .* A gives"):
+      restorers.load(name)(faces, lambda x: x[:, ::2])
+  with pytest.raises(ValueError, match="dictionary is of patches of 192 values"):
+    restorers.load("sparse")(faces[..., :1], operators.denoise())
