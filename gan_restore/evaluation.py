@@ -11,7 +11,6 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 from absl import logging
-from clu import metrics as clu_metrics
 
 from gan_restore import blending, data, metrics, models, operators, tasks, train, weights
 from gan_restore.checkpoints import Checkpoints
@@ -45,7 +44,7 @@ def score(x: jax.Array, reference: jax.Array, mask: jax.Array | None = None) -> 
   return scores
 
 
-def evaluate(
+def measure(
   restorer: Callable,
   task: tasks.Task,
   source,
@@ -53,8 +52,10 @@ def evaluate(
   batch_size: int = 64,
   limit: int | None = None,
   seed: int = 0,
-) -> Iterator[tuple[str, float]]:
-  """Scores of a restorer on a task.
+  judge: weights.Trained | None = None,
+  wanted: Callable[[int], bool] = lambda number: True,
+) -> Iterator[tuple[int, dict[str, np.ndarray], np.ndarray]]:
+  """Scores of each image.
 
   Args:
     restorer: (y, A) -> Result.
@@ -63,51 +64,85 @@ def evaluate(
     batch_size: Images restored at a time; no score depends on it.
     limit: At most this many images.
     seed: Of masks and noise.
+    judge: A trained `classifier` of images of this kind.
+    wanted: Which batches, by their number.
 
   Yields:
-    (name, mean over the images). Names are `OUTPUT/SCORE`: OUTPUT is `raw` (what was generated)
-    and, for inpainting, `composited` (the known pixels pasted back) and `result` (as returned,
-    blended as the restorer blends); SCORE is `psnr` or `ssim` and, for inpainting, the same in the
-    hole: `psnr_hole`, `ssim_hole`, and `sharpness`, the mean gradient magnitude there relative to
-    the originals' (1 is as sharp). Then `seconds`, an image, compilation included; `images`, how
-    many.
+    (number of the batch, {`OUTPUT/SCORE`: [images]}, the images [images, H, W, C] as returned).
+    OUTPUT is `raw` (what was generated) and, for
+    inpainting, `composited` (the known pixels pasted back) and `result` (as returned, blended as
+    the restorer blends); SCORE is `psnr`, `ssim` and, for inpainting, `psnr_hole`, `ssim_hole`,
+    and the gradient magnitude there, `gradient`, and the originals', `gradient_wanted`. With a
+    judge also `agreement`, the share of its answers that are those on the original, and
+    `features` and `features_wanted` [images, D]. And `seconds`, an image, with compilation.
   """
-  totals: dict[str, clu_metrics.Average] = {}
-  seconds = 0.0
+  look = judge and jax.jit(lambda x: judge.family.look(judge.config, judge.variables, 2 * x - 1))
   for number, batch in enumerate(data.evaluation_batches(source, batch_size, limit)):
+    if not wanted(number):
+      continue
     x = batch["image"].astype(np.float32) / 255
     y, A = damage(task, x, number * batch_size, seed)
     start = time.perf_counter()
     result = jax.block_until_ready(restorer(y, A))
-    seconds += time.perf_counter() - start
+    seconds = time.perf_counter() - start
     outputs = {"raw": result.generated}
     mask = None
     if isinstance(A, operators.Inpaint):
       mask = A.mask
       outputs["composited"] = blending.paste(x, result.generated, mask)
       outputs["result"] = result.image
+    columns = {}
     for output, image in outputs.items():
       scores = score(image, x, mask)
       if mask is not None:
         scores["gradient"] = metrics.gradient_magnitude(image, mask)
         scores["gradient_wanted"] = metrics.gradient_magnitude(x, mask)
-      for name, values in scores.items():
-        name = f"{output}/{name}"
-        new = clu_metrics.Average.from_model_output(values, mask=batch["valid"])
-        totals[name] = totals[name].merge(new) if name in totals else new
-  means = {name: float(total.compute()) for name, total in totals.items()}
-  for name, mean in means.items():
-    if name.endswith("/gradient"):
-      yield name.replace("gradient", "sharpness"), mean / means[f"{name}_wanted"]
-    elif not name.endswith("_wanted"):
-      yield name, mean
-  count = min(len(source), limit or len(source))
-  yield "seconds", seconds / count
-  yield "images", count
+      if judge:
+        scores["features"], answers = look(image)
+        scores["features_wanted"], originals = look(x)
+        scores["agreement"] = jnp.mean((answers > 0) == (originals > 0), -1)
+      columns |= {f"{output}/{name}": values for name, values in scores.items()}
+    valid = batch["valid"] == 1
+    columns["seconds"] = np.full(len(x), seconds / valid.sum())
+    columns = {name: np.asarray(values)[valid] for name, values in columns.items()}
+    yield number, columns, np.asarray(result.image)[valid]
 
 
-def rows(scores: Iterator[tuple[str, float]]) -> list[dict]:
-  """What `evaluate` yields as rows of a table, one for each output."""
+def means(columns: dict[str, np.ndarray]) -> dict[str, float]:
+  """What is told of what `measure` yields: the mean over the images of every score, `sharpness` for
+  the gradients (relative to the originals': 1 is as sharp), and for the features `frechet_judge`,
+  the Frechet distance of the images to the originals as that judge sees them. It is no FID: that is
+  of another network. Then `seconds` and `images`, how many."""
+  values = {}
+  for name, column in columns.items():
+    output, _, score = name.rpartition("/")
+    if score == "gradient":
+      values[f"{output}/sharpness"] = float(column.mean() / columns[f"{name}_wanted"].mean())
+    elif score == "features":
+      distance = metrics.frechet_distance(column, columns[f"{name}_wanted"])
+      values[f"{output}/frechet_judge"] = distance
+    elif output and not score.endswith("_wanted"):
+      values[name] = float(column.mean())
+  return values | {"seconds": float(columns["seconds"].mean()), "images": len(columns["seconds"])}
+
+
+def evaluate(*args, **options) -> Iterator[tuple[str, float]]:
+  """Scores of a restorer on a task: the arguments are those of `measure`.
+
+  Yields:
+    (name, value), those of `means`.
+  """
+  batches = [columns for _, columns, _ in measure(*args, **options)]
+  yield from means(join(batches)).items()
+
+
+def join(batches: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+  """The columns of several batches as one."""
+  return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
+
+
+def rows(scores: dict[str, float]) -> list[dict]:
+  """Scores as rows of a table, one for each output."""
   scores = dict(scores)
   outputs = dict.fromkeys(name.partition("/")[0] for name in scores if "/" in name)
   common = {name: value for name, value in scores.items() if "/" not in name}

@@ -101,3 +101,39 @@ def balanced_accuracy(logits: np.ndarray, label: np.ndarray) -> float:
     return float(balanced_accuracy_score(label, logits.argmax(-1)))
   varies = [k for k in range(label.shape[1]) if 0 < label[:, k].sum() < len(label)]
   return float(np.mean([balanced_accuracy_score(label[:, k], logits[:, k] > 0) for k in varies]))
+
+
+def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
+  r"""Of two sets of features, taken for normally distributed (Dowson and Landau 1982):
+
+  .. math::
+    \|\mu_a - \mu_b\|^2 + \mathrm{tr}(C_a + C_b - 2 (C_a C_b)^{1/2})
+
+  Args:
+    a: [N, D].
+    b: [M, D].
+
+  Returns:
+    At least 0. It falls with the number of images, so only equal numbers can be compared.
+
+  Raises:
+    ValueError: If there are fewer than two of one.
+  """
+  if min(len(a), len(b)) < 2:
+    raise ValueError(f"there are {len(a)} and {len(b)} features; wanted at least two of each")
+  a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+  covariances = [np.atleast_2d(np.cov(x, rowvar=False)) for x in (a, b)]
+  values, vectors = np.linalg.eigh(covariances[0])
+  root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
+  cross = np.sqrt(np.maximum(np.linalg.eigvalsh(root @ covariances[1] @ root), 0)).sum()
+  apart = np.sum((a.mean(0) - b.mean(0)) ** 2)
+  return float(max(apart + np.trace(covariances[0]) + np.trace(covariances[1]) - 2 * cross, 0))
+
+
+def bootstrap(values: np.ndarray, resamples: int = 2000, seed: int = 0) -> tuple[float, float]:
+  """The 95% interval of a mean, by resampling the images [N] (Efron's percentiles)."""
+  rng = np.random.default_rng(seed)
+  values = np.asarray(values)
+  counts = rng.multinomial(len(values), np.full(len(values), 1 / len(values)), resamples)
+  low, high = np.percentile(counts @ values / len(values), [2.5, 97.5])
+  return float(low), float(high)

@@ -269,7 +269,7 @@ def quantize(levels: int = 5) -> Quantize:
   return Quantize(int(levels))
 
 
-def blur(sigma: float) -> Blur:
+def blur(sigma: float = 1.5) -> Blur:
   """Convolves with a Gaussian cut at three sigma; the border is mirrored.
 
   Args:

@@ -145,12 +145,15 @@ def test_a_method_brings_its_size_channels_and_task(capsys, digits, photos, tmp_
 
 def test_evaluate_takes_size_and_factor_from_the_methods(capsys, digits, prior, tmp_path):
   options = ["--dataset", "toy_faces", "--limit", "2", "--tasks", "coarsen"]
-  scores = tmp_path / "scores.json"
+  scores = tmp_path / "scores"
   status, _, error = run(capsys, "evaluate", *options, "--methods", f"{digits},{prior}")
   assert status == 2 and "the methods cannot be compared, their shapes differ" in error
-  status, _, _ = run(capsys, "evaluate", *options, "--methods", "bicubic,lanczos", "--json", scores)
+  status, _, _ = run(capsys, "evaluate", *options, "--methods", "bicubic,lanczos", "--out", scores)
   assert status == 0
-  assert [r["method"] for r in json.loads(scores.read_text())] == ["bicubic", "lanczos"]
+  assert [r["method"] for r in json.loads((scores / "table.json").read_text())] == [
+    "bicubic",
+    "lanczos",
+  ]
 
 
 def test_a_mask_says_what_the_task_is(capsys, photos, tmp_path):
@@ -242,10 +245,10 @@ def test_evaluate_prints_a_table(capsys, tmp_path):
   status, output, _ = run(
     capsys,
     *("evaluate", "--dataset", "toy_faces", "--methods", "damaged,mean,biharmonic,bicubic"),
-    *("--tasks", "inpaint,super_resolve", "--limit", "3", "--json", tmp_path / "scores.json"),
+    *("--tasks", "inpaint,super_resolve", "--limit", "3", "--out", tmp_path),
   )
   assert status == 0
-  rows = json.loads((tmp_path / "scores.json").read_text())
+  rows = json.loads((tmp_path / "table.json").read_text())
   assert {(r["task"], r["method"]) for r in rows} == {
     ("inpaint", "damaged"),
     ("inpaint", "mean"),
@@ -253,7 +256,8 @@ def test_evaluate_prints_a_table(capsys, tmp_path):
     ("super_resolve", "damaged"),
     ("super_resolve", "bicubic"),
   }
-  assert output.count("\n") == len(rows) + 2
+  full, _, compact = output.split("\n\n")
+  assert full.count("\n") == len(rows) + 1 and compact.count("\n") == 2 + 4
 
 
 def test_evaluate_refuses_an_unknown_set(capsys):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import linalg, stats
 from skimage import metrics as reference
 
 from gan_restore import metrics
@@ -87,3 +88,22 @@ def test_balanced_accuracy_does_not_flatter_the_rare():
   classes = np.array([0] * 8 + [1] * 2)
   logits = np.eye(2)[np.zeros(10, int)]
   assert metrics.balanced_accuracy(logits, classes) == 0.5
+
+
+def test_the_frechet_distance_is_scipys():
+  rng = np.random.default_rng(0)
+  a = rng.normal(size=(200, 5)) @ rng.normal(size=(5, 5))
+  b = 1 + rng.normal(size=(300, 5)) @ rng.normal(size=(5, 5))
+  covariances = np.cov(a, rowvar=False), np.cov(b, rowvar=False)
+  cross = np.trace(linalg.sqrtm(covariances[0] @ covariances[1])).real
+  wanted = np.sum((a.mean(0) - b.mean(0)) ** 2) + sum(map(np.trace, covariances)) - 2 * cross
+  np.testing.assert_allclose(metrics.frechet_distance(a, b), wanted, rtol=1e-8)
+  assert metrics.frechet_distance(a, a) < 1e-8
+  with pytest.raises(ValueError, match="there are 1 and 300 features"):
+    metrics.frechet_distance(a[:1], b)
+
+
+def test_the_bootstrap_is_scipys():
+  values = np.random.default_rng(0).gamma(2.0, size=60)
+  theirs = stats.bootstrap((values,), np.mean, method="percentile").confidence_interval
+  np.testing.assert_allclose(metrics.bootstrap(values), (theirs.low, theirs.high), atol=0.05)

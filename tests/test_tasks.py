@@ -2,7 +2,7 @@ import jax
 import numpy as np
 import pytest
 
-from gan_restore import tasks
+from gan_restore import masks, operators, tasks
 
 SHAPES = {
   "inpaint": (8, 64, 64, 3),
@@ -11,6 +11,7 @@ SHAPES = {
   "denoise": (8, 64, 64, 3),
   "quantize": (8, 64, 64, 3),
   "coarsen": (8, 64, 64, 3),
+  "blur": (8, 64, 64, 3),
 }
 
 
@@ -39,7 +40,39 @@ def test_a_factor_of_ones_own(faces):
   tasks.get("denoise", factor=2).corrupt(faces, jax.random.key(0))  # It has none.
 
 
+@pytest.mark.parametrize(
+  "name,operator",
+  [
+    ("denoise:0.2", operators.denoise(0.2)),
+    ("quantize:3", operators.quantize(3)),
+    ("super_resolve:8", operators.super_resolve(8)),
+    ("blur:2", operators.blur(2)),
+    ("blur:1.5+denoise:0.05", operators.compose(operators.denoise(0.05), operators.blur(1.5))),
+  ],
+)
+def test_other_strengths(name, operator, faces):
+  assert tasks.get(name).corrupt(faces, jax.random.key(0))[1] == operator
+
+
+def test_damages_one_after_the_other(faces):
+  """In the order they are named; masks have the size that is left, and a `+` of their own."""
+  y, A = tasks.get("super_resolve:2+inpaint:eyes+lips").corrupt(faces, jax.random.key(0))
+  assert y.shape == (8, 32, 32, 3) and A.outer.mask.shape == (8, 32, 32, 1)
+  eyes = masks.get("eyes+lips")(jax.random.key(0), (8, 32, 32))
+  np.testing.assert_array_equal(A.outer.mask, eyes)
+  np.testing.assert_allclose(y, (1 - eyes) * operators.super_resolve(2)(faces), atol=1e-6)
+
+
 def test_refusals(faces):
+  for name, message in {
+    "denoise:loud": "the sigma of 'denoise:loud' is no number",
+    "quantize:2.5": "the levels of 'quantize:2.5' is no number",
+    "colorize:3": "unknown task 'colorize:3'",
+    "denoise+quantise": "unknown task 'quantise'|is no number|unknown task 'denoise.quantise'",
+    "super_resolve:0": "factor is 0",
+  }.items():
+    with pytest.raises(ValueError, match=message):
+      tasks.get(name)
   with pytest.raises(ValueError, match="unknown task 'deblur'"):
     tasks.get("deblur")
   with pytest.raises(ValueError, match="unknown mask"):

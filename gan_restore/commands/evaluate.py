@@ -1,12 +1,12 @@
 """`gan-restore evaluate`."""
 
 import functools
-import json
 import pathlib
+import tempfile
 
 import numpy as np
 
-from gan_restore import data, evaluation, masks, restorers, tasks
+from gan_restore import data, evaluation, masks, restorers, table, tasks, weights
 from gan_restore.commands import options
 
 
@@ -18,44 +18,69 @@ def add_parser(commands) -> None:
     default="damaged,map",
     help="names (and mean, the mean training image) or weights files, by commas",
   )
-  p.add_argument("--tasks", default=",".join(tasks.NAMES), help="by commas")
+  p.add_argument("--tasks", default=",".join(tasks.NAMES), help=f"by commas: {tasks.HELP}")
   p.add_argument("--dataset", required=True, help="a TFDS name, folder:PATH or toy_faces")
   p.add_argument("--data-dir", help="where TFDS keeps prepared sets")
   p.add_argument("--split", default="test", choices=("train", "validation", "test"))
   p.add_argument("--limit", type=int, default=64, help="images at most (default 64)")
-  p.add_argument("--mask", default="center", help=masks.HELP)
-  p.add_argument("--json", type=pathlib.Path, help="write the scores there too")
+  p.add_argument("--mask", default="center", help=f"of the task inpaint: {masks.HELP}")
+  p.add_argument(
+    "--judge", help="weights file of a classifier: adds agreement and frechet_judge (no FID)"
+  )
+  p.add_argument(
+    "--out",
+    type=pathlib.Path,
+    metavar="DIR",
+    help="keep the scores, go on there if it was interrupted, and draw the restorations",
+  )
+  p.add_argument("--shard", default="0/1", metavar="K/N", help="of N processes with one --out")
   options.add_search(p)
   p.set_defaults(run=run)
 
 
 def run(arguments) -> int:
-  """Scores restorers on tasks and prints the means as a Markdown table."""
+  """Scores restorers on tasks, the same damage for all, and prints the means as Markdown tables.
+  DIR gets table.json, table.csv, images.csv (each image's scores) and pictures.png."""
   methods = {
     name: None if name == "mean" else options.load(name, arguments, refuse=False)
     for name in arguments.methods.split(",")
   }
   size = options.agreed(methods, "shape", options.SHAPE)[0]
   factor = options.agreed(methods, "factor", None)
+  damages = {
+    name: tasks.get(name, mask=arguments.mask, factor=factor) for name in arguments.tasks.split(",")
+  }
   source = data.load(arguments.dataset, arguments.split, size, arguments.data_dir)
   if "mean" in methods:
     mean = _mean_image(arguments, size)
     methods["mean"] = functools.partial(restorers.classical.mean, image=mean)
-  rows = []
-  for name in arguments.tasks.split(","):
-    task = tasks.get(name, mask=arguments.mask, factor=factor)
-    for method, restorer in methods.items():
-      try:
-        scores = evaluation.evaluate(
-          restorer, task, source, limit=arguments.limit, seed=arguments.seed
-        )
-        rows += [{"task": name, "method": method, **row} for row in evaluation.rows(scores)]
-      except restorers.classical.UnsupportedOperatorError:
-        continue
-  print(evaluation.markdown(rows))
-  if arguments.json:
-    arguments.json.write_text(json.dumps(rows, indent=2) + "\n")
+  judge = weights.load(arguments.judge, family="classifier") if arguments.judge else None
+  of = ("dataset", "split", "mask", "steps", "restarts", "lam", "p", "blend", "weighted", "judge")
+  settings = {name: getattr(arguments, name) for name in of}
+  k, _, n = arguments.shard.partition("/")
+  if not (k.isdecimal() and n.isdecimal()):
+    raise ValueError(f"--shard {arguments.shard}: wanted K/N, as 0/4")
+  with tempfile.TemporaryDirectory() as scratch:
+    rows = table.run(
+      methods,
+      damages,
+      source,
+      arguments.out or scratch,
+      settings=settings,
+      limit=arguments.limit,
+      seed=arguments.seed,
+      judge=judge,
+      shard=(int(k), int(n)),
+    )
+  print(evaluation.markdown([{k: v for k, v in row.items() if _told(k)} for row in rows]))
+  print("\nPSNR / SSIM, holes composited:\n")
+  print(evaluation.markdown(table.compact(rows)))
   return 0
+
+
+def _told(name: str) -> bool:
+  """Whether a column is printed: the intervals are for the files."""
+  return not name.endswith(("_low", "_high"))
 
 
 def _mean_image(arguments, size) -> np.ndarray:

@@ -23,8 +23,8 @@ def add_parser(commands) -> None:
   p.add_argument("inputs", nargs="+", metavar="INPUT", help="files, folders or globs")
   p.add_argument(
     "--task",
-    choices=tasks.ALL,
-    help="inpaint with a --mask, or else what the method is for, if that is one thing",
+    help=f"{tasks.HELP} (default: inpaint with a --mask, or else what the method is for, if that is"
+    " one thing)",
   )
   p.add_argument("--out", required=True, type=pathlib.Path, metavar="DIR")
   p.add_argument(
@@ -55,6 +55,8 @@ def run(arguments) -> int:
     raise ValueError(f"--task is needed: {arguments.method} is for several")
   if arguments.mask and arguments.task != "inpaint":
     raise ValueError("--mask is for --task inpaint")
+  if arguments.task.startswith("inpaint:"):
+    raise ValueError(f"--task {arguments.task}: give the mask as --mask")
   if arguments.task == "inpaint" and not arguments.mask:
     raise ValueError("--task inpaint needs --mask: a picture, white where pixels are missing")
   drawn = arguments.mask and masks.is_kind(arguments.mask)
@@ -66,9 +68,12 @@ def run(arguments) -> int:
   paths, failures = _expand(arguments.inputs)
   outputs = _name_outputs(paths, arguments.out)
   shape = restorer.shape or options.SHAPE
-  if arguments.task in tasks.SCALED and not arguments.simulate:  # Few pixels are what there is.
-    factor = tasks.get(arguments.task, factor=restorer.factor).operator(None, None).factor
-    shape = (shape[0] // factor, shape[1] // factor, shape[2])
+  task = tasks.get(arguments.task, mask="center", factor=restorer.factor)
+  if not arguments.simulate:  # Few pixels may be what there is.
+    A = task.operator(jax.random.key(0), (1, *shape))
+    if isinstance(A, operators.Coarsen):
+      A = operators.super_resolve(A.factor)
+    shape = (*jax.eval_shape(A, jax.ShapeDtypeStruct((1, *shape), "float32")).shape[1:3], shape[2])
   items = []  # (input, output, picture of `shape`, mask or None)
   for path, output in zip(paths, outputs):
     try:
@@ -182,11 +187,11 @@ def _observe(x, mask, arguments, factor, first):
       return A(x), A, x
     return *evaluation.damage(task, x, first, arguments.seed), x
   A = task.operator(jax.random.key(arguments.seed), x.shape)
-  if arguments.task == "super_resolve":
-    return x, A, None  # It is small already,
-  if arguments.task == "coarsen":
-    return operators.enlarge(x, A.factor), A, None  # as here.
-  return A(x), A, None
+  if isinstance(A, operators.Coarsen):
+    return operators.enlarge(x, A.factor), A, None
+  if isinstance(A, (operators.Inpaint, operators.Colorize)):
+    return A(x), A, None
+  return x, A, None  # It has happened already.
 
 
 def score(image, clean, A) -> dict[str, float]:

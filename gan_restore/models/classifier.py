@@ -14,7 +14,7 @@ from gan_restore.restorers import classical
 
 
 class Classifier(nn.Module):
-  """Image [N, S, S, C] -> logits [N, classes].
+  """Image [N, S, S, C] -> features [N, D], logits [N, classes].
 
   Pairs of 3x3 convolutions at S, S / 2, ... down to 4 or an odd size, each pair with twice the
   features; then the mean over space.
@@ -39,7 +39,8 @@ class Classifier(nn.Module):
       features *= 2
       x = conv(conv(x, features, 4, 2), features, 3, 1)
     x = x.mean((1, 2))
-    return layers.Dense(self.classes, dtype=self.dtype)(x).astype(jnp.float32)
+    logits = layers.Dense(self.classes, dtype=self.dtype)(x)
+    return x.astype(jnp.float32), logits.astype(jnp.float32)
 
 
 PLAYERS = ("classifier",)
@@ -71,7 +72,7 @@ def play(config, variables, batch, key, learning):
   """The classification loss on one batch of real images; see `models`."""
   del learning
   image = augment.augment(batch["image"], config.augment, key)
-  logits, stats = network(config).apply(
+  (_, logits), stats = network(config).apply(
     variables["classifier"], image, True, mutable=["batch_stats"]
   )
   values = {"classifier": losses.classification_loss(logits, batch["label"])}
@@ -83,6 +84,11 @@ def play(config, variables, batch, key, learning):
 
 def answer(config, variables, image: jax.Array) -> jax.Array:
   """Logits [N, classes] of images [N, S, S, C] in [-1, 1]."""
+  return look(config, variables, image)[1]
+
+
+def look(config, variables, image: jax.Array) -> tuple[jax.Array, jax.Array]:
+  """Features [N, D] before the last layer, and logits [N, classes], likewise."""
   return network(config).apply(variables["classifier"], image)
 
 

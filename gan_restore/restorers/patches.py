@@ -143,13 +143,13 @@ def sparse_denoiser(x, sigma, dictionary, *, atoms=12, tolerance=1.0):
 # --- Restorers ----------------------------------------------------------------------------------
 
 
-def low_rank(y, A, *, steps: int = 8) -> Result:
+def low_rank(y, A, *, levels: int = 8) -> Result:
   """Restores by stacks of similar patches, which are of low rank; any damage.
 
   Args:
     y: The damaged images, in [0, 1].
     A: The damage: an operator or any differentiable function from images of y's size to y.
-    steps: Of the splitting.
+    levels: How many times it is denoised, at falling levels of noise.
 
   Returns:
     A `Result`.
@@ -158,17 +158,17 @@ def low_rank(y, A, *, steps: int = 8) -> Result:
     TypeError: If y is not floating or A is not a function.
     ValueError: If y holds NaN or leaves [0, 1], or A does not match it.
   """
-  return _restore(y, A, jax.tree_util.Partial(low_rank_denoiser), steps)
+  return _restore(y, A, jax.tree_util.Partial(low_rank_denoiser), levels)
 
 
-def sparse(y, A, *, dictionary=None, steps: int = 8) -> Result:
+def sparse(y, A, *, dictionary=None, levels: int = 8) -> Result:
   """Restores by patches that are sparse in a dictionary; any damage.
 
   Args:
     y: The damaged images, in [0, 1].
     A: The damage: an operator or any differentiable function from images of y's size to y.
     dictionary: From `learn`; by default one of faces.
-    steps: Of the splitting.
+    levels: How many times it is denoised, at falling levels of noise.
 
   Returns:
     A `Result`.
@@ -185,24 +185,24 @@ def sparse(y, A, *, dictionary=None, steps: int = 8) -> Result:
       f"dictionary is of patches of {values} values; they are no squares of {channels} channels"
     )
   denoiser = jax.tree_util.Partial(sparse_denoiser, dictionary=dictionary)
-  return _restore(y, A, denoiser, steps)
+  return _restore(y, A, denoiser, levels)
 
 
-def _restore(y, A, denoiser, steps):
-  checks.at_least(steps, 1, "steps")
+def _restore(y, A, denoiser, levels):
+  checks.at_least(levels, 1, "levels")
   A = operators.as_operator(A)
   start = tv(y, A).image
   noise = operators.noise(A)
-  image = _split(jnp.asarray(y), A, start, denoiser, noise, steps=steps)
+  image = _split(jnp.asarray(y), A, start, denoiser, noise, levels=levels)
   image = jnp.clip(image, 0, 1)
   return Result(image=image, generated=image)
 
 
-@functools.partial(jax.jit, static_argnames=("noise", "steps"))
-def _split(y, A, z, denoiser, noise, *, steps):
+@functools.partial(jax.jit, static_argnames=("noise", "levels"))
+def _split(y, A, z, denoiser, noise, *, levels):
   """Half-quadratic splitting from z; y is believed to `noise`, or to a hundredth."""
   believed = max(noise, 0.01)
-  for sigma in np.geomspace(max(_FIRST, believed), believed, steps):
+  for sigma in np.geomspace(max(_FIRST, believed), believed, levels):
     x = _fit(y, A, z, _TRADE * (believed / sigma) ** 2)
     z = lax.map(lambda image, sigma=sigma: denoiser(image, sigma), x)
   return z if noise else _fit(y, A, z, 1e-3)

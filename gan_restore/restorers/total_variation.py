@@ -16,7 +16,7 @@ from gan_restore.restorers.result import Result
 _START = 0.1  # The least weight that the iterations begin with.
 
 
-def tv(y, A, *, weight: float | None = None, steps: int = 600) -> Result:
+def tv(y, A, *, weight: float | None = None, iterations: int = 600) -> Result:
   r"""Restores by
 
   .. math::
@@ -32,7 +32,7 @@ def tv(y, A, *, weight: float | None = None, steps: int = 600) -> Result:
     weight: lambda; by default `1.1 noise + 0.0005`, of `operators.noise(A)`: chosen on 64
       validation faces among 0.06 to 0.12 for `denoise` (26.8 dB, at best 26.9), 0.04 to 0.11 for
       `quantize` (25.6, 25.7), 0.00025 to 0.01 for `super_resolve` and `inpaint` (23.2, 22.6).
-    steps: Iterations.
+    iterations: At least 1; what is known has to travel through a hole.
 
   Returns:
     A `Result` whose `loss` is the objective's value.
@@ -48,14 +48,14 @@ def tv(y, A, *, weight: float | None = None, steps: int = 600) -> Result:
     >>> bool(smooth.std() < y.std())
     True
   """
-  checks.at_least(steps, 1, "steps")
+  checks.at_least(iterations, 1, "iterations")
   A = operators.as_operator(A)
   shape = operators.image_shape(A, jnp.shape(y))
   y = checks.observation(y, A, shape[1:])
   weight = 1.1 * operators.noise(A) + 0.0005 if weight is None else weight
   if not 0 < weight < float("inf"):
     raise ValueError(f"weight is {weight!r}; wanted above 0")
-  image, loss = _solve(y, A, float(weight), shape=shape, steps=int(steps))
+  image, loss = _solve(y, A, float(weight), shape=shape, iterations=int(iterations))
   image = jnp.clip(image, 0, 1)
   return Result(image=image, generated=image, loss=loss)
 
@@ -72,8 +72,8 @@ def _magnitude(gradient):
   return jnp.sqrt(jnp.sum(gradient**2, axis=(0, -1)))
 
 
-@functools.partial(jax.jit, static_argnames=("shape", "steps"))
-def _solve(y, A, weight, *, shape, steps):
+@functools.partial(jax.jit, static_argnames=("shape", "iterations"))
+def _solve(y, A, weight, *, shape, iterations):
   per_image = lambda v: jnp.sum(v, axis=tuple(range(1, v.ndim)))
   data = lambda x: 0.5 * per_image((y - A(x)) ** 2)
   pull = lambda f, x, seed: jax.vjp(f, x)[1](seed)[0]
@@ -95,11 +95,11 @@ def _solve(y, A, weight, *, shape, steps):
 
   def step(i, carry):
     x, u = carry
-    now = weight * excess ** jnp.maximum(0, 1 - 2 * i / steps)
+    now = weight * excess ** jnp.maximum(0, 1 - 2 * i / iterations)
     ahead = x - tau * (pull(data, x, one) + pull(_gradient, x, u))
     u = u + sigma * _gradient(2 * ahead - x)
     u = u / jnp.maximum(1, _magnitude(u) / now)[None, ..., None]
     return ahead, u
 
-  x, _ = jax.lax.fori_loop(0, steps, step, (x, jnp.zeros((2, *shape))))
+  x, _ = jax.lax.fori_loop(0, iterations, step, (x, jnp.zeros((2, *shape))))
   return x, data(x) + weight * jnp.sum(_magnitude(_gradient(x)), (1, 2))

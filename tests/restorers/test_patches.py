@@ -94,18 +94,18 @@ def test_any_damage_is_less_by_so_many_db(name, task, faces):
   x = faces[:2]
   y, A = tasks.get(task, mask="pixels:0.7").corrupt(x, jax.random.key(0))
   score = lambda r, **options: metrics.psnr(r(y, A, **options).image, x).mean()
-  restored = score(restorers.load(name), steps=3)
+  restored = score(restorers.load(name), levels=3)
   assert restored > score(restorers.load("damaged")) + MARGINS[task]
   if task == "inpaint":
     np.testing.assert_allclose(
-      restorers.load(name)(y, A, steps=1).image * (1 - A.mask), y, atol=2e-3
+      restorers.load(name)(y, A, levels=1).image * (1 - A.mask), y, atol=2e-3
     )
 
 
 def test_refusals(faces):
   for name in ("low_rank", "sparse"):
-    with pytest.raises(ValueError, match="steps is 0"):
-      restorers.load(name)(faces, operators.denoise(), steps=0)
+    with pytest.raises(ValueError, match="levels is 0"):
+      restorers.load(name)(faces, operators.denoise(), levels=0)
     with pytest.raises(ValueError, match=r"y has shape .* A gives"):
       restorers.load(name)(faces, lambda x: x[:, ::2])
   with pytest.raises(ValueError, match="dictionary is of patches of 192 values"):

@@ -21,7 +21,7 @@ def test_denoising_is_chambolles(faces):
   """Of one channel: scikit-image treats each by itself."""
   grey = faces[:2, ..., :1]
   y = np.clip(grey + 0.1 * np.random.default_rng(0).normal(size=grey.shape), 0, 1)
-  ours = tv(y.astype(np.float32), operators.denoise(0.1), weight=0.1, steps=2000).image
+  ours = tv(y.astype(np.float32), operators.denoise(0.1), weight=0.1, iterations=2000).image
   theirs = [
     restoration.denoise_tv_chambolle(image[..., 0], 0.1, eps=1e-9, max_num_iter=5000) for image in y
   ]
@@ -36,7 +36,7 @@ def test_the_minimum_is_scipys_in_colour_and_through_an_operator(weight):
   average = lambda x: x.reshape(2, 3, 2, 3, 3).mean((1, 3))
   score = lambda x: objective(x.reshape(6, 6, 3), y[0], average, weight, 1e-9)
   best = optimize.minimize(score, np.full(6 * 6 * 3, 0.5), options={"maxiter": 300})
-  result = tv(y, A, weight=weight, steps=3000)
+  result = tv(y, A, weight=weight, iterations=3000)
   found = objective(np.asarray(result.image[0]), y[0], average, weight)
   assert found < best.fun * (1 + 2e-3)
   np.testing.assert_allclose(result.loss[0], found, rtol=1e-3)
@@ -78,7 +78,7 @@ def test_a_function_of_ones_own(faces):
   [
     ({"weight": 0}, "weight is 0; wanted above 0"),
     ({"weight": float("nan")}, "weight is nan"),
-    ({"steps": 0}, "steps is 0"),
+    ({"iterations": 0}, "iterations is 0"),
   ],
 )
 def test_refusals(options, message, faces):
