@@ -1,6 +1,5 @@
 """`gan-restore evaluate`."""
 
-import functools
 import pathlib
 import tempfile
 
@@ -8,6 +7,7 @@ import numpy as np
 
 from gan_restore import data, evaluation, masks, restorers, table, tasks, weights
 from gan_restore.commands import options
+from gan_restore.restorers import fitted
 
 
 def add_parser(commands) -> None:
@@ -16,7 +16,8 @@ def add_parser(commands) -> None:
   p.add_argument(
     "--methods",
     default="damaged,map",
-    help="names (and mean, the mean training image) or weights files, by commas",
+    help=f"by commas: {', '.join(restorers.NAMES)}, weights files, or what is learned from the"
+    f" training images first: {', '.join(fitted.FITTED)}",
   )
   p.add_argument("--tasks", default=",".join(tasks.NAMES), help=f"by commas: {tasks.HELP}")
   p.add_argument("--dataset", required=True, help="a TFDS name, folder:PATH or toy_faces")
@@ -41,9 +42,10 @@ def add_parser(commands) -> None:
 def run(arguments) -> int:
   """Scores restorers on tasks, the same damage for all, and prints the means as Markdown tables.
   DIR gets table.json, table.csv, images.csv (each image's scores) and pictures.png."""
+  names = arguments.methods.split(",")
   methods = {
-    name: None if name == "mean" else options.load(name, arguments, refuse=False)
-    for name in arguments.methods.split(",")
+    name: None if name in fitted.FITTED else options.load(name, arguments, refuse=False)
+    for name in names
   }
   size = options.agreed(methods, "shape", options.SHAPE)[0]
   factor = options.agreed(methods, "factor", None)
@@ -51,9 +53,10 @@ def run(arguments) -> int:
     name: tasks.get(name, mask=arguments.mask, factor=factor) for name in arguments.tasks.split(",")
   }
   source = data.load(arguments.dataset, arguments.split, size, arguments.data_dir)
-  if "mean" in methods:
-    mean = _mean_image(arguments, size)
-    methods["mean"] = functools.partial(restorers.classical.mean, image=mean)
+  learners = {name: fitted.FITTED[name] for name in names if name in fitted.FITTED}
+  if learners:
+    images = _training_images(arguments, size)
+    methods |= {name: learn(images) for name, learn in learners.items()}
   judge = weights.load(arguments.judge, family="classifier") if arguments.judge else None
   of = ("dataset", "split", "mask", "steps", "restarts", "lam", "p", "blend", "weighted", "judge")
   settings = {name: getattr(arguments, name) for name in of}
@@ -83,8 +86,8 @@ def _told(name: str) -> bool:
   return not name.endswith(("_low", "_high"))
 
 
-def _mean_image(arguments, size) -> np.ndarray:
-  """The mean [S, S, C] in [0, 1] of the training images, of 10,000 at most."""
+def _training_images(arguments, size) -> np.ndarray:
+  """The training images [N, S, S, C] in [0, 1], 10,000 at most."""
   source = data.load(arguments.dataset, "train", size, arguments.data_dir)
-  count = min(len(source), 10_000)
-  return sum(source[i]["image"].astype(np.float64) for i in range(count)) / (255 * count)
+  images = np.stack([source[i]["image"] for i in range(min(len(source), 10_000))])
+  return images.astype(np.float32) / 255

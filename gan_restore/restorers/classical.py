@@ -47,14 +47,6 @@ def damaged(y, A) -> Result:
   return _result(y)
 
 
-def mean(y, A, image) -> Result:
-  """One image for all, as the mean of the training images [H, W, C]: what knowing nothing but the
-  kind of picture gives; its missing pixels for `inpaint`."""
-  expect("mean", A, operators.Inpaint)
-  generated = jnp.broadcast_to(jnp.asarray(image, jnp.float32), y.shape)
-  return Result(image=blending.paste(y, generated, A.mask), generated=generated)
-
-
 def bicubic(y, A) -> Result:
   """Bicubic interpolation (Keys 1981); for `super_resolve` and `coarsen`."""
   return _interpolated("bicubic", "cubic", y, A)

@@ -46,14 +46,6 @@ def test_biharmonic_keeps_the_known_pixels(faces):
   np.testing.assert_allclose(image * (1 - A.mask), y, atol=1e-6)
 
 
-def test_the_mean_fills_the_hole_and_nothing_else(faces):
-  y, A = tasks.get("inpaint").corrupt(faces, jax.random.key(0))
-  result = classical.mean(y, A, faces.mean(0))
-  hole = np.asarray(A.mask[0, ..., 0]) == 1
-  np.testing.assert_array_equal(np.asarray(result.image)[:, ~hole], faces[:, ~hole])
-  np.testing.assert_allclose(result.image[3][hole], faces.mean(0)[hole], atol=1e-6)
-
-
 @pytest.mark.parametrize(
   "name,A",
   [

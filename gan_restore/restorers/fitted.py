@@ -1,0 +1,63 @@
+"""Rivals that take a moment to learn: from the training images of the set they are measured on.
+
+Each is a function of training images [N, H, W, C] in [0, 1] that gives a restorer (y, A) -> Result.
+"""
+
+import functools
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gan_restore import blending, operators
+from gan_restore.restorers.classical import expect
+from gan_restore.restorers.result import Result
+
+
+def mean(images) -> Callable:
+  """One image for all, the mean: what knowing nothing but the kind of picture gives; its missing
+  pixels, for `inpaint`."""
+  return functools.partial(_paste, jnp.asarray(np.mean(images, 0), jnp.float32))
+
+
+def _paste(image, y, A) -> Result:
+  expect("mean", A, operators.Inpaint)
+  generated = jnp.broadcast_to(image, y.shape)
+  return Result(image=blending.paste(y, generated, A.mask), generated=generated)
+
+
+def color_regression(images, ridge: float = 10.0) -> Callable:
+  """Colour from brightness, linearly, for `colorize`: the ratio of R, G and B to V, on blocks of
+  4x4 pixels, by ridge regression from V on blocks of 4x4 of the whole image.
+
+  Blocks of 2, 4, 8 and 16 and ridges of 10 to 10,000 differ by half a decibel on 64 validation
+  faces (24.0 dB).
+  """
+  v = operators.colorize()(jnp.asarray(images, jnp.float32))
+  features = _blocks(v)
+  wanted = _ratio(images, v)
+  center, middle = features.mean(0), wanted.mean(0)
+  features, wanted = features - center, wanted - middle
+  gram = features.T @ features + ridge * jnp.eye(features.shape[1])
+  matrix = jnp.linalg.solve(gram, features.T @ wanted)
+  return functools.partial(_colorize, center, matrix, middle)
+
+
+def _blocks(x):
+  return operators.super_resolve(4)(x).reshape(len(x), -1)
+
+
+def _ratio(images, v):
+  return _blocks(jnp.asarray(images, jnp.float32)) / jnp.maximum(_blocks(v.repeat(3, -1)), 1e-3)
+
+
+def _colorize(center, matrix, middle, y, A) -> Result:
+  expect("color_regression", A, operators.Colorize)
+  n, h, w, _ = y.shape
+  ratio = ((_blocks(y) - center) @ matrix + middle).reshape(n, h // 4, w // 4, 3)
+  image = y * jnp.clip(jax.image.resize(ratio, (n, h, w, 3), "linear"), 0, 1)
+  return Result(image=image, generated=image)
+
+
+FITTED = {"mean": mean, "color_regression": color_regression}
