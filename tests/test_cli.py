@@ -260,6 +260,21 @@ def test_evaluate_prints_a_table(capsys, tmp_path):
   assert full.count("\n") == len(rows) + 1 and compact.count("\n") == 2 + 4
 
 
+def test_evaluate_takes_its_options_from_a_config(capsys, monkeypatch):
+  monkeypatch.chdir(ROOT)
+  command = ["evaluate", "--config", "configs/tables/map_restoration.py", "--dataset", "toy_faces"]
+  command += ["--methods", "damaged,tv", "--tasks", "denoise,quantize", "--limit", "2"]
+  status, output, _ = run(capsys, *command)
+  assert status == 0
+  last = output.split("\n\n")[-1].splitlines()
+  assert last[0] == "| method | denoise | quantize | inpaint | super_resolve | colorize |"
+  assert [line.split(" | ")[0] for line in last[2:]] == [
+    f"| {name}"
+    for name in ("damaged", "tv", *(f"{n} (the paper's)" for n in ("LR", "Ours", "Sparse", "TV")))
+  ]
+  assert "| 23.63 / 0.809 | 22.67 / 0.787 |" in last[-2]
+
+
 def test_evaluate_refuses_an_unknown_set(capsys):
   status, _, error = run(capsys, "evaluate", "--dataset", "nothing")
   assert status == 2 and "unknown data set 'nothing'" in error

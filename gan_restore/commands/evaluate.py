@@ -1,5 +1,6 @@
 """`gan-restore evaluate`."""
 
+import argparse
 import pathlib
 import tempfile
 
@@ -13,6 +14,12 @@ from gan_restore.restorers import fitted
 def add_parser(commands) -> None:
   """Adds the command."""
   p = commands.add_parser("evaluate", help="score restorers", description=run.__doc__)
+  p.add_argument(
+    "--config",
+    action=_Config,
+    metavar="FILE",
+    help="a table's options, as configs/tables/map_restoration.py; those after it override it",
+  )
   p.add_argument(
     "--methods",
     default="damaged,map",
@@ -36,7 +43,7 @@ def add_parser(commands) -> None:
   )
   p.add_argument("--shard", default="0/1", metavar="K/N", help="of N processes with one --out")
   options.add_search(p)
-  p.set_defaults(run=run)
+  p.set_defaults(run=run, paper={})
 
 
 def run(arguments) -> int:
@@ -76,9 +83,18 @@ def run(arguments) -> int:
       shard=(int(k), int(n)),
     )
   print(evaluation.markdown([{k: v for k, v in row.items() if _told(k)} for row in rows]))
-  print("\nPSNR / SSIM, holes composited:\n")
-  print(evaluation.markdown(table.compact(rows)))
+  print("\nPSNR / SSIM of what is returned:\n")
+  paper = [{"method": f"{name} (the paper's)", **line} for name, line in arguments.paper.items()]
+  print(evaluation.markdown(table.compact(rows) + paper))
   return 0
+
+
+class _Config(argparse.Action):
+  """Takes options from a config file."""
+
+  def __call__(self, parser, namespace, values, option_string=None):
+    for name, value in options.script(values)["get_config"]().to_dict().items():
+      setattr(namespace, name, value)
 
 
 def _told(name: str) -> bool:
