@@ -1,9 +1,7 @@
 """What is known of patches alone: low rank of similar ones, sparsity in a learned dictionary.
 
-Both remove white noise, and become restorers of any damage by half-quadratic splitting: in turn x
-is fitted to y, near to what was last denoised, and denoised, at levels that fall to the noise of
-the operator (Zhang et al., "Plug-and-play image restoration with deep denoiser prior", 2021).
-Images are float32 [N, H, W, C] in [0, 1], at least 8 pixels on a side.
+Both remove white noise; `plug_and_play` makes restorers of any damage of them. Images are float32
+[N, H, W, C] in [0, 1], at least 8 pixels on a side.
 """
 
 import functools
@@ -15,15 +13,23 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from gan_restore import checks, operators
+from gan_restore import operators
+from gan_restore.restorers import plug_and_play
 from gan_restore.restorers.result import Result
-from gan_restore.restorers.total_variation import tv
 
 DICTIONARY = pathlib.Path(__file__).parents[1] / "shipped" / "dictionary.npy"
-_FIRST = 0.2  # The level of the splitting's first denoising.
-_TRADE = 0.02  # How near the fit stays to what was denoised, at equal levels.
 
-# --- Denoisers: (image [H, W, C], standard deviation of its noise) -> image ----------------------
+# --- Denoisers: (images [N, H, W, C], standard deviation of their noise) -> images ---------------
+
+
+def _each(denoiser: Callable) -> Callable:
+  """A denoiser of one image as one of many, one after the other."""
+
+  @functools.wraps(denoiser)
+  def denoise(x, sigma, *args, **options):
+    return lax.map(lambda image: denoiser(image, sigma, *args, **options), jnp.asarray(x))
+
+  return denoise
 
 
 def _extract(x, size):
@@ -41,6 +47,7 @@ def _average(extract: Callable, patches, like):
   return jnp.where(count > 0, back(patches)[0] / jnp.maximum(count, 1), like)
 
 
+@_each
 def low_rank_denoiser(x, sigma, *, size=6, stride=3, radius=10, similar=32):
   """Stacks of similar patches are of low rank (Dong et al. 2013, Gu et al. 2014).
 
@@ -48,7 +55,7 @@ def low_rank_denoiser(x, sigma, *, size=6, stride=3, radius=10, similar=32):
   "Optimal shrinkage of singular values", 2017, the Frobenius norm).
 
   Args:
-    x: [H, W, C].
+    x: [N, H, W, C].
     sigma: Standard deviation of the noise.
     size: Of a patch.
     stride: Pixels between patches that similar ones are looked for.
@@ -56,7 +63,7 @@ def low_rank_denoiser(x, sigma, *, size=6, stride=3, radius=10, similar=32):
     similar: How many are taken.
 
   Returns:
-    [H, W, C].
+    [N, H, W, C].
   """
   patches = _extract(x, size).reshape(x.shape[0] - size + 1, x.shape[1] - size + 1, -1)
   rows, columns = patches.shape[:2]
@@ -99,6 +106,7 @@ def shrink_singular_values(stack, sigma):
   return (u * gain[..., None, :]) @ (u.swapaxes(-1, -2) @ stack)
 
 
+@_each
 def sparse_denoiser(x, sigma, dictionary, *, atoms=12, tolerance=1.0):
   """Each patch is a combination of few atoms of a dictionary (Elad and Aharon 2006).
 
@@ -106,14 +114,14 @@ def sparse_denoiser(x, sigma, dictionary, *, atoms=12, tolerance=1.0):
   is as large as the noise.
 
   Args:
-    x: [H, W, C].
+    x: [N, H, W, C].
     sigma: Standard deviation of the noise.
     dictionary: Atoms of norm 1 [K, C size^2], of patches without each channel's mean.
     atoms: At most so many for a patch.
     tolerance: How large the residual may stay, in standard deviations of the noise.
 
   Returns:
-    [H, W, C].
+    [N, H, W, C].
   """
   channels = x.shape[-1]
   size = round((dictionary.shape[1] / channels) ** 0.5)
@@ -158,7 +166,7 @@ def low_rank(y, A, *, levels: int = 8) -> Result:
     TypeError: If y is not floating or A is not a function.
     ValueError: If y holds NaN or leaves [0, 1], or A does not match it.
   """
-  return _restore(y, A, jax.tree_util.Partial(low_rank_denoiser), levels)
+  return plug_and_play.restore(y, A, jax.tree_util.Partial(low_rank_denoiser), levels)
 
 
 def sparse(y, A, *, dictionary=None, levels: int = 8) -> Result:
@@ -185,47 +193,7 @@ def sparse(y, A, *, dictionary=None, levels: int = 8) -> Result:
       f"dictionary is of patches of {values} values; they are no squares of {channels} channels"
     )
   denoiser = jax.tree_util.Partial(sparse_denoiser, dictionary=dictionary)
-  return _restore(y, A, denoiser, levels)
-
-
-def _restore(y, A, denoiser, levels):
-  checks.at_least(levels, 1, "levels")
-  A = operators.as_operator(A)
-  start = tv(y, A).image
-  noise = operators.noise(A)
-  image = _split(jnp.asarray(y), A, start, denoiser, noise, levels=levels)
-  image = jnp.clip(image, 0, 1)
-  return Result(image=image, generated=image)
-
-
-@functools.partial(jax.jit, static_argnames=("noise", "levels"))
-def _split(y, A, z, denoiser, noise, *, levels):
-  """Half-quadratic splitting from z; y is believed to `noise`, or to a hundredth."""
-  believed = max(noise, 0.01)
-  for sigma in np.geomspace(max(_FIRST, believed), believed, levels):
-    x = _fit(y, A, z, _TRADE * (believed / sigma) ** 2)
-    z = lax.map(lambda image, sigma=sigma: denoiser(image, sigma), x)
-  return z if noise else _fit(y, A, z, 1e-3)
-
-
-def _fit(y, A, z, weight, iterations: int = 20):
-  r"""argmin_x \|y - A x\|^2 + weight \|x - z\|^2, with A linearised at z, by conjugate gradients,
-  for each image by itself."""
-  predicted, forward = jax.linearize(A, z)
-  backward = jax.linear_transpose(forward, z)
-  normal = lambda d: backward(forward(d))[0] + weight * d
-  dot = lambda a, b: jnp.sum(a * b, axis=(1, 2, 3), keepdims=True)
-
-  def step(_, carry):
-    d, r, p = carry
-    Ap = normal(p)
-    alpha = dot(r, r) / jnp.maximum(dot(p, Ap), 1e-20)
-    d, new = d + alpha * p, r - alpha * Ap
-    return d, new, new + p * dot(new, new) / jnp.maximum(dot(r, r), 1e-20)
-
-  r = backward(y - predicted)[0]
-  d, _, _ = lax.fori_loop(0, iterations, step, (jnp.zeros_like(z), r, r))
-  return z + d
+  return plug_and_play.restore(y, A, denoiser, levels)
 
 
 # --- The dictionary -----------------------------------------------------------------------------

@@ -16,7 +16,14 @@ from gan_restore.restorers.result import Result
 _START = 0.1  # The least weight that the iterations begin with.
 
 
-def tv(y, A, *, weight: float | None = None, iterations: int = 600) -> Result:
+def tv(
+  y,
+  A,
+  *,
+  weight: float | None = None,
+  iterations: int = 600,
+  shape: tuple[int, int, int] | None = None,
+) -> Result:
   r"""Restores by
 
   .. math::
@@ -28,11 +35,12 @@ def tv(y, A, *, weight: float | None = None, iterations: int = 600) -> Result:
 
   Args:
     y: The damaged images, in [0, 1].
-    A: The damage: an operator or any differentiable function from images of y's size to y.
+    A: The damage: an operator or any differentiable function from images to y.
     weight: lambda; by default `1.1 noise + 0.0005`, of `operators.noise(A)`: chosen on 64
       validation faces among 0.06 to 0.12 for `denoise` (26.8 dB, at best 26.9), 0.04 to 0.11 for
       `quantize` (25.6, 25.7), 0.00025 to 0.01 for `super_resolve` and `inpaint` (23.2, 22.6).
     iterations: At least 1; what is known has to travel through a hole.
+    shape: [H, W, C] of the images, where A is a function of one's own that gives another.
 
   Returns:
     A `Result` whose `loss` is the objective's value.
@@ -50,7 +58,7 @@ def tv(y, A, *, weight: float | None = None, iterations: int = 600) -> Result:
   """
   checks.at_least(iterations, 1, "iterations")
   A = operators.as_operator(A)
-  shape = operators.image_shape(A, jnp.shape(y))
+  shape = (len(y), *shape) if shape else operators.image_shape(A, jnp.shape(y))
   y = checks.observation(y, A, shape[1:])
   weight = 1.1 * operators.noise(A) + 0.0005 if weight is None else weight
   if not 0 < weight < float("inf"):
