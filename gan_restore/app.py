@@ -14,6 +14,7 @@ SIZE = 64  # Of the prior's faces.
 METHODS = {  # {what the page calls it: name}.
   "search (any damage)": "map",
   "one pass (inpaint)": "cdcgan",
+  "one pass (coarsen)": "resgan:celeba",
 }
 SHOWN = 320  # Pixels on a side of the pictures on the page.
 
@@ -26,7 +27,7 @@ def restore(
   Args:
     editor: Gradio's image editor: `background`, the picture, and `layers`, what was drawn on it:
       the hole, for the task `inpaint`.
-    task: One of `tasks.NAMES`.
+    task: One of `tasks.ALL`.
     method: One of the values of `METHODS`.
     simulate: Whether the picture is clean and is damaged first.
     crop_face: Whether the face in it is looked for; else its centre is taken.
@@ -93,7 +94,7 @@ def build():
       damaged = gr.Image(label="What is given", interactive=False)
       restored = gr.Image(label="Restored", interactive=False)
     with gr.Row():
-      task = gr.Dropdown(list(tasks.NAMES), value="inpaint", label="Damage")
+      task = gr.Dropdown(list(tasks.ALL), value="inpaint", label="Damage")
       method = gr.Dropdown(list(METHODS.items()), value="map", label="Method")
       simulate = gr.Checkbox(True, label="The picture is clean: damage it first")
       crop_face = gr.Checkbox(True, label="Find the face")

@@ -39,6 +39,12 @@ def test_other_damage(task, simulate, editor):
   assert spread == 0 if task == "colorize" else spread > 0
 
 
+def test_from_8x8_pixels(editor):
+  damaged, restored = app.restore(editor, "coarsen", "resgan:celeba", True, True, 1, 0)
+  assert len(np.unique(pixels(damaged).reshape(-1, 3), axis=0)) <= 64
+  assert len(np.unique(pixels(restored).reshape(-1, 3), axis=0)) > 1000
+
+
 def test_every_method_is_there():
   for method in app.METHODS.values():
     assert method in restorers.NAMES
