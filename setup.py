@@ -18,7 +18,7 @@ setuptools.setup(
   long_description_content_type="text/markdown",
   license="Apache-2.0",
   packages=setuptools.find_packages(include=["gan_restore", "gan_restore.*"]),
-  package_data={"gan_restore": ["shipped/*"]},
+  package_data={"gan_restore": ["shipped/*", "shipped/judges/*"]},
   python_requires=">=3.11",
   install_requires=[
     "absl-py>=2.1",

@@ -153,6 +153,22 @@ def shipped() -> dict[str, pathlib.Path]:
   return {path.stem.replace("-", ":"): path for path in sorted(SHIPPED.glob("*.safetensors"))}
 
 
+def load_judge(name: str) -> Trained:
+  """A classifier that judges restorations.
+
+  Args:
+    name: `celeba`, the shipped one of faces, or the path of a weights file or training workdir.
+
+  Returns:
+    The trained classifier.
+
+  Raises:
+    WeightsError: If there is none at that path.
+  """
+  shipped = SHIPPED / "judges" / f"{name}.safetensors"
+  return load(shipped if shipped.is_file() else name, family="classifier")
+
+
 def load_prior(path: str | os.PathLike | None = None) -> Trained:
   """The face prior: a DCGAN's generator and discriminator.
 

@@ -130,3 +130,18 @@ def test_the_table_for_people(source, tmp_path):
   assert [line["method"] for line in lines] == ["damaged", "biharmonic"]
   assert lines[0]["inpaint"] == f"{rows[2]['psnr']:.2f} / {rows[2]['ssim']:.3f}"
   assert "denoise:0.2" in lines[0] and "denoise:0.2" not in lines[1]
+
+
+def test_the_shipped_judge_sees_less_in_a_damaged_face(tmp_path):
+  """On drawn faces, which it never saw, it still answers otherwise when half is missing."""
+  faces = data.load("toy_faces", "test", 64)
+  judge = weights.load_judge("celeba")
+  assert judge.image_shape == (64, 64, 3) and judge.config.classes == 40
+  methods = {name: restorers.load(name) for name in ("damaged", "biharmonic")}
+  rows = run(
+    faces, tmp_path, methods, {"inpaint": tasks.get("inpaint", mask="pixels")}, judge=judge, limit=8
+  )
+  agreement = {row["method"]: row["agreement"] for row in rows if row["output"] == "result"}
+  assert 0.5 < agreement["damaged"] < agreement["biharmonic"] <= 1
+  with pytest.raises(weights.WeightsError, match="wanted a classifier"):
+    weights.load_judge(str(weights.shipped()["dcgan"]))

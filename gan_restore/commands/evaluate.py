@@ -33,7 +33,8 @@ def add_parser(commands) -> None:
   p.add_argument("--limit", type=int, default=64, help="images at most (default 64)")
   p.add_argument("--mask", default="center", help=f"of the task inpaint: {masks.HELP}")
   p.add_argument(
-    "--judge", help="weights file of a classifier: adds agreement and frechet_judge (no FID)"
+    "--judge",
+    help="celeba, or a classifier's weights file: adds agreement and frechet_judge (no FID)",
   )
   p.add_argument(
     "--out",
@@ -64,7 +65,7 @@ def run(arguments) -> int:
   if learners:
     images = _training_images(arguments, size)
     methods |= {name: learn(images) for name, learn in learners.items()}
-  judge = weights.load(arguments.judge, family="classifier") if arguments.judge else None
+  judge = weights.load_judge(arguments.judge) if arguments.judge else None
   of = ("dataset", "split", "mask", "steps", "restarts", "lam", "p", "blend", "weighted", "judge")
   settings = {name: getattr(arguments, name) for name in of}
   k, _, n = arguments.shard.partition("/")
