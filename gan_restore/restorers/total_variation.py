@@ -63,7 +63,8 @@ def tv(
   weight = 1.1 * operators.noise(A) + 0.0005 if weight is None else weight
   if not 0 < weight < float("inf"):
     raise ValueError(f"weight is {weight!r}; wanted above 0")
-  image, loss = _solve(y, A, float(weight), shape=shape, iterations=int(iterations))
+  start = jnp.full(shape, 0.5)
+  image, loss = _solve(y, A, start, float(weight), iterations=int(iterations))
   image = jnp.clip(image, 0, 1)
   return Result(image=image, generated=image, loss=loss)
 
@@ -80,8 +81,9 @@ def _magnitude(gradient):
   return jnp.sqrt(jnp.sum(gradient**2, axis=(0, -1)))
 
 
-@functools.partial(jax.jit, static_argnames=("shape", "iterations"))
-def _solve(y, A, weight, *, shape, iterations):
+@functools.partial(jax.jit, static_argnames="iterations")
+def _solve(y, A, x, weight, *, iterations):
+  shape = x.shape
   per_image = lambda v: jnp.sum(v, axis=tuple(range(1, v.ndim)))
   data = lambda x: 0.5 * per_image((y - A(x)) ** 2)
   pull = lambda f, x, seed: jax.vjp(f, x)[1](seed)[0]
@@ -89,7 +91,6 @@ def _solve(y, A, weight, *, shape, iterations):
   column = lambda v: v[:, None, None, None]
 
   # The largest eigenvalue of A^T A for each image, by power iteration.
-  x = jnp.full(shape, 0.5)
   unit = lambda v: v / column(jnp.sqrt(per_image(v**2)) + 1e-12)
   apply = lambda v: jax.jvp(A, (x,), (v,))[1]
   v = jnp.broadcast_to(jax.random.uniform(jax.random.key(0), shape[1:]), shape)
