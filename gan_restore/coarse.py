@@ -16,16 +16,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gan_restore import checks, data, evaluation, layers, metrics, operators, weights
+from gan_restore import checks, data, evaluation, layers, losses, metrics, operators, weights
 from gan_restore.restorers import classical
 from gan_restore.restorers.result import Result
 
-_WEIGHT = (lambda v: v >= 0, "at least 0")
 REQUIREMENTS = {
   "image_size": (lambda v: v >= 8 and v % 4 == 0, "a multiple of 4, at least 8"),
   "factor": (lambda v: v >= 2, "at least 2"),
   "classes": (lambda v: v >= 2, "at least 2"),
-  "reconstruction_weight": _WEIGHT,
+  "reconstruction_weight": losses.WEIGHT,
 }
 
 

@@ -20,7 +20,6 @@ from gan_restore import blending, checks, evaluation, masks, operators, tasks, w
 from gan_restore.restorers import classical
 from gan_restore.restorers.result import Result
 
-WEIGHT = (lambda v: v >= 0, "at least 0")
 REQUIREMENTS = {
   "image_size": (lambda v: v >= 16 and v & (v - 1) == 0, "a power of two of at least 16"),
   "masks": (masks.is_kind, f"kinds by commas, out of {masks.HELP}"),

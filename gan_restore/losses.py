@@ -7,6 +7,8 @@ then softplus functions of l, finite for every finite l. A classifier returns lo
 import jax
 import jax.numpy as jnp
 
+WEIGHT = (lambda v: v >= 0, "at least 0")  # What a config's weight of a loss must be.
+
 
 def log_d(logits: jax.Array) -> jax.Array:
   """log D(x) for logits of any shape."""

@@ -200,12 +200,12 @@ REQUIREMENTS = inpainting.REQUIREMENTS | {
   "classes": (lambda v: v >= 1, "at least 1"),
   "generator_steps": _STEPS,
   "discriminator_steps": _STEPS,
-  "reconstruction_weight": inpainting.WEIGHT,
-  "known_weight": inpainting.WEIGHT,
-  "adversarial_weight": inpainting.WEIGHT,
-  "class_real_weight": inpainting.WEIGHT,
-  "class_fake_weight": inpainting.WEIGHT,
-  "generator_class_weight": inpainting.WEIGHT,
+  "reconstruction_weight": losses.WEIGHT,
+  "known_weight": losses.WEIGHT,
+  "adversarial_weight": losses.WEIGHT,
+  "class_real_weight": losses.WEIGHT,
+  "class_fake_weight": losses.WEIGHT,
+  "generator_class_weight": losses.WEIGHT,
 }
 
 

@@ -105,7 +105,7 @@ REQUIREMENTS = {
   "image_size": (lambda v: v >= 16 and v & (v - 1) == 0, "a power of two of at least 16"),
   "least_noise": _NOISE,
   "most_noise": _NOISE,
-  "adversarial_weight": (lambda v: v >= 0, "at least 0"),
+  "adversarial_weight": losses.WEIGHT,
 }
 
 

@@ -125,11 +125,11 @@ CURVES = {
 }
 REQUIREMENTS = inpainting.REQUIREMENTS | {
   "network": (lambda v: v in ("conv", "dense"), "conv or dense"),
-  "content_weight": inpainting.WEIGHT,
-  "known_weight": inpainting.WEIGHT,
-  "gradient_weight": inpainting.WEIGHT,
-  "generator_weight": inpainting.WEIGHT,
-  "prior_weight": inpainting.WEIGHT,
+  "content_weight": losses.WEIGHT,
+  "known_weight": losses.WEIGHT,
+  "gradient_weight": losses.WEIGHT,
+  "generator_weight": losses.WEIGHT,
+  "prior_weight": losses.WEIGHT,
 }
 
 

@@ -76,9 +76,9 @@ CURVES = {"l_rec": "reconstruction", "l_g": "generator, BCE", "l_d": "discrimina
 REQUIREMENTS = inpainting.REQUIREMENTS | {
   "fill": (lambda v: v in fills.FILLS, f"one of {', '.join(fills.FILLS)}"),
   "stages": (lambda v: v in (1, 2), "1 or 2"),
-  "reconstruction_weight": inpainting.WEIGHT,
-  "known_weight": inpainting.WEIGHT,
-  "adversarial_weight": inpainting.WEIGHT,
+  "reconstruction_weight": losses.WEIGHT,
+  "known_weight": losses.WEIGHT,
+  "adversarial_weight": losses.WEIGHT,
 }
 
 
