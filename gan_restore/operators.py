@@ -8,7 +8,7 @@ two things:
   A(x)               the model of eq. 3, through which the search differentiates,
   A.corrupt(x, key)  the damage itself: the model, and whatever it leaves out (noise, rounding).
 
-Restorers without a network ask two more: `noise(A)` and `image_shape(A, shape of y)`.
+Restorers ask three more: `noise(A)`, `image_shape(A, shape of y)` and `project(A, x, y)`.
 """
 
 from collections.abc import Callable
@@ -35,6 +35,11 @@ class Operator:
     """Shape [N, H, W, C] of the images that become a y of a shape."""
     return shape
 
+  def project(self, x: jax.Array, y: jax.Array) -> jax.Array:
+    """What y tells for certain put into a guess x [N, H, W, C]; x itself if that is nothing."""
+    del y
+    return x
+
   def corrupt(self, x: jax.Array, key: jax.Array) -> jax.Array:
     """The damage: x [N, H, W, C] -> y [N, ...] in [0, 1]."""
     del key
@@ -50,6 +55,9 @@ class Inpaint(Operator):
   def __call__(self, x):
     return x * (1 - self.mask)
 
+  def project(self, x, y):
+    return jnp.where(self.mask > 0, x, y)
+
 
 @flax.struct.dataclass
 class Colorize(Operator):
@@ -60,6 +68,9 @@ class Colorize(Operator):
 
   def image_shape(self, shape):
     return (*shape[:3], 3)
+
+  def project(self, x, y):
+    return x * y / jnp.maximum(self(x), 1e-6)
 
 
 @flax.struct.dataclass
@@ -79,6 +90,9 @@ class SuperResolve(Operator):
     n, h, w, c = shape
     return n, h * self.factor, w * self.factor, c
 
+  def project(self, x, y):
+    return x + enlarge(y - self(x), self.factor)
+
 
 @flax.struct.dataclass
 class Coarsen(Operator):
@@ -88,6 +102,9 @@ class Coarsen(Operator):
 
   def __call__(self, x):
     return enlarge(SuperResolve(self.factor)(x), self.factor)
+
+  def project(self, x, y):
+    return x + y - self(x)
 
 
 @flax.struct.dataclass
@@ -119,6 +136,10 @@ class Quantize(Operator):
   @property
   def noise(self):
     return 1 / (self.levels - 1) / 12**0.5  # Of what is uniform over a step.
+
+  def project(self, x, y):
+    step = 1 / (self.levels - 1)
+    return jnp.clip(x, y - step / 2, y + step / 2)
 
   def corrupt(self, x, key):
     del key
@@ -333,3 +354,25 @@ def image_shape(A: Callable, shape: tuple[int, ...]) -> tuple[int, ...]:
     (2, 64, 64, 3)
   """
   return A.image_shape(shape) if isinstance(A, Operator) else tuple(shape)
+
+
+def project(A: Callable, x: jax.Array, y: jax.Array) -> jax.Array:
+  """What y tells for certain put into a guess: known pixels, the means of blocks, V, the step that
+  each rounded value is in. Of damage that tells nothing for certain, and of a function that is no
+  operator, the guess itself.
+
+  Args:
+    A: The damage.
+    x: Images [N, H, W, C] in [0, 1].
+    y: What was observed.
+
+  Returns:
+    [N, H, W, C].
+
+  Examples:
+    >>> import numpy as np
+    >>> x, y = np.array([0.1, 0.2, 0.3, 0.4]).reshape(1, 2, 2, 1), np.full((1, 1, 1, 1), 0.5)
+    >>> [round(float(v), 2) for v in project(super_resolve(2), x, y).ravel()]
+    [0.35, 0.45, 0.55, 0.65]
+  """
+  return A.project(x, y) if isinstance(A, Operator) else x

@@ -7,7 +7,7 @@ import pytest
 from scipy import ndimage
 from skimage import color, measure
 
-from gan_restore import operators
+from gan_restore import operators, tasks
 
 KEY = jax.random.key(0)
 
@@ -109,3 +109,22 @@ def test_refusals(make, message):
 def test_an_operator_has_to_be_a_function():
   with pytest.raises(TypeError, match="the operator is a int"):
     operators.as_operator(3)
+
+
+@pytest.mark.parametrize("name", tasks.ALL)
+def test_what_is_certain_is_put_into_a_guess(name, faces):
+  """It comes nearer to the original, agrees with y, and is not moved a second time."""
+  y, A = tasks.get(name).corrupt(faces, jax.random.key(0))
+  guess = jnp.clip(faces + 0.1 * jax.random.normal(jax.random.key(1), faces.shape), 0.02, 1)
+  found = operators.project(A, guess, y)
+  if name in ("denoise", "blur"):
+    np.testing.assert_array_equal(found, guess)
+    return
+  assert jnp.mean((found - faces) ** 2) < jnp.mean((guess - faces) ** 2)
+  again = operators.corrupt(A, found, jax.random.key(2))
+  np.testing.assert_allclose(again, y, atol=0.251 if name == "quantize" else 1e-5)
+  np.testing.assert_allclose(operators.project(A, found, y), found, atol=1e-5)
+
+
+def test_of_a_function_nothing_is_certain(faces):
+  np.testing.assert_array_equal(operators.project(lambda x: x / 2, faces, faces / 2), faces)

@@ -60,7 +60,7 @@ def _split(y, A, z, denoiser, noise, *, levels, first):
   for sigma in np.geomspace(max(first, last), last, levels):
     x = fit(y, A, z, _TRADE * (last / sigma) ** 2)
     z = denoiser(x, jnp.float32(sigma))
-  return z if noise else fit(y, A, z, 1e-3)
+  return operators.project(A, z if noise else fit(y, A, z, 1e-3), y)
 
 
 def fit(y, A, z, weight, iterations: int = 20) -> jax.Array:
