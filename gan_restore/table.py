@@ -181,6 +181,7 @@ def _write_csv(path, rows) -> None:
 def _draw(out, methods, damages, source, seed) -> None:
   """The sheet: for each task the first images, one a row: original, damaged, each method (white
   where it is not for that task)."""
+  methods = [method for method in methods if method != "damaged"]
   batch = next(data.evaluation_batches(source, min(SHOWN, len(source))))
   x = batch["image"].astype(np.float32) / 255
   sheet = []
