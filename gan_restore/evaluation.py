@@ -69,12 +69,12 @@ def measure(
 
   Yields:
     (number of the batch, {`OUTPUT/SCORE`: [images]}, the images [images, H, W, C] as returned).
-    OUTPUT is `raw` (what was generated) and, for
-    inpainting, `composited` (the known pixels pasted back) and `result` (as returned, blended as
-    the restorer blends); SCORE is `psnr`, `ssim` and, for inpainting, `psnr_hole`, `ssim_hole`,
-    and the gradient magnitude there, `gradient`, and the originals', `gradient_wanted`. With a
-    judge also `agreement`, the share of its answers that are those on the original, and
-    `features` and `features_wanted` [images, D]. And `seconds`, an image, with compilation.
+    OUTPUT is `raw` (what was generated) and, for inpainting, `composited` (the known pixels pasted
+    back) and `result` (as returned, blended as the restorer blends); SCORE is `psnr`, `ssim` and,
+    for inpainting, `psnr_hole`, `ssim_hole`, and `gradient`, the gradient magnitude there. With a
+    judge also `agreement`, the share of its answers that are those on the original, and `features`
+    [images, D]. Of the originals there are `gradient` and `features`, without an OUTPUT; and
+    `seconds`, an image, with compilation.
   """
   look = judge and jax.jit(lambda x: judge.family.look(judge.config, judge.variables, 2 * x - 1))
   for number, batch in enumerate(data.evaluation_batches(source, batch_size, limit)):
@@ -91,19 +91,20 @@ def measure(
       mask = A.mask
       outputs["composited"] = blending.paste(x, result.generated, mask)
       outputs["result"] = result.image
-    columns = {}
+    columns = {"seconds": np.full(len(x), seconds / batch["valid"].sum())}
+    if mask is not None:
+      columns["gradient"] = metrics.gradient_magnitude(x, mask)
+    if judge:
+      columns["features"], originals = look(x)
     for output, image in outputs.items():
       scores = score(image, x, mask)
       if mask is not None:
         scores["gradient"] = metrics.gradient_magnitude(image, mask)
-        scores["gradient_wanted"] = metrics.gradient_magnitude(x, mask)
       if judge:
         scores["features"], answers = look(image)
-        scores["features_wanted"], originals = look(x)
         scores["agreement"] = jnp.mean((answers > 0) == (originals > 0), -1)
       columns |= {f"{output}/{name}": values for name, values in scores.items()}
     valid = batch["valid"] == 1
-    columns["seconds"] = np.full(len(x), seconds / valid.sum())
     columns = {name: np.asarray(values)[valid] for name, values in columns.items()}
     yield number, columns, np.asarray(result.image)[valid]
 
@@ -116,12 +117,14 @@ def means(columns: dict[str, np.ndarray]) -> dict[str, float]:
   values = {}
   for name, column in columns.items():
     output, _, score = name.rpartition("/")
+    if not output:
+      continue
     if score == "gradient":
-      values[f"{output}/sharpness"] = float(column.mean() / columns[f"{name}_wanted"].mean())
+      values[f"{output}/sharpness"] = float(column.mean() / columns["gradient"].mean())
     elif score == "features":
-      distance = metrics.frechet_distance(column, columns[f"{name}_wanted"])
+      distance = metrics.frechet_distance(column, columns["features"])
       values[f"{output}/frechet_judge"] = distance
-    elif output and not score.endswith("_wanted"):
+    else:
       values[name] = float(column.mean())
   return values | {"seconds": float(columns["seconds"].mean()), "images": len(columns["seconds"])}
 

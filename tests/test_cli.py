@@ -275,6 +275,32 @@ def test_evaluate_takes_its_options_from_a_config(capsys, monkeypatch):
   assert "| 23.63 / 0.809 | 22.67 / 0.787 |" in last[-2]
 
 
+def test_evaluate_does_not_mix_factors(capsys, tmp_path):
+  options = ["--dataset", "toy_faces", "--limit", "2", "--tasks", "coarsen", "--out", tmp_path]
+  assert run(capsys, "evaluate", *options, "--methods", "bicubic")[0] == 0
+  status, _, error = run(capsys, "evaluate", *options, "--methods", "resgan:celeba,bicubic")
+  assert status == 2 and "holds a table with factor None, not 8" in error
+
+
+def test_evaluate_refuses_options_that_are_none(capsys, tmp_path):
+  config = tmp_path / "table.py"
+  config.write_text(
+    "import ml_collections\n"
+    "def get_config():\n  return ml_collections.ConfigDict({'method': 'tv'})\n"
+  )
+  with pytest.raises(SystemExit, match="2"):
+    cli.main(["evaluate", "--config", str(config)])
+  assert "there is no option method" in capsys.readouterr().err
+
+
+def test_a_task_is_one_damage_with_its_mask_apart(capsys, photos, tmp_path):
+  command = ["restore", photos / "0.png", "--out", tmp_path / "out", "--method", "tv"]
+  status, _, error = run(capsys, *command, "--task", "inpaint:lips")
+  assert status == 2 and "give the mask as --mask" in error
+  assert run(capsys, *command, "--task", "super_resolve:2")[0] == 0
+  assert Image.open(tmp_path / "out" / "0.png").size == (64, 64)
+
+
 def test_evaluate_refuses_an_unknown_set(capsys):
   status, _, error = run(capsys, "evaluate", "--dataset", "nothing")
   assert status == 2 and "unknown data set 'nothing'" in error

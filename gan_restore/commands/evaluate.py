@@ -67,7 +67,7 @@ def run(arguments) -> int:
     methods |= {name: learn(images) for name, learn in learners.items()}
   judge = weights.load_judge(arguments.judge) if arguments.judge else None
   of = ("dataset", "split", "mask", "steps", "restarts", "lam", "p", "blend", "weighted", "judge")
-  settings = {name: getattr(arguments, name) for name in of}
+  settings = {name: getattr(arguments, name) for name in of} | {"size": size, "factor": factor}
   k, _, n = arguments.shard.partition("/")
   if not (k.isdecimal() and n.isdecimal()):
     raise ValueError(f"--shard {arguments.shard}: wanted K/N, as 0/4")
@@ -91,10 +91,12 @@ def run(arguments) -> int:
 
 
 class _Config(argparse.Action):
-  """Takes options from a config file."""
+  """Takes options from a config file, and refuses what is no option."""
 
   def __call__(self, parser, namespace, values, option_string=None):
     for name, value in options.script(values)["get_config"]().to_dict().items():
+      if not hasattr(namespace, name):
+        raise argparse.ArgumentError(self, f"{values}: there is no option {name}")
       setattr(namespace, name, value)
 
 
