@@ -46,6 +46,7 @@ setuptools.setup(
   extras_require={
     "app": ["gradio>=5.0"],
     "bench": ["torch>=2.6"],
+    "perceptual": ["lpips>=0.1.4", "torch-fidelity>=0.4"],
     "tensorboard": ["tensorboard>=2.19", "tensorflow>=2.19"],
     "test": [
       "ipykernel>=6.29",

@@ -4,7 +4,7 @@ import json
 import os
 import pathlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,17 @@ import ml_collections
 import numpy as np
 from absl import logging
 
-from gan_restore import blending, data, metrics, models, operators, tasks, train, weights
+from gan_restore import (
+  blending,
+  data,
+  metrics,
+  models,
+  operators,
+  perceptual,
+  tasks,
+  train,
+  weights,
+)
 from gan_restore.checkpoints import Checkpoints
 
 
@@ -52,7 +62,7 @@ def measure(
   batch_size: int = 64,
   limit: int | None = None,
   seed: int = 0,
-  judge: weights.Trained | None = None,
+  scorers: Sequence[perceptual.Scorer] = (),
   wanted: Callable[[int], bool] = lambda number: True,
 ) -> Iterator[tuple[int, dict[str, np.ndarray], np.ndarray]]:
   """Scores of each image.
@@ -64,19 +74,17 @@ def measure(
     batch_size: Images restored at a time; no score depends on it.
     limit: At most this many images.
     seed: Of masks and noise.
-    judge: A trained `classifier` of images of this kind.
+    scorers: Further scores; see `perceptual`.
     wanted: Which batches, by their number.
 
   Yields:
     (number of the batch, {`OUTPUT/SCORE`: [images]}, the images [images, H, W, C] as returned).
     OUTPUT is `raw` (what was generated) and, for inpainting, `composited` (the known pixels pasted
     back) and `result` (as returned, blended as the restorer blends); SCORE is `psnr`, `ssim` and,
-    for inpainting, `psnr_hole`, `ssim_hole`, and `gradient`, the gradient magnitude there. With a
-    judge also `agreement`, the share of its answers that are those on the original, and `features`
-    [images, D]. Of the originals there are `gradient` and `features`, without an OUTPUT; and
-    `seconds`, an image, with compilation.
+    for inpainting, `psnr_hole`, `ssim_hole`, and `gradient`, the gradient magnitude there, and
+    those of the scorers. Of the originals there are `gradient` and features [images, D], without an
+    OUTPUT; and `seconds`, an image, with compilation.
   """
-  look = judge and jax.jit(lambda x: judge.family.look(judge.config, judge.variables, 2 * x - 1))
   for number, batch in enumerate(data.evaluation_batches(source, batch_size, limit)):
     if not wanted(number):
       continue
@@ -94,15 +102,14 @@ def measure(
     columns = {"seconds": np.full(len(x), seconds / batch["valid"].sum())}
     if mask is not None:
       columns["gradient"] = metrics.gradient_magnitude(x, mask)
-    if judge:
-      columns["features"], originals = look(x)
+    for scorer in scorers:
+      columns |= {name: values for name, values in scorer(x, x).items() if values.ndim == 2}
     for output, image in outputs.items():
       scores = score(image, x, mask)
       if mask is not None:
         scores["gradient"] = metrics.gradient_magnitude(image, mask)
-      if judge:
-        scores["features"], answers = look(image)
-        scores["agreement"] = jnp.mean((answers > 0) == (originals > 0), -1)
+      for scorer in scorers:
+        scores |= scorer(image, x)
       columns |= {f"{output}/{name}": values for name, values in scores.items()}
     valid = batch["valid"] == 1
     columns = {name: np.asarray(values)[valid] for name, values in columns.items()}
@@ -111,9 +118,8 @@ def measure(
 
 def means(columns: dict[str, np.ndarray]) -> dict[str, float]:
   """What is told of what `measure` yields: the mean over the images of every score, `sharpness` for
-  the gradients (relative to the originals': 1 is as sharp), and for the features `frechet_judge`,
-  the Frechet distance of the images to the originals as that judge sees them. It is no FID: that is
-  of another network. Then `seconds` and `images`, how many."""
+  the gradients (relative to the originals': 1 is as sharp), and of features their Frechet distance
+  to the originals'. Then `seconds` and `images`, how many."""
   values = {}
   for name, column in columns.items():
     output, _, score = name.rpartition("/")
@@ -121,9 +127,8 @@ def means(columns: dict[str, np.ndarray]) -> dict[str, float]:
       continue
     if score == "gradient":
       values[f"{output}/sharpness"] = float(column.mean() / columns["gradient"].mean())
-    elif score == "features":
-      distance = metrics.frechet_distance(column, columns["features"])
-      values[f"{output}/frechet_judge"] = distance
+    elif column.ndim == 2:
+      values[name] = metrics.frechet_distance(column, columns[score])
     else:
       values[name] = float(column.mean())
   return values | {"seconds": float(columns["seconds"].mean()), "images": len(columns["seconds"])}

@@ -8,18 +8,18 @@ import csv
 import json
 import os
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from urllib.parse import quote
 
 import numpy as np
 from tqdm import tqdm
 
-from gan_restore import data, evaluation, figures, metrics, tasks, weights
+from gan_restore import data, evaluation, figures, metrics, perceptual, tasks
 from gan_restore.restorers import classical
 
 BATCH = 64
 SHOWN = 3  # Images of each task on the sheet of pictures.
-INTERVALS = ("psnr", "ssim", "psnr_hole", "ssim_hole", "agreement")
+INTERVALS = ("psnr", "ssim", "psnr_hole", "ssim_hole", "agreement", "lpips")
 
 
 def run(
@@ -31,7 +31,7 @@ def run(
   settings: dict,
   limit: int | None = None,
   seed: int = 0,
-  judge: weights.Trained | None = None,
+  scorers: Sequence[perceptual.Scorer] = (),
   shard: tuple[int, int] = (0, 1),
 ) -> list[dict]:
   """Scores what is not scored yet, and writes the table of all that is.
@@ -45,7 +45,7 @@ def run(
     settings: What else the scores depend on; a table of others is not continued.
     limit: Images at most.
     seed: Of masks and noise.
-    judge: See `evaluation.measure`.
+    scorers: Further scores; see `perceptual`. Their choice belongs into `settings`.
     shard: (k, n): only the batches k, k + n, ...; for n machines that share `out`.
 
   Returns:
@@ -59,7 +59,7 @@ def run(
   if not 0 <= index < count:
     raise ValueError(f"shard {index} of {count}: wanted 0 to {count - 1}")
   out = pathlib.Path(out)
-  _agree(out, {**settings, "seed": seed, "judge": judge is not None})
+  _agree(out, {**settings, "seed": seed})
   images = min(len(source), limit or len(source))
   rows, per_image = [], []
   cells = [(task, method) for task in damages for method in methods]
@@ -72,7 +72,7 @@ def run(
       missing = {n for n in numbers if kept[n] is None and n % count == index}
       batches = evaluation.measure(
         methods[method], damages[task], source, batch_size=BATCH, limit=limit, seed=seed,
-        judge=judge, wanted=missing.__contains__,
+        scorers=scorers, wanted=missing.__contains__,
       )  # fmt: skip
       try:
         for number, columns, restored in batches if missing else ():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from conftest import small_config
 
-from gan_restore import data, models, restorers, table, tasks, weights
+from gan_restore import data, models, perceptual, restorers, table, tasks, weights
 from gan_restore.restorers.result import Result
 
 
@@ -110,10 +110,17 @@ def test_a_judge_compares_with_the_original(source, tmp_path):
   x = np.stack([source[i]["image"] for i in range(4)]).astype(np.float32) / 255 + 1e-5
   originals = {"originals": lambda y, A: Result(image=x, generated=x)}
   denoise = {"denoise:0.2": DAMAGES["denoise:0.2"]}
-  (row,) = run(source, tmp_path / "a", originals, denoise, judge=judge, limit=4)
+  (row,) = run(
+    source, tmp_path / "a", originals, denoise, scorers=[perceptual.judge(judge)], limit=4
+  )
   assert row["agreement"] == 1 and row["frechet_judge"] < 1e-6
   (row,) = run(
-    source, tmp_path / "b", {"d": restorers.load("damaged")}, denoise, judge=judge, limit=4
+    source,
+    tmp_path / "b",
+    {"d": restorers.load("damaged")},
+    denoise,
+    scorers=[perceptual.judge(judge)],
+    limit=4,
   )
   assert row["frechet_judge"] > 1e-4
 
@@ -139,7 +146,12 @@ def test_the_shipped_judge_sees_less_in_a_damaged_face(tmp_path):
   assert judge.image_shape == (64, 64, 3) and judge.config.classes == 40
   methods = {name: restorers.load(name) for name in ("damaged", "biharmonic")}
   rows = run(
-    faces, tmp_path, methods, {"inpaint": tasks.get("inpaint", mask="pixels")}, judge=judge, limit=8
+    faces,
+    tmp_path,
+    methods,
+    {"inpaint": tasks.get("inpaint", mask="pixels")},
+    scorers=[perceptual.judge(judge)],
+    limit=8,
   )
   agreement = {row["method"]: row["agreement"] for row in rows if row["output"] == "result"}
   assert 0.5 < agreement["damaged"] < agreement["biharmonic"] <= 1

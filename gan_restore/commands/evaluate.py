@@ -6,9 +6,15 @@ import tempfile
 
 import numpy as np
 
-from gan_restore import data, evaluation, masks, restorers, table, tasks, weights
+from gan_restore import data, evaluation, masks, perceptual, restorers, table, tasks, weights
 from gan_restore.commands import options
 from gan_restore.restorers import fitted
+
+_SCORERS = {
+  "judge": lambda name: perceptual.judge(weights.load_judge(name)),
+  "fid": perceptual.fid,
+  "lpips": perceptual.lpips,
+}
 
 
 def add_parser(commands) -> None:
@@ -35,6 +41,16 @@ def add_parser(commands) -> None:
   p.add_argument(
     "--judge",
     help="celeba, or a classifier's weights file: adds agreement and frechet_judge (no FID)",
+  )
+  p.add_argument(
+    "--fid",
+    metavar="FILE",
+    help="Inception's weights, as torch-fidelity has them: adds fid (needs the extra perceptual)",
+  )
+  p.add_argument(
+    "--lpips",
+    metavar="FILE",
+    help="AlexNet's weights, as torchvision has them: adds lpips (needs the extra perceptual)",
   )
   p.add_argument(
     "--out",
@@ -65,8 +81,10 @@ def run(arguments) -> int:
   if learners:
     images = _training_images(arguments, size)
     methods |= {name: learn(images) for name, learn in learners.items()}
-  judge = weights.load_judge(arguments.judge) if arguments.judge else None
-  of = ("dataset", "split", "mask", "steps", "restarts", "lam", "p", "blend", "weighted", "judge")
+  scorers = [
+    make(getattr(arguments, name)) for name, make in _SCORERS.items() if getattr(arguments, name)
+  ]
+  of = ("dataset", "split", "mask", "steps", "restarts", "lam", "p", "blend", "weighted", *_SCORERS)
   settings = {name: getattr(arguments, name) for name in of} | {"size": size, "factor": factor}
   k, _, n = arguments.shard.partition("/")
   if not (k.isdecimal() and n.isdecimal()):
@@ -80,7 +98,7 @@ def run(arguments) -> int:
       settings=settings,
       limit=arguments.limit,
       seed=arguments.seed,
-      judge=judge,
+      scorers=scorers,
       shard=(int(k), int(n)),
     )
   print(evaluation.markdown([{k: v for k, v in row.items() if _told(k)} for row in rows]))

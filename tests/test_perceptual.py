@@ -1,0 +1,96 @@
+"""The judge is tested with the table, in test_table."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from gan_restore import cli, metrics, perceptual
+
+IMAGES = np.random.default_rng(0).random((6, 32, 32, 3), np.float32)
+ORIGINALS = np.random.default_rng(1).random((6, 32, 32, 3), np.float32)
+
+
+@pytest.fixture(scope="module")
+def torch():
+  for name in ("lpips", "torch_fidelity"):
+    pytest.importorskip(name, reason="needs the extra perceptual")
+  torch = pytest.importorskip("torch")
+  torch.manual_seed(0)
+  return torch
+
+
+def test_fid_is_torch_fidelitys(torch, tmp_path, monkeypatch):
+  """With Inception of random weights, against the package's own distance between two sets."""
+  import torch_fidelity
+  from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+
+  file = tmp_path / "inception.pth"
+  torch.save({}, file)
+  with monkeypatch.context() as patch:
+    patch.setattr(FeatureExtractorInceptionV3, "load_state_dict", lambda self, state: None)
+    network = FeatureExtractorInceptionV3("i", ["2048"], feature_extractor_weights_path=str(file))
+  torch.save(network.state_dict(), file)
+
+  class Pictures(torch.utils.data.Dataset):
+    def __init__(self, x):
+      self.x = torch.from_numpy(np.round(255 * x).astype(np.uint8).transpose(0, 3, 1, 2))
+
+    def __len__(self):
+      return len(self.x)
+
+    def __getitem__(self, i):
+      return self.x[i]
+
+  wanted = torch_fidelity.calculate_metrics(
+    input1=Pictures(IMAGES), input2=Pictures(ORIGINALS), fid=True, cuda=False, verbose=False,
+    batch_size=6, feature_extractor_weights_path=str(file), save_cpu_ram=True,
+  )["frechet_inception_distance"]  # fmt: skip
+  scorer = perceptual.fid(file)
+  features = [scorer(x, ORIGINALS)["fid"] for x in (IMAGES, ORIGINALS)]
+  assert features[0].shape == (6, 2048)
+  np.testing.assert_allclose(metrics.frechet_distance(*features), wanted, rtol=1e-3)
+
+
+def test_lpips_is_its_authors(torch, tmp_path, monkeypatch):
+  """With AlexNet of random weights, against the package's network built around it."""
+  import lpips
+  import torchvision
+
+  trunk = torchvision.models.alexnet(weights=None)
+  file = tmp_path / "alexnet.pth"
+  torch.save(trunk.state_dict(), file)
+  monkeypatch.setattr(torchvision.models, "alexnet", lambda **options: trunk)
+  wanted = lpips.LPIPS(net="alex", verbose=False)
+  monkeypatch.undo()
+  pair = [torch.from_numpy(2 * x - 1).permute(0, 3, 1, 2) for x in (IMAGES, ORIGINALS)]
+  scorer = perceptual.lpips(file)
+  got = scorer(IMAGES, ORIGINALS)["lpips"]
+  np.testing.assert_allclose(got, wanted(*pair).detach().ravel(), rtol=1e-5)
+  assert got.min() > 0 and np.abs(scorer(IMAGES, IMAGES)["lpips"]).max() == 0
+  assert scorer(IMAGES[..., :1], ORIGINALS[..., :1])["lpips"].shape == (6,)  # Grey images too.
+
+
+def test_the_table_has_them(torch, tmp_path, capsys):
+  import torchvision
+
+  file = tmp_path / "alexnet.pth"
+  torch.save(torchvision.models.alexnet(weights=None).state_dict(), file)
+  options = ["--dataset", "toy_faces", "--limit", "2", "--methods", "bicubic"]
+  assert cli.main(["evaluate", *options, "--tasks", "super_resolve", "--lpips", str(file)]) == 0
+  assert "| lpips |" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("option", ["--fid", "--lpips"])
+def test_without_the_extra_it_says_what_to_install(monkeypatch, capsys, option):
+  monkeypatch.setitem(sys.modules, "torch", None)
+  options = ["--dataset", "toy_faces", "--limit", "2", "--methods", "damaged", option, "a.pth"]
+  assert cli.main(["evaluate", *options]) == 2
+  assert "pip install 'gan_restore[perceptual]'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--fid", "--lpips"])
+def test_a_missing_file_is_named(torch, capsys, option):
+  options = ["--dataset", "toy_faces", "--limit", "2", "--methods", "damaged", option, "no.pth"]
+  assert cli.main(["evaluate", *options]) == 2
+  assert "no.pth" in capsys.readouterr().err
