@@ -1,7 +1,7 @@
 """Weights files: one safetensors file that can rebuild its network, and nothing that can run code.
 
-The metadata holds the family, and the training config as JSON. Kernels are stored as float16,
-vectors (biases, batch statistics) as float32.
+It holds the players that restore; the metadata holds the family, and the training config as JSON.
+Kernels are stored as float16, vectors (biases, batch statistics) as float32.
 """
 
 import json
@@ -32,7 +32,8 @@ class Trained:
   """A trained family: what a weights file or a training workdir holds. A pytree.
 
   Attributes:
-    variables: {player: {"params": ..., "batch_stats": ...}}.
+    variables: {player: {"params": ..., "batch_stats": ...}}, of a weights file of the players that
+      restore.
     config: The training config, frozen (and so hashable: it is static under jit).
   """
 
@@ -58,7 +59,8 @@ def save(path: str | os.PathLike, trained: Trained, note: str = "") -> None:
     trained: What to write.
     note: A line for people, kept in the metadata.
   """
-  flat = traverse_util.flatten_dict(jax.device_get(trained.variables), sep="/")
+  held = {player: trained.variables[player] for player in _exported(trained.family)}
+  flat = traverse_util.flatten_dict(jax.device_get(held), sep="/")
   tensors = {
     name: np.ascontiguousarray(x, np.float16 if np.ndim(x) > 1 else np.float32)
     for name, x in flat.items()
@@ -121,6 +123,7 @@ def _check_shapes(path, config, flat) -> None:
   try:
     family = models.get(config.family)
     wanted = jax.eval_shape(lambda key: family.init(config, key), jax.random.key(0))
+    wanted = {player: wanted[player] for player in _exported(family)}
   except Exception as error:
     raise WeightsError(f"{path}: its config builds no network ({error})") from error
   wanted = traverse_util.flatten_dict(wanted, sep="/")
@@ -129,6 +132,10 @@ def _check_shapes(path, config, flat) -> None:
     ours = wanted[name].shape if name in wanted else "absent"
     if theirs != ours:
       raise WeightsError(f"{path}: of another architecture: {name} is {theirs}; wanted {ours}")
+
+
+def _exported(family) -> tuple[str, ...]:
+  return getattr(family, "EXPORTED", family.PLAYERS)
 
 
 def _load_workdir(path) -> Trained:

@@ -20,6 +20,10 @@ and, where it is not Adam,
 and, where it restores one kind of damage alone,
 
   TASK                                       its name in `tasks`
+
+and, where others helped in training alone,
+
+  EXPORTED                                   the players that restore: a weights file holds these
 """
 
 import importlib

@@ -186,6 +186,7 @@ def local_window(x: jax.Array, mask: jax.Array) -> jax.Array:
 # --- The family ---------------------------------------------------------------------------------
 
 PLAYERS = ("generator", "discriminator", "classifier")
+EXPORTED = ("generator",)
 TASK = "inpaint"
 CURVES = {  # The paper's figure 4.
   "l_g": "generator, L_g",

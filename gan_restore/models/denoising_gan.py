@@ -99,6 +99,7 @@ def _unfold(x):
 # --- The family ---------------------------------------------------------------------------------
 
 PLAYERS = ("generator", "discriminator")
+EXPORTED = ("generator",)
 CURVES = {"l_rec": "squared error", "l_g": "generator, BCE", "l_d": "discriminator, BCE"}
 _NOISE = (lambda v: v > 0, "a number above 0")
 REQUIREMENTS = {

@@ -115,6 +115,7 @@ def gradient_loss(x: jax.Array, reference: jax.Array) -> jax.Array:
 # --- The family ---------------------------------------------------------------------------------
 
 PLAYERS = ("generator", "discriminator")
+EXPORTED = ("generator",)
 TASK = "inpaint"
 CURVES = {
   "l_content": "content loss",

@@ -50,6 +50,7 @@ class DenseDiscriminator(nn.Module):
 
 
 PLAYERS = ("generator", "discriminator")
+EXPORTED = ("generator",)
 TASK = "coarsen"
 CURVES = {"generator_loss": "generator", "discriminator_loss": "discriminator"}
 REQUIREMENTS = coarse.REQUIREMENTS | {

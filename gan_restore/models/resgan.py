@@ -100,6 +100,7 @@ def objective(on_real: jax.Array, on_fake: jax.Array, y: jax.Array) -> jax.Array
 # --- The family ---------------------------------------------------------------------------------
 
 PLAYERS = ("generator", "discriminator")
+EXPORTED = ("generator",)
 TASK = "coarsen"
 CURVES = {"generator_loss": "generator", "discriminator_loss": "discriminator"}
 REQUIREMENTS = coarse.REQUIREMENTS | {

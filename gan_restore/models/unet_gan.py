@@ -71,6 +71,7 @@ class Generator(nn.Module):
 # --- The family ---------------------------------------------------------------------------------
 
 PLAYERS = ("generator", "discriminator")
+EXPORTED = ("generator",)
 TASK = "inpaint"
 CURVES = {"l_rec": "reconstruction", "l_g": "generator, BCE", "l_d": "discriminator, BCE"}
 REQUIREMENTS = inpainting.REQUIREMENTS | {

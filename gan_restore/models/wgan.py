@@ -15,6 +15,7 @@ import optax
 from gan_restore import coarse
 
 PLAYERS = ("generator", "critic")
+EXPORTED = ("generator",)
 TASK = "coarsen"
 CURVES = {"generator_loss": "generator", "critic_loss": "critic"}
 REQUIREMENTS = coarse.REQUIREMENTS | {
