@@ -13,7 +13,7 @@ import optax
 from jax import lax
 
 from gan_restore import blending, checks, operators, weights
-from gan_restore.restorers.result import Result
+from gan_restore.restorers.result import CHOICES, Result, choose
 
 OPTIMIZERS = {
   "adam": optax.scale_by_adam(b1=0.9, b2=0.999),
@@ -32,7 +32,8 @@ def restore(
   steps: int = 200,
   learning_rate: float = 0.1,
   optimizer: str = "adam",
-  restarts: int = 4,
+  candidates: int = 4,
+  choice: str = "best",
   weighted: bool = False,
   patience: int = 0,
   blend: str = "poisson",
@@ -40,7 +41,7 @@ def restore(
 ) -> Result:
   r"""Restores damaged images: the most probable image of the prior that explains them.
 
-  Searches, by gradient descent from `restarts` random latents for each image,
+  Searches, by gradient descent from `candidates` random latents for each image,
 
   .. math::
     \hat z = \arg\min_z \|y - A(G(z))\|_p^p
@@ -63,7 +64,8 @@ def restore(
     steps: Gradient steps, at least 1; the learning rate falls to 0 over them along a cosine.
     learning_rate: The first step's.
     optimizer: 'adam', 'momentum' or 'sgd'.
-    restarts: Candidates for each image, at least 1; the one of the lowest objective is returned.
+    candidates: Searches for each image, at least 1.
+    choice: 'best', the candidate of the lowest objective, or 'mean', the mean of their images.
     weighted: For inpainting: known pixels count by the share of missing pixels in the 7x7 window
       around them (Yeh et al. 2017, eq. 3), those near no hole not at all.
     patience: Stop a candidate whose best objective has not fallen by a thousandth in so many
@@ -73,8 +75,8 @@ def restore(
     seed: Of the first latents. The same seed gives the same answer.
 
   Returns:
-    A `Result`: `image`, `generated` (raw G(z)), `latent`, `loss` and `history` (of the candidate
-    returned, constant after it stopped).
+    A `Result`: `image`, `generated` (raw G(z), or the mean), `latent`, `loss` and `history` (of the
+    best candidate, constant after it stopped), and `spread` of several candidates.
 
   Raises:
     TypeError: If y is not floating, A is not a function or `prior` is no prior.
@@ -84,18 +86,20 @@ def restore(
   Examples:
     >>> import gan_restore as gr, jax.numpy as jnp
     >>> y = jnp.full((1, 16, 16, 3), 0.5)
-    >>> gr.restore(y, gr.operators.super_resolve(4), steps=2, restarts=1).image.shape
+    >>> gr.restore(y, gr.operators.super_resolve(4), steps=2, candidates=1).image.shape
     (1, 64, 64, 3)
   """
   checks.at_least(p, 1.0, "p")
   checks.at_least(lam, 0.0, "lam")
   checks.at_least(steps, 1, "steps")
-  checks.at_least(restarts, 1, "restarts")
+  checks.at_least(candidates, 1, "candidates")
   checks.at_least(patience, 0, "patience")
   if not learning_rate > 0:
     raise ValueError(f"learning_rate is {learning_rate!r}; wanted above 0")
   if optimizer not in OPTIMIZERS:
     raise ValueError(f"optimizer is {optimizer!r}; wanted one of {', '.join(OPTIMIZERS)}")
+  if choice not in CHOICES:
+    raise ValueError(f"choice is {choice!r}; wanted one of {', '.join(CHOICES)}")
   if blend not in blending.BLENDS:  # Before the search, not after it.
     raise ValueError(f"blend is {blend!r}; wanted one of {', '.join(blending.BLENDS)}")
   prior = prior if prior is not None else _shipped_prior()
@@ -109,13 +113,15 @@ def restore(
   importance = _importance(A.mask) if weighted else jnp.ones(())
 
   family = prior.family
-  first = family.sample_latent(prior.config, jax.random.key(seed), restarts)
-  if restarts * y.shape[0] == 1:  # Two, as a single row is computed in another order than many.
+  first = family.sample_latent(prior.config, jax.random.key(seed), candidates)
+  if candidates * y.shape[0] == 1:  # Two, as a single row is computed in another order than many.
     first = jnp.repeat(first, 2, axis=0)
   found = _search(
       prior, A, y, importance, first, float(lam), float(learning_rate),
-      p=float(p), steps=int(steps), patience=int(patience), optimizer=optimizer,
+      p=float(p), steps=int(steps), patience=int(patience), optimizer=optimizer, choice=choice,
   )  # fmt: skip
+  if candidates == 1:
+    found = found.replace(spread=None)
   if inpainting:
     found = found.replace(image=blending.blend(y, found.generated, A.mask, blend))
   return found
@@ -134,8 +140,10 @@ def _importance(mask: jax.Array, window: int = 7) -> jax.Array:
   return (1 - mask) * summed(mask) / summed(jnp.ones_like(mask))
 
 
-@functools.partial(jax.jit, static_argnames=("p", "steps", "patience", "optimizer"))
-def _search(prior, A, y, importance, first, lam, learning_rate, *, p, steps, patience, optimizer):
+@functools.partial(jax.jit, static_argnames=("p", "steps", "patience", "optimizer", "choice"))
+def _search(
+  prior, A, y, importance, first, lam, learning_rate, *, p, steps, patience, optimizer, choice
+):
   """The search itself. Latents are [K, N, d]: K candidates for each of N images."""
   family, config = prior.family, prior.config
   tx = OPTIMIZERS[optimizer]
@@ -189,12 +197,13 @@ def _search(prior, A, y, importance, first, lam, learning_rate, *, p, steps, pat
   done, z, _, best, history = lax.while_loop(unfinished, body, carry)
   history = jnp.where(jnp.arange(steps)[:, None, None] < done, history, best["value"])
   winner = jnp.argmin(best["value"], axis=0)  # [N]
-  latent = jnp.take_along_axis(best["z"], winner[None, :, None], 0)[0]
-  generated = family.generate(config, prior.variables, latent)
+  images = family.generate(config, prior.variables, best["z"].reshape(k * n, -1))
+  generated, spread = choose(images.reshape(k, n, *images.shape[1:]), best["value"], choice)
   return Result(
     image=generated,
     generated=generated,
-    latent=latent,
+    latent=jnp.take_along_axis(best["z"], winner[None, :, None], 0)[0],
     loss=jnp.take_along_axis(best["value"], winner[None], 0)[0],
     history=jnp.take_along_axis(history, winner[None, None], 1)[:, 0].T,
+    spread=spread,
   )

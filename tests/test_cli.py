@@ -44,7 +44,7 @@ def run(capsys, *arguments):
 
 
 def restore(capsys, prior, out, *arguments):
-  search = ["--method", prior, "--steps", "2", "--restarts", "1"]
+  search = ["--method", prior, "--steps", "2", "--candidates", "1"]
   return run(capsys, "restore", *arguments, "--out", out, *search)
 
 
@@ -226,7 +226,7 @@ def test_crop_face(capsys, prior, tmp_path):
     (["--task", "denoise", "--method", "magic"], "magic: no such weights file"),
     (["--task", "denoise", "--method", "biharmonic"], "biharmonic is for Inpaint only"),
     (["--task", "denoise", "--steps", "0"], "steps is 0"),
-    (["--task", "denoise", "--restarts", "0"], "restarts is 0"),
+    (["--task", "denoise", "--candidates", "0"], "candidates is 0"),
     (["--task", "denoise", "--blend", "feather"], "blend is 'feather'"),
     (["--task", "inpaint", "--mask", "center,strokes"], "drawn at random"),
     (["--task", "denoise", "--method", "tv", "--steps", "5"], "--steps is not for method tv"),
@@ -273,6 +273,20 @@ def test_evaluate_takes_its_options_from_a_config(capsys, monkeypatch):
     for name in ("damaged", "tv", *(f"{n} (the paper's)" for n in ("LR", "Ours", "Sparse", "TV")))
   ]
   assert "| 23.63 / 0.809 | 22.67 / 0.787 |" in last[-2]
+
+
+def test_the_spread_of_candidates(capsys, prior, photos, tmp_path, monkeypatch):
+  monkeypatch.setattr(restore_command, "WHITE", 1e-5)  # The prior of this test knows one picture.
+  command = ["restore", photos, "--out", tmp_path, "--task", "denoise", "--method", prior]
+  command += ["--steps", "2", "--spread", "--candidates"]
+  status, _, error = run(capsys, *command, "1")
+  assert status == 2 and "--spread needs" in error
+  assert run(capsys, *command, "2", "--choice", "mean")[0] == 0
+  spread = np.asarray(Image.open(tmp_path / "spread" / "1.png"))
+  assert spread.shape == (64, 64) and spread.max() > 0
+  (tmp_path / "1.png").unlink()
+  status, _, error = run(capsys, *command, "2")
+  assert status == 1 and "spread/1.png exists" in error
 
 
 def test_evaluate_does_not_mix_factors(capsys, tmp_path):
@@ -379,7 +393,7 @@ def test_ablation_refuses(options, message, capsys, tmp_path, monkeypatch):
 
 
 def test_demo_writes_one_picture(capsys, prior, tmp_path):
-  search = ["--method", prior, "--steps", "2", "--restarts", "1"]
+  search = ["--method", prior, "--steps", "2", "--candidates", "1"]
   status, output, _ = run(capsys, "demo", "--out", tmp_path / "demo", *search)
   assert status == 0 and "| inpaint |" in output
   assert Image.open(tmp_path / "demo" / "demo.png").size == (5 * 64 * 3, 3 * 64 * 3)

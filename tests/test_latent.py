@@ -26,7 +26,7 @@ def mask():
 @pytest.mark.parametrize("name", tasks.NAMES)
 def test_the_search_explains_the_observation(name, known, tiny_prior):
   y, A = tasks.get(name).corrupt(known, jax.random.key(0))
-  result = restore(y, A, tiny_prior, lam=0, steps=80, restarts=3)
+  result = restore(y, A, tiny_prior, lam=0, steps=80, candidates=3)
   assert result.image.shape == result.generated.shape == known.shape
   assert result.latent.shape == (4, 16) and result.history.shape == (4, 80)
   truth = jnp.abs(y - A(known)).sum((1, 2, 3))  # What noise and rounding leave.
@@ -38,7 +38,7 @@ def test_the_objective_is_eq_3(known, tiny_prior):
   """Against NumPy, at the latent returned."""
   y, A = tasks.get("super_resolve").corrupt(known, jax.random.key(0))
   for p in (1.0, 2.0):
-    result = restore(y, A, tiny_prior, p=p, lam=0.7, steps=5, restarts=2)
+    result = restore(y, A, tiny_prior, p=p, lam=0.7, steps=5, candidates=2)
     x = result.generated
     logits = tiny_prior.family.discriminate(tiny_prior.config, tiny_prior.variables, x)
     d = 1 / (1 + np.exp(-np.asarray(logits, np.float64)))
@@ -52,15 +52,15 @@ def test_the_regulariser_asks_the_discriminator(known, tiny_prior):
   judge = lambda r: tiny_prior.family.discriminate(
     tiny_prior.config, tiny_prior.variables, r.generated
   )
-  free = restore(y, A, tiny_prior, lam=0, steps=60, restarts=1)
-  bound = restore(y, A, tiny_prior, lam=1e5, steps=60, restarts=1)
+  free = restore(y, A, tiny_prior, lam=0, steps=60, candidates=1)
+  bound = restore(y, A, tiny_prior, lam=1e5, steps=60, candidates=1)
   assert (judge(bound) > judge(free)).all()
 
 
 def test_latents_stay_in_the_priors_support(known, tiny_prior):
   z = 3 * jax.random.uniform(jax.random.key(7), (4, 16), minval=-1, maxval=1)
   y = tiny_prior.family.generate(tiny_prior.config, tiny_prior.variables, z)
-  z = restore(y, operators.denoise(), tiny_prior, lam=0, steps=60, restarts=1).latent
+  z = restore(y, operators.denoise(), tiny_prior, lam=0, steps=60, candidates=1).latent
   assert jnp.abs(z).max() == 1
 
 
@@ -76,7 +76,7 @@ def test_an_image_is_restored_alike_in_any_batch(tiny_prior):
   rng = np.random.default_rng(0)
   y = rng.random((64, 32, 32, 3)).astype(np.float32)
   masks = (rng.random((64, 32, 32, 1)) < 0.5).astype(np.float32)
-  options = dict(steps=50, restarts=3, patience=5)
+  options = dict(steps=50, candidates=3, patience=5)
   batch = restore(y, operators.inpaint(masks), tiny_prior, **options)
   for i in (0, 37):
     alone = restore(y[i : i + 1], operators.inpaint(masks[i]), tiny_prior, **options)
@@ -88,9 +88,9 @@ def test_the_shipped_prior_restores_alike_in_any_batch(faces):
   """The search of a real prior turns a difference of rounding into 1e-3: there must be none."""
   x = np.concatenate([faces[:, :, ::-1] * s for s in np.linspace(0.3, 1, 8, dtype=np.float32)])
   y, A = tasks.get("super_resolve").corrupt(x, jax.random.key(0))
-  batch = restore(y, A, restarts=1, steps=100)
+  batch = restore(y, A, candidates=1, steps=100)
   for i in (5, 60):
-    alone = restore(y[i : i + 1], A, restarts=1, steps=100)
+    alone = restore(y[i : i + 1], A, candidates=1, steps=100)
     np.testing.assert_allclose(batch.image[i], alone.image[0], atol=1e-4)
 
 
@@ -99,7 +99,7 @@ def test_a_mask_for_each_image(known, tiny_prior):
   for i in range(4):
     masks[i, 4 * i : 4 * i + 8] = 1
   A = operators.inpaint(masks)
-  result = restore(A(known), A, tiny_prior, steps=20, restarts=1)
+  result = restore(A(known), A, tiny_prior, steps=20, candidates=1)
   np.testing.assert_allclose(result.image * (1 - masks), known * (1 - masks), atol=1e-6)
 
 
@@ -110,19 +110,38 @@ def test_the_seed_decides(known, tiny_prior):
   assert (one.latent != other.latent).any()
 
 
-def test_more_restarts_never_do_worse(known, tiny_prior):
+def test_more_candidates_never_do_worse(known, tiny_prior):
   y, A = tasks.get("denoise").corrupt(known, jax.random.key(0))
-  losses = [restore(y, A, tiny_prior, steps=20, restarts=k).loss for k in (1, 2, 4)]
-  best = [restore(y, A, tiny_prior, steps=20, restarts=4).history.min(1)]
+  losses = [restore(y, A, tiny_prior, steps=20, candidates=k).loss for k in (1, 2, 4)]
+  best = [restore(y, A, tiny_prior, steps=20, candidates=4).history.min(1)]
   np.testing.assert_allclose(losses[2], best[0], rtol=1e-6)
-  # The first k latents of a seed do not depend on the number of restarts.
+  # The first k latents of a seed do not depend on the number of candidates.
   assert (losses[1] <= losses[0] + 1e-3).all() and (losses[2] <= losses[1] + 1e-3).all()
+
+
+def test_the_mean_of_candidates_and_their_spread(known, tiny_prior):
+  """Of two they give back both: the best, and so the other; of one there is no spread."""
+  y, A = tasks.get("denoise").corrupt(known, jax.random.key(0))
+  options = dict(steps=20, lam=0.0)
+  one = restore(y, A, tiny_prior, candidates=1, **options)
+  best = restore(y, A, tiny_prior, candidates=2, **options)
+  mean = restore(y, A, tiny_prior, candidates=2, choice="mean", **options)
+  assert one.spread is None
+  other = 2 * mean.generated - best.generated
+  wanted = jnp.sqrt(jnp.mean(((best.generated - other) / 2) ** 2, -1, keepdims=True))
+  np.testing.assert_allclose(mean.spread, wanted, atol=1e-5)
+  np.testing.assert_array_equal(mean.spread, best.spread)
+  np.testing.assert_allclose(mean.loss, best.loss)
+  first_is_one = jnp.minimum(
+    abs(best.generated - one.generated).max((1, 2, 3)), abs(other - one.generated).max((1, 2, 3))
+  )
+  assert (first_is_one < 1e-3).all()
 
 
 def test_one_compilation_for_a_shape(known, tiny_prior):
   def run(i):
     A = operators.inpaint(np.roll(mask(), i, 0))
-    return restore(A(known), A, tiny_prior, steps=2, restarts=1, lam=float(i), learning_rate=0.1)
+    return restore(A(known), A, tiny_prior, steps=2, candidates=1, lam=float(i), learning_rate=0.1)
 
   run(0)
   size = latent._search._cache_size()
@@ -133,7 +152,7 @@ def test_one_compilation_for_a_shape(known, tiny_prior):
 
 def test_a_plateau_ends_the_search(known, tiny_prior):
   y, A = tasks.get("inpaint").corrupt(known, jax.random.key(0))
-  options = dict(lam=0, steps=400, restarts=1, learning_rate=0.2)
+  options = dict(lam=0, steps=400, candidates=1, learning_rate=0.2)
   whole = restore(y, A, tiny_prior, **options)
   early = restore(y, A, tiny_prior, patience=20, **options)
   stopped = (early.history == early.loss[:, None]).argmax(1)
@@ -155,7 +174,8 @@ def test_pixels_near_the_hole_count_more():
 def test_weighting_changes_the_objective(known, tiny_prior):
   A = operators.inpaint(mask())
   plain, weighted = (
-    restore(A(known), A, tiny_prior, lam=0, steps=3, restarts=1, weighted=w) for w in (False, True)
+    restore(A(known), A, tiny_prior, lam=0, steps=3, candidates=1, weighted=w)
+    for w in (False, True)
   )
   assert (weighted.loss < plain.loss).all()
 
@@ -163,7 +183,7 @@ def test_weighting_changes_the_objective(known, tiny_prior):
 def test_blends(known, tiny_prior):
   A = operators.inpaint(mask())
   y = A(1 - known)
-  results = {b: restore(y, A, tiny_prior, steps=3, restarts=1, blend=b) for b in blending.BLENDS}
+  results = {b: restore(y, A, tiny_prior, steps=3, candidates=1, blend=b) for b in blending.BLENDS}
   raw = results["none"]
   np.testing.assert_array_equal(raw.image, raw.generated)
   np.testing.assert_allclose(
@@ -182,7 +202,7 @@ def test_optimizers(option, known, tiny_prior):
   y, A = tasks.get("denoise").corrupt(known, jax.random.key(0))
   rate = {"adam": 0.05, "momentum": 1e-4, "sgd": 1e-3}[option]
   result = restore(
-    y, A, tiny_prior, p=2, lam=0, steps=40, restarts=1, optimizer=option, learning_rate=rate
+    y, A, tiny_prior, p=2, lam=0, steps=40, candidates=1, optimizer=option, learning_rate=rate
   )
   assert (result.loss < result.history[:, 0]).all()
 
@@ -206,7 +226,8 @@ def test_optimizers(option, known, tiny_prior):
     (dict(lam=float("inf")), "lam is inf"),
     (dict(steps=0), "steps is 0"),
     (dict(steps=2.5), "whole number"),
-    (dict(restarts=0), "restarts is 0"),
+    (dict(candidates=0), "candidates is 0"),
+    (dict(choice="worst"), "choice is 'worst'"),
     (dict(patience=-1), "patience is -1"),
     (dict(learning_rate=0), "learning_rate is 0"),
     (dict(optimizer="adamw"), "optimizer is 'adamw'"),

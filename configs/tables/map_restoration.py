@@ -20,7 +20,7 @@ def get_config():
   config.mask = "center"
   config.split = "test"
   config.limit = 500
-  config.restarts = 2
+  config.candidates = 2
   config.paper = {
     "TV": {
       "inpaint": "23.10 / 0.765",

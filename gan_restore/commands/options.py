@@ -41,7 +41,8 @@ def add_search(parser: argparse.ArgumentParser) -> None:
   """Adds the options of methods."""
   group = parser.add_argument_group("options of the method (all but blend: of the latent search)")
   group.add_argument("--steps", type=int)
-  group.add_argument("--restarts", type=int)
+  group.add_argument("--candidates", type=int, help="answers for each image")
+  group.add_argument("--choice", help="among them: best or mean")
   group.add_argument("--lam", type=float, help="weight of the regulariser")
   group.add_argument("--p", type=float, help="exponent of the data term's norm")
   group.add_argument("--blend", help="poisson, paste or none")
@@ -55,7 +56,7 @@ def load(method: str, arguments: argparse.Namespace, refuse: bool = True) -> res
   parameters = inspect.signature(restorer.function).parameters.values()
   anything = any(parameter.kind == parameter.VAR_KEYWORD for parameter in parameters)
   options = {}
-  for name in ("steps", "restarts", "lam", "p", "blend", "weighted", "seed"):
+  for name in ("steps", "candidates", "choice", "lam", "p", "blend", "weighted", "seed"):
     value = getattr(arguments, name)
     if value is None:
       continue

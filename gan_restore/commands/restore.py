@@ -15,6 +15,7 @@ from gan_restore.data import images
 
 BATCH = 16  # Pictures restored at a time; the last batch is padded, so that nothing recompiles.
 SHEET_ROWS = 64  # Pictures on the sheet, at most.
+WHITE = 0.25  # The spread that is drawn in white.
 
 
 def add_parser(commands) -> None:
@@ -41,6 +42,12 @@ def add_parser(commands) -> None:
   )
   p.add_argument(
     "--simulate", action="store_true", help="the pictures are clean: damage them first, and score"
+  )
+  p.add_argument(
+    "--spread",
+    action="store_true",
+    help="write DIR/spread/NAME.png too: where the candidates differ, white at a standard deviation"
+    f" of {WHITE} or more",
   )
   p.add_argument("--overwrite", action="store_true", help="replace files that are there")
   options.add_method(p, "map")
@@ -77,8 +84,9 @@ def run(arguments) -> int:
   items = []  # (input, output, picture of `shape`, mask or None)
   for path, output in zip(paths, outputs):
     try:
-      if output.exists() and not arguments.overwrite:
-        raise ValueError(f"{output} exists; --overwrite replaces it")
+      for there in (output, _spread_of(output)) if arguments.spread else (output,):
+        if there.exists() and not arguments.overwrite:
+          raise ValueError(f"{there} exists; --overwrite replaces it")
       items.append((path, output, *_read(path, arguments, shape)))
     except (ValueError, OSError) as error:
       failures.append(f"{path}: {str(error).removeprefix(f'{path}: ')}")
@@ -98,10 +106,16 @@ def run(arguments) -> int:
       mask = np.stack([m for *_, m in padded]) if padded[0][3] is not None else arguments.mask
       y, A, clean = _observe(x, mask, arguments, restorer.factor, start)
       result = restorer(y, A)
+      if arguments.spread and result.spread is None:
+        raise ValueError("--spread needs a method with --candidates, and at least 2 of them")
       shown = np.asarray(restorers.classical.damaged(y, A).image)
-      arguments.out.mkdir(parents=True, exist_ok=True)
+      folder = _spread_of(sheet).parent if arguments.spread else arguments.out
+      folder.mkdir(parents=True, exist_ok=True)
       for i, (path, output, _, _) in enumerate(chunk):
         images.write_png(output, np.asarray(result.image[i]))
+        if arguments.spread:
+          spread = np.minimum(np.asarray(result.spread[i]) / WHITE, 1)
+          images.write_png(_spread_of(output), spread)
         rows.append(([clean[i]] if clean is not None else []) + [shown[i], result.image[i]])
         if clean is not None:
           one = A.replace(mask=A.mask[i : i + 1]) if isinstance(A, operators.Inpaint) else A
@@ -151,6 +165,11 @@ def _name_outputs(paths, folder) -> list[pathlib.Path]:
     taken.add(stem)
     outputs.append(folder / f"{stem}.png")
   return outputs
+
+
+def _spread_of(output) -> pathlib.Path:
+  """The file of a restoration's spread."""
+  return output.parent / "spread" / output.name
 
 
 def _read(path, arguments, shape):

@@ -165,7 +165,7 @@ def evaluate(config, variables, source, n: int = 32):
     (name, value): `psnr`, the mean of raw G(z) over the five tasks, then each task's.
   """
   trained = weights.Trained(variables, config)
-  restorer = functools.partial(restore, trained, restarts=1, steps=100, blend="none")
+  restorer = functools.partial(restore, trained, candidates=1, steps=100, blend="none")
   scores = {}
   for task in tasks.NAMES:
     values = dict(evaluation.evaluate(restorer, tasks.get(task), source, limit=n))
