@@ -21,6 +21,8 @@ format: .venv/installed-test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+train-%: export GLIBC_TUNABLES = glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=8589934592:glibc.malloc.trim_threshold=17179869184:glibc.malloc.top_pad=268435456
+
 # The shipped face prior: make train-prior DATA=folder:/path/to/celeba
 train-prior: .venv/installed
 	$(BIN)/python -m gan_restore.main --config=configs/prior.py --config.dataset=$(DATA) --workdir=$(WORKDIR)
