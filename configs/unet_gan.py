@@ -24,7 +24,9 @@ def get_config(variant="unet"):
   config.channels = 3
   config.flip = True
   config.fill = "ring"  # What the hole holds before it goes in; see fills.FILLS.
-  config.masks = "center,center,center,random,strokes,eyes+nose+lips:0.05,eyes:0.05,nose:0.05,lips:0.05"
+  config.masks = (
+    "center,center,center,random,strokes,eyes+nose+lips:0.05,eyes:0.05,nose:0.05,lips:0.05"
+  )
 
   config.stages = 1 if variant == "unet" else 2
   config.width = 32 if variant == "unet" else 22

@@ -176,7 +176,16 @@ def denoise(trained: weights.Trained, x: jax.Array, sigma: jax.Array) -> jax.Arr
   return (generator.apply(trained.variables["generator"], 2 * x - 1, sigmas) + 1) / 2
 
 
-def restore(trained: weights.Trained, y, A, *, levels: int = 16, first: float = 0.5) -> Result:
+def restore(
+  trained: weights.Trained,
+  y,
+  A,
+  *,
+  levels: int = 16,
+  candidates: int = 1,
+  choice: str = "mean",
+  seed: int = 0,
+) -> Result:
   """Restores any damage; see `restorers.plug_and_play`.
 
   Args:
@@ -184,17 +193,20 @@ def restore(trained: weights.Trained, y, A, *, levels: int = 16, first: float = 
     y: The damaged images, in [0, 1].
     A: The damage: an operator or any differentiable function from images to y.
     levels: How many times the prior is asked.
-    first: The first level of noise.
+    candidates: 1 for the answer that is best in PSNR, or so many draws.
+    choice: Among draws: 'best' or 'mean'.
+    seed: Of the draws.
 
   Returns:
     A `Result`.
 
   Raises:
     TypeError: If y is not floating or A is not a function.
-    ValueError: If y holds NaN or leaves [0, 1], or A does not match it.
+    ValueError: If y holds NaN or leaves [0, 1], A does not match it, or an option is impossible.
   """
   denoiser = jax.tree_util.Partial(denoise, trained)
-  return plug_and_play.restore(y, A, denoiser, levels, first, shape=trained.image_shape)
+  options = dict(levels=levels, candidates=candidates, choice=choice, seed=seed)
+  return plug_and_play.restore(y, A, denoiser, shape=trained.image_shape, **options)
 
 
 def samples(config, variables, batch, key: jax.Array) -> jax.Array:

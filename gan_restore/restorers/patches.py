@@ -166,7 +166,7 @@ def low_rank(y, A, *, levels: int = 8) -> Result:
     TypeError: If y is not floating or A is not a function.
     ValueError: If y holds NaN or leaves [0, 1], or A does not match it.
   """
-  return plug_and_play.restore(y, A, jax.tree_util.Partial(low_rank_denoiser), levels)
+  return _restore(y, A, jax.tree_util.Partial(low_rank_denoiser), levels)
 
 
 def sparse(y, A, *, dictionary=None, levels: int = 8) -> Result:
@@ -193,7 +193,15 @@ def sparse(y, A, *, dictionary=None, levels: int = 8) -> Result:
       f"dictionary is of patches of {values} values; they are no squares of {channels} channels"
     )
   denoiser = jax.tree_util.Partial(sparse_denoiser, dictionary=dictionary)
-  return plug_and_play.restore(y, A, denoiser, levels)
+  return _restore(y, A, denoiser, levels)
+
+
+def _restore(y, A, denoiser, levels) -> Result:
+  """Levels that end at the operator's own noise, and little trade; both tuned."""
+  last = max(operators.noise(operators.as_operator(A)), 0.01)
+  return plug_and_play.restore(
+    y, A, denoiser, levels=levels, first=max(0.2, last), last=last, trade=0.02
+  )
 
 
 # --- The dictionary -----------------------------------------------------------------------------

@@ -1,31 +1,45 @@
-"""Any denoiser as a restorer of any damage.
+r"""Any denoiser as a restorer of any damage.
 
-K. Zhang et al., "Plug-and-play image restoration with deep denoiser prior", 2021: half-quadratic
-splitting. In turn x is fitted to y, near to what was last denoised, and denoised, at levels that
-fall to the noise of the operator. Images are float32 [N, H, W, C] in [0, 1].
+At levels of noise sigma that fall, what there is so far is denoised, and then fitted to y
+(half-quadratic splitting):
+
+.. math::
+  z = D(x, \sigma), \quad
+  x = \arg\min_x \|y - A x\|^2 + t (\sigma_n / \sigma)^2 \|x - z\|^2
+
+with the operator's own noise sigma_n (K. Zhang et al., "Plug-and-play image restoration with deep
+denoiser prior", 2021, eq. 6; t is 1 by Bayes' rule). With noise of sigma added to x before each
+level it draws a candidate (Y. Zhu et al., "Denoising diffusion models for plug-and-play image
+restoration", 2023).
+
+Images are float32 [N, H, W, C] in [0, 1].
 """
 
-import functools
 from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 
 from gan_restore import checks, operators
-from gan_restore.restorers.result import Result
+from gan_restore.restorers.result import CHOICES, Result, choose
 from gan_restore.restorers.total_variation import tv
 
-_TRADE = 0.02  # How near the fit stays to what was denoised, at equal levels.
+_LEAST_NOISE = 1e-3  # An operator without noise is fitted as if it had this.
 
 
 def restore(
   y,
   A,
   denoiser: Callable,
-  levels: int = 8,
-  first: float = 0.2,
+  *,
+  levels: int = 16,
+  first: float = 1.0,
+  last: float = 0.01,
+  trade: float = 1.0,
+  candidates: int = 1,
+  choice: str = "mean",
+  seed: int = 0,
   shape: tuple[int, int, int] | None = None,
 ) -> Result:
   """Restores by a denoiser, from the answer of total variation.
@@ -34,33 +48,55 @@ def restore(
     y: The damaged images, in [0, 1].
     A: The damage: an operator or any differentiable function from images to y.
     denoiser: (images, standard deviation of their noise) -> images; a pytree.
-    levels: How many times it is asked.
-    first: The first level; the last is the noise of A, at least 0.01.
+    levels: How many times it is asked, at least 2.
+    first: The first level.
+    last: The last.
+    trade: t, above 0; less keeps nearer to y.
+    candidates: 1 for the answer without noise, the best in PSNR; or so many draws, at least 2.
+    choice: Among draws: 'best', the one that differs least from the others, sharp; or 'mean'.
+    seed: Of the draws.
     shape: [H, W, C] of the images; by default what `operators.image_shape` tells.
 
   Returns:
-    A `Result`.
+    A `Result`, of draws with their `spread`.
 
   Raises:
     TypeError: If y is not floating or A is not a function.
-    ValueError: If y holds NaN or leaves [0, 1], or A does not match it.
+    ValueError: If y holds NaN or leaves [0, 1], A does not match it, or an option is impossible.
   """
-  checks.at_least(levels, 1, "levels")
+  checks.at_least(levels, 2, "levels")
+  checks.at_least(candidates, 1, "candidates")
+  if choice not in CHOICES:
+    raise ValueError(f"choice is {choice!r}; wanted one of {', '.join(CHOICES)}")
   A = operators.as_operator(A)
   start = tv(y, A, shape=shape).image
-  noise = operators.noise(A)
-  image = _split(jnp.asarray(y), A, start, denoiser, noise, levels=int(levels), first=float(first))
-  image = jnp.clip(image, 0, 1)
-  return Result(image=image, generated=image)
+  sigmas = jnp.geomspace(first, last, levels)
+  weights = trade * (max(operators.noise(A), _LEAST_NOISE) / sigmas) ** 2
+  keys = jax.random.split(jax.random.key(seed), candidates)
+  drawn = _draw(jnp.asarray(y), A, start, denoiser, sigmas, weights, keys)
+  distance = jnp.sum((drawn - drawn.mean(0)) ** 2, axis=(2, 3, 4))
+  image, spread = choose(drawn, distance, choice)
+  return Result(image=image, generated=image, spread=spread)
 
 
-@functools.partial(jax.jit, static_argnames=("noise", "levels", "first"))
-def _split(y, A, z, denoiser, noise, *, levels, first):
-  last = max(noise, 0.01)
-  for sigma in np.geomspace(max(first, last), last, levels):
-    x = fit(y, A, z, _TRADE * (last / sigma) ** 2)
-    z = denoiser(x, jnp.float32(sigma))
-  return operators.project(A, z if noise else fit(y, A, z, 1e-3), y)
+@jax.jit
+def _draw(y, A, start, denoiser, sigmas, weights, keys):
+  """Candidates [K, N, H, W, C], one for each key; every image of the batch gets the same noise."""
+
+  def level(x, given):
+    sigma, weight, key = given
+    if len(keys) > 1:
+      x += sigma * jax.random.normal(key, x.shape[1:])
+    z = denoiser(x, sigma)
+    return fit(y, A, z, weight), z
+
+  def candidate(key):
+    given = sigmas, weights, jax.random.split(key, len(sigmas))
+    x, z = lax.scan(level, start, given)
+    x = z[-1] if operators.noise(A) else x
+    return jnp.clip(operators.project(A, x, y), 0, 1)
+
+  return lax.map(candidate, keys)
 
 
 def fit(y, A, z, weight, iterations: int = 20) -> jax.Array:
