@@ -48,7 +48,7 @@ def restore(
     y: The damaged images, in [0, 1].
     A: The damage: an operator or any differentiable function from images to y.
     denoiser: (images, standard deviation of their noise) -> images; a pytree.
-    levels: How many times it is asked, at least 2.
+    levels: How many times it is asked, at least 1.
     first: The first level.
     last: The last.
     trade: t, above 0; less keeps nearer to y.
@@ -64,7 +64,7 @@ def restore(
     TypeError: If y is not floating or A is not a function.
     ValueError: If y holds NaN or leaves [0, 1], A does not match it, or an option is impossible.
   """
-  checks.at_least(levels, 2, "levels")
+  checks.at_least(levels, 1, "levels")
   checks.at_least(candidates, 1, "candidates")
   if choice not in CHOICES:
     raise ValueError(f"choice is {choice!r}; wanted one of {', '.join(CHOICES)}")

@@ -137,7 +137,7 @@ def test_a_function_of_ones_own_that_changes_the_shape(faces):
     plug_and_play.restore(stripes(faces[:2]), stripes, nothing)
 
 
-@pytest.mark.parametrize("option", [{"levels": 1}, {"candidates": 0}, {"choice": "worst"}])
+@pytest.mark.parametrize("option", [{"levels": 0}, {"candidates": 0}, {"choice": "worst"}])
 def test_refusals(faces, option):
   nothing = jax.tree_util.Partial(lambda x, sigma: x)
   (name,) = option
