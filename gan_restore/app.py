@@ -13,7 +13,8 @@ from gan_restore.restorers import classical
 SIZE = 64  # Of the prior's faces.
 METHODS = {  # {what the page calls it: name}.
   "search (any damage)": "map",
-  "one pass (inpaint)": "cdcgan",
+  "one pass (inpaint)": "unet_gan",
+  "one pass, cDCGAN (inpaint)": "cdcgan",
   "one pass (coarsen)": "resgan:celeba",
 }
 SHOWN = 320  # Pixels on a side of the pictures on the page.

@@ -40,7 +40,7 @@ def test_the_grown_mask_is_the_kinds_own_at_first():
 def test_what_it_compares_by_default_ships():
   command = ["mask-growth", "--dataset", "toy_faces", "--out", "out"]
   methods = cli.parser().parse_args(command).methods.split(",")
-  assert len(methods) == 3 and set(methods) <= set(restorers.NAMES)
+  assert len(methods) == 4 and set(methods) <= set(restorers.NAMES)
 
 
 def test_refusals(capsys, tmp_path):

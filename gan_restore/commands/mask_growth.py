@@ -11,7 +11,7 @@ def add_parser(commands) -> None:
   p = commands.add_parser(
     "mask-growth", help="quality over the hole's size", description=run.__doc__
   )
-  p.add_argument("--methods", default="cdcgan,mirror,biharmonic", help="by commas")
+  p.add_argument("--methods", default="unet_gan,cdcgan,mirror,biharmonic", help="by commas")
   p.add_argument("--dataset", required=True, help="a TFDS name, folder:PATH or toy_faces")
   p.add_argument("--data-dir", help="where TFDS keeps prepared sets")
   p.add_argument("--split", default="test", choices=("train", "validation", "test"))

@@ -36,8 +36,8 @@ def load(name: str, **options) -> Restorer:
 
   Args:
     name: `map` (the latent search with the shipped prior), a family whose weights are shipped
-      (`cdcgan`, `resgan:celeba`, `resgan:mnist`), one without a network (`tv`, `low_rank`,
-      `sparse` for any damage; `damaged`, `bicubic`, `lanczos`, `biharmonic`, `mirror`,
+      (`cdcgan`, `unet_gan`, `resgan:celeba`, `resgan:mnist`), one without a network (`tv`,
+      `low_rank`, `sparse` for any damage; `damaged`, `bicubic`, `lanczos`, `biharmonic`, `mirror`,
       `non_local_means`, `wavelet`), or the path of a weights file or training workdir.
     **options: Keyword arguments fixed for every call, as those of `restore` for `map`.
 
