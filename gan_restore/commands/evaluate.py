@@ -84,19 +84,7 @@ def run(arguments) -> int:
   scorers = [
     make(getattr(arguments, name)) for name, make in _SCORERS.items() if getattr(arguments, name)
   ]
-  of = (
-    "dataset",
-    "split",
-    "mask",
-    "steps",
-    "candidates",
-    "choice",
-    "lam",
-    "p",
-    "blend",
-    "weighted",
-    *_SCORERS,
-  )
+  of = ("dataset", "split", "mask", *options.NAMES, *_SCORERS)
   settings = {name: getattr(arguments, name) for name in of} | {"size": size, "factor": factor}
   k, _, n = arguments.shard.partition("/")
   if not (k.isdecimal() and n.isdecimal()):

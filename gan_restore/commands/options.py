@@ -13,6 +13,7 @@ import ml_collections
 
 from gan_restore import restorers
 
+NAMES = ("steps", "candidates", "choice", "lam", "p", "blend", "weighted", "seed")  # Of methods.
 SHAPE = (64, 64, 3)  # Of what is restored by a method that is for any shape.
 
 
@@ -39,7 +40,7 @@ def add_method(parser: argparse.ArgumentParser, default: str) -> None:
 
 def add_search(parser: argparse.ArgumentParser) -> None:
   """Adds the options of methods."""
-  group = parser.add_argument_group("options of the method (all but blend: of the latent search)")
+  group = parser.add_argument_group("options of the methods that have them, all of them map")
   group.add_argument("--steps", type=int)
   group.add_argument("--candidates", type=int, help="answers for each image")
   group.add_argument("--choice", help="among them: best or mean")
@@ -56,7 +57,7 @@ def load(method: str, arguments: argparse.Namespace, refuse: bool = True) -> res
   parameters = inspect.signature(restorer.function).parameters.values()
   anything = any(parameter.kind == parameter.VAR_KEYWORD for parameter in parameters)
   options = {}
-  for name in ("steps", "candidates", "choice", "lam", "p", "blend", "weighted", "seed"):
+  for name in NAMES:
     value = getattr(arguments, name)
     if value is None:
       continue

@@ -18,8 +18,8 @@ class Result:
     latent: z [N, latent_dim] of a latent search, else None.
     loss: The objective's value at `latent` [N], else None.
     history: The objective over the steps of a search [N, steps], else None.
-    spread: Where the candidates differ, if there are several: their standard deviation
-      [N, H, W, 1], the root of the channels' mean square, else None.
+    spread: Where the candidates differ, as they were generated, if there are several: their
+      standard deviation [N, H, W, 1], the root of the channels' mean square, else None.
   """
 
   image: jax.Array
