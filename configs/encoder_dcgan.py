@@ -4,6 +4,9 @@
 
     python -m gan_restore.main --config=configs/encoder_dcgan.py --workdir=runs/encoder_dcgan
 
+Forty minutes on two CPU cores; 64 validation faces of CelebA, centre hole, pasted in: 26.5 dB and
+.86 of the originals' sharpness. What ships is step 4,000, see shipped/encoder_dcgan.md.
+
 Its table 1 is encoder_dcgan.py:cnn (no adversary), :gan (dense networks), :dcgan (the default);
 `gan-restore ablation --config configs/encoder_dcgan.py` trains and compares the three.
 """
@@ -36,7 +39,7 @@ def get_config(variant="dcgan"):
   config.prior_weight = 0.0 if variant == "cnn" else 0.0025
 
   config.batch_size = 32
-  config.steps = 12_000
+  config.steps = 5_000
   config.learning_rate = 1e-3
   config.schedule = "cosine"  # To 0 at the last step; or constant.
   config.beta1 = 0.5

@@ -69,9 +69,12 @@ def plot_curves(
   figure = Figure(figsize=(7 * columns, 4 * rows), layout="constrained")
   FigureCanvasAgg(figure)
   grid = figure.subplots(rows, columns, squeeze=False)
+  for spare in grid.flat[len(panels) :]:
+    spare.set_axis_off()
   for axes, (title, curves) in zip(grid.flat, panels.items()):
     for label, points in curves.items():
-      axes.plot(*zip(*points) if points else ((), ()), label=label)
+      # A curve without points keeps its colour from the next, and out of the legend.
+      axes.plot(*zip(*points) if points else ((), ()), label=label if points else None)
     if marks and title in marks:
       axes.axvline(marks[title], color="black", linestyle=":", label=f"{over} {marks[title]:.0f}")
     axes.set(xlabel=over, ylabel=title)

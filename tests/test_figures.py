@@ -25,3 +25,9 @@ def test_panels_share_a_picture(tmp_path):
   panels = {title: {"a": curve, "b": curve[:1], "none yet": []} for title in "wxyz"}
   figures.plot_curves(tmp_path / "c.png", panels)
   assert Image.open(tmp_path / "c.png").size == (1400, 800)
+
+
+def test_a_place_without_a_panel_stays_white(tmp_path):
+  figures.plot_curves(tmp_path / "c.png", {title: {"a": [(1, 2.0), (2, 1.0)]} for title in "xyz"})
+  picture = np.asarray(Image.open(tmp_path / "c.png").convert("L"))
+  assert (picture[410:, 710:] == 255).all() and not (picture[410:, :690] == 255).all()

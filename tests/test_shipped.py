@@ -20,7 +20,7 @@ def psnr(real_data, tmp_path_factory):
   return psnr
 
 
-@pytest.mark.parametrize("name", ["cdcgan", "unet_gan"])
+@pytest.mark.parametrize("name", ["cdcgan", "encoder_dcgan", "unet_gan"])
 def test_a_large_hole_is_filled_by_one_pass(psnr, name):
   """25 dB and 3 dB ahead of biharmonic inpainting."""
   ours = psnr(name, "center")

@@ -36,9 +36,10 @@ def load(name: str, **options) -> Restorer:
 
   Args:
     name: `map` (the latent search with the shipped prior), a family whose weights are shipped
-      (`cdcgan`, `unet_gan`, `resgan:celeba`, `resgan:mnist`), one without a network (`tv`,
-      `low_rank`, `sparse` for any damage; `damaged`, `bicubic`, `lanczos`, `biharmonic`, `mirror`,
-      `non_local_means`, `wavelet`), or the path of a weights file or training workdir.
+      (`cdcgan`, `unet_gan`, `encoder_dcgan`, `resgan:celeba`, `resgan:mnist`), one without a
+      network (`tv`, `low_rank`, `sparse` for any damage; `damaged`, `bicubic`, `lanczos`,
+      `biharmonic`, `mirror`, `non_local_means`, `wavelet`), or the path of a weights file or
+      training workdir.
     **options: Keyword arguments fixed for every call, as those of `restore` for `map`.
 
   Returns:
