@@ -5,8 +5,8 @@
     python -m gan_restore.main --config=configs/resgan.py:mnist --workdir=runs/resgan-mnist
 
 :mnist takes eleven minutes on two CPU cores and reaches 21.2 dB, SSIM .903 and 96.6% digits that a
-classifier recognises; `gan-restore compare-gans` trains it beside its rivals, the README has their
-scores.
+classifier recognises; `gan-restore compare-gans` trains it beside its rivals, docs/measured.md has
+their scores.
 """
 
 from configs import coarse
