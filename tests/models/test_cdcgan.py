@@ -191,16 +191,25 @@ def test_stages_begin_where_algorithm_1_says():
   assert cdcgan.learning(joint, 0) == cdcgan.PLAYERS
 
 
-def test_in_each_stage_exactly_its_players_change(tmp_path):
-  """Through the shared loop, with a log window (2 steps) that spans a boundary (3 steps)."""
-  config = small_config("cdcgan", steps=8, checkpoint_every=3, sample_every=8, keep=8)
-  train.train(config, tmp_path)
-  rows = {int(row["step"]): row for row in train.read_metrics(tmp_path)}
-  assert "l_rec" in rows[2] and "l_d" not in rows[2]
-  assert "discriminator_loss" in rows[4] and "l_g" in rows[8]
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+  """200 steps on toy faces through all three stages: (config, state, workdir)."""
+  config = small_config("cdcgan", image_size=32, width=8, steps=200, ema_decay=0.9)
+  config.update(generator_steps=140, discriminator_steps=20, log_every=8)
+  config.update(checkpoint_every=20, keep=4, sample_every=200)
+  workdir = tmp_path_factory.mktemp("run")
+  return config, train.train(config, workdir), workdir
+
+
+def test_in_each_stage_exactly_its_players_change(run):
+  """Through the shared loop, with a log window (8 steps) that spans a boundary (140 steps)."""
+  config, _, workdir = run
+  rows = {int(row["step"]): row for row in train.read_metrics(workdir)}
+  assert "l_rec" in rows[136] and "l_d" not in rows[136]
+  assert "discriminator_loss" in rows[144] and "l_g" in rows[200]
   like = train.init_state(config)
-  checkpoints = train.Checkpoints(tmp_path, keep=8)
-  states = [like] + [checkpoints.restore(step, like)[0] for step in (3, 6, 8)]
+  checkpoints = train.Checkpoints(workdir, keep=4)
+  states = [like] + [checkpoints.restore(step, like)[0] for step in (140, 160, 200)]
   checkpoints.close()
 
   def changed(before, after):
@@ -215,6 +224,22 @@ def test_in_each_stage_exactly_its_players_change(tmp_path):
   assert changed(*states[0:2]) == {"generator"}
   assert changed(*states[1:3]) == {"discriminator", "classifier"}
   assert changed(*states[2:4]) == set(cdcgan.PLAYERS)
+
+
+def test_it_learns_to_fill_holes(run):
+  """200 steps raise the PSNR of the hole by 3 dB and more."""
+  config, state, _ = run
+  frozen = ml_collections.FrozenConfigDict(config)
+  source = toy_faces.ToyFaces("test", 32)
+
+  def hole_psnr(variables):
+    restorer = lambda y, A: cdcgan.restore(weights.Trained(variables, frozen), y, A)
+    scores = evaluation.evaluate(restorer, tasks.get("inpaint"), source, limit=32)
+    return dict(scores)["composited/psnr_hole"]
+
+  before = hole_psnr(cdcgan.init(config, jax.random.PRNGKey(config.seed)))
+  after = hole_psnr(jax.tree.map(jnp.asarray, state.ema))
+  assert after > before + 3 and after > 14
 
 
 def test_a_class_label_trains_by_softmax(tmp_path):
@@ -243,25 +268,6 @@ def test_a_class_label_trains_by_softmax(tmp_path):
 def test_impossible_configs(changes, message, tmp_path):
   with pytest.raises(ValueError, match=message):
     train.train(small_config("cdcgan", **changes), tmp_path)
-
-
-def test_it_learns_to_fill_holes(tmp_path):
-  """200 steps on toy faces raise the PSNR of the hole by 3 dB and more, in all three stages."""
-  config = small_config("cdcgan", image_size=32, width=8, steps=200)
-  config.update(generator_steps=140, discriminator_steps=20, checkpoint_every=200)
-  config.update(sample_every=200, ema_decay=0.9)
-  state = train.train(config, tmp_path)
-  frozen = ml_collections.FrozenConfigDict(config)
-  source = toy_faces.ToyFaces("test", 32)
-
-  def hole_psnr(variables):
-    restorer = lambda y, A: cdcgan.restore(weights.Trained(variables, frozen), y, A)
-    scores = evaluation.evaluate(restorer, tasks.get("inpaint"), source, limit=32)
-    return dict(scores)["composited/psnr_hole"]
-
-  before = hole_psnr(cdcgan.init(config, jax.random.PRNGKey(config.seed)))
-  after = hole_psnr(jax.tree.map(jnp.asarray, state.ema))
-  assert after > before + 3 and after > 14
 
 
 # --- Restoring ----------------------------------------------------------------------------------
