@@ -20,7 +20,7 @@ import ml_collections
 import numpy as np
 import pytest
 
-from gan_restore import models, weights
+from gan_restore import evaluation, models, tasks, weights
 from gan_restore.data import toy_faces
 from gan_restore.models import dcgan
 
@@ -95,3 +95,12 @@ def gradients(config, variables, batch, players) -> dict:
   params = {p: v["params"] for p, v in variables.items()}
   batched = jax.tree.map(lambda x: x[None], (params, batch))
   return jax.tree.map(lambda x: x[0], jax.vmap(run, axis_name="batch")(*batched))
+
+
+def hole_psnr(config, variables) -> float:
+  """Of the centre hole of 32 toy faces, filled by a completion network."""
+  trained = weights.Trained(variables, ml_collections.FrozenConfigDict(config))
+  restorer = lambda y, A: trained.family.restore(trained, y, A)
+  source = toy_faces.ToyFaces("test", config.image_size)
+  scores = evaluation.evaluate(restorer, tasks.get("inpaint"), source, limit=32)
+  return dict(scores)["composited/psnr_hole"]

@@ -3,10 +3,10 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 import pytest
-from conftest import gradients, small_config
+from conftest import gradients, hole_psnr, small_config
 
 from configs import cdcgan as script
-from gan_restore import evaluation, operators, tasks, train, weights
+from gan_restore import operators, train, weights
 from gan_restore.data import toy_faces
 from gan_restore.models import cdcgan
 from gan_restore.restorers.classical import UnsupportedOperatorError
@@ -229,16 +229,8 @@ def test_in_each_stage_exactly_its_players_change(run):
 def test_it_learns_to_fill_holes(run):
   """200 steps raise the PSNR of the hole by 3 dB and more."""
   config, state, _ = run
-  frozen = ml_collections.FrozenConfigDict(config)
-  source = toy_faces.ToyFaces("test", 32)
-
-  def hole_psnr(variables):
-    restorer = lambda y, A: cdcgan.restore(weights.Trained(variables, frozen), y, A)
-    scores = evaluation.evaluate(restorer, tasks.get("inpaint"), source, limit=32)
-    return dict(scores)["composited/psnr_hole"]
-
-  before = hole_psnr(cdcgan.init(config, jax.random.PRNGKey(config.seed)))
-  after = hole_psnr(jax.tree.map(jnp.asarray, state.ema))
+  before = hole_psnr(config, cdcgan.init(config, jax.random.PRNGKey(config.seed)))
+  after = hole_psnr(config, jax.tree.map(jnp.asarray, state.ema))
   assert after > before + 3 and after > 14
 
 
