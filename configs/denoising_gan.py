@@ -1,4 +1,4 @@
-"""A prior for any damage: a denoiser of any strength, trained against a discriminator.
+"""A prior for any damage: it learns from damages of every kind and strength at once.
 
     python -m gan_restore.main --config=configs/denoising_gan.py --workdir=runs/denoising_gan
 
@@ -18,7 +18,7 @@ def get_config():
   config.image_size = 64
   config.channels = 3
   config.flip = True
-  config.least_noise = 0.01  # Standard deviations, of images in [0, 1].
+  config.least_noise = 0.005  # Standard deviations, of images in [0, 1].
   config.most_noise = 1.0
 
   config.width = 64
@@ -26,7 +26,7 @@ def get_config():
   config.adversarial_weight = 0.01  # 0 for a denoiser without an adversary.
 
   config.batch_size = 32
-  config.steps = 12_000
+  config.steps = 10_000
   config.learning_rate = 1e-3
   config.schedule = "cosine"  # To 0 at the last step; or constant.
   config.beta1 = 0.9

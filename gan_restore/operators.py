@@ -64,7 +64,7 @@ class Colorize(Operator):
   """See `colorize`."""
 
   def __call__(self, x):
-    return jnp.max(x, axis=-1, keepdims=True)
+    return value(x)
 
   def image_shape(self, shape):
     return (*shape[:3], 3)
@@ -208,6 +208,25 @@ def colorize() -> Colorize:
     An operator [N, H, W, 3] -> [N, H, W, 1].
   """
   return Colorize()
+
+
+@jax.custom_jvp
+def value(x: jax.Array) -> jax.Array:
+  """V of HSV, the largest channel: [..., C] -> [..., 1].
+
+  Channels that are as large but for rounding share the gradient. (That of `jnp.max` asks which are
+  equal to it, which none may be once XLA has computed them twice: 0 / 0.)
+  """
+  return jnp.max(x, axis=-1, keepdims=True)
+
+
+@value.defjvp
+def _value_jvp(primals, tangents):
+  (x,), (tangent,) = primals, tangents
+  largest = value(x)
+  share = (x > largest - 1e-5).astype(x.dtype)
+  share /= jnp.sum(share, axis=-1, keepdims=True)
+  return largest, jnp.sum(share * tangent, axis=-1, keepdims=True)
 
 
 def super_resolve(factor: int = 4) -> SuperResolve:

@@ -1,14 +1,19 @@
-"""The denoising GAN: a prior that knows images by removing noise, of any strength, from them.
+r"""The denoising GAN: one prior for any damage, in one forward pass.
 
-What a GAN's latent space cannot reach, a denoiser can: it starts from the picture itself. Its use
-as a prior for any damage: K. Zhang et al., "Plug-and-play image restoration with deep denoiser
-prior", 2021; an adversary beside the squared error where noise leaves much open: Z. Xiao,
-K. Kreis, A. Vahdat, "Tackling the generative learning trilemma with denoising diffusion GANs",
-2022; how it is scaled for each strength: T. Karras et al., "Elucidating the design space of
-diffusion-based generative models", 2022 (EDM).
+What a GAN's latent space cannot reach, a denoiser can: it starts from what y tells. It is not told
+what happened to an image but what is left of it: for each pixel the mean and the standard deviation
+that y alone implies (`restorers.least_squares`): of noise, its own strength everywhere; of a hole,
+nothing inside and all outside. It answers with the mean of the images that look like that. It
+learns from noise, holes, low resolution, lost colour and their mixtures, of any strength; a damage
+of one's own is asked about in the same words.
 
-Images inside the networks are [N, S, S, C] in [-1, 1], with noise of standard deviation sigma [N]
-in the same unit: twice that of images in [0, 1].
+The network in these words: T. Karras et al., "Elucidating the design space of diffusion-based
+generative models", 2022 (EDM), whose scaling is that mean and deviation, of noise; a network for
+many operators: M. Terris et al., "Reconstruct anything model", 2025; an adversary beside the
+squared error: Z. Xiao, K. Kreis, A. Vahdat, "Tackling the generative learning trilemma with
+denoising diffusion GANs", 2022.
+
+Images inside the networks are [N, S, S, C] in [-1, 1]; elsewhere, noise too, in [0, 1].
 """
 
 import functools
@@ -16,18 +21,20 @@ import functools
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jax import lax
 
-from gan_restore import coarse, evaluation, layers, losses, tasks, weights
-from gan_restore.restorers import plug_and_play
-from gan_restore.restorers.result import Result
+from gan_restore import checks, coarse, evaluation, layers, losses, operators, tasks, weights
+from gan_restore.restorers import least_squares
+from gan_restore.restorers.result import CHOICES, Result, choose
 
 # --- Networks -----------------------------------------------------------------------------------
 
 _DATA = 0.5  # Standard deviation of images in [-1, 1]: EDM's sigma_data.
+_FINE = 0.1  # Deviation, of such images, below which errors count less.
 
 
 class Block(nn.Module):
-  """x + conv(relu(scale(sigma) conv(x) + shift(sigma))); the identity at first."""
+  """x + conv(silu(scale(c) conv(silu(x)) + shift(c))) with a condition c; the identity at first."""
 
   dtype: jnp.dtype = jnp.float32
 
@@ -35,18 +42,19 @@ class Block(nn.Module):
   def __call__(self, x, condition):
     features = x.shape[-1]
     conv = functools.partial(layers.Conv, features, 3, 1, dtype=self.dtype)
-    h = conv(kernel_init=nn.initializers.he_normal())(nn.relu(x))
+    h = conv(kernel_init=nn.initializers.he_normal())(nn.silu(x))
     zeros = nn.initializers.zeros
     affine = layers.Dense(2 * features, dtype=self.dtype, kernel_init=zeros)(condition)
     scale, shift = jnp.split(affine[:, None, None], 2, -1)
-    return x + conv(kernel_init=zeros)(nn.relu((1 + scale) * h + shift))
+    return x + conv(kernel_init=zeros)(nn.silu((1 + scale) * h + shift))
 
 
 class Denoiser(nn.Module):
-  """(images with noise [N, S, S, C], sigma [N]) -> images [N, S, S, C].
+  """(mean, deviation: what is known of images [N, S, S, C]) -> images [N, S, S, C].
 
   A U-Net of residual blocks on blocks of 2x2 pixels: S / 2, S / 4, ... down to 8, each size with
-  twice the features, four times the first at most; sums join the way down to the way up.
+  twice the features, four times the first at most; sums join the way down to the way up. What comes
+  out is added to the mean, in deviations.
   """
 
   channels: int = 3
@@ -54,13 +62,15 @@ class Denoiser(nn.Module):
   dtype: jnp.dtype = jnp.float32
 
   @nn.compact
-  def __call__(self, noisy, sigma):
-    sigma = sigma[:, None, None, None]
-    total = jnp.sqrt(sigma**2 + _DATA**2)
-    condition = nn.relu(layers.Dense(64, dtype=self.dtype)(_embed(sigma[:, 0, 0, 0])))
+  def __call__(self, mean, deviation):
+    scale = jnp.sqrt(jnp.mean(mean**2, (1, 2, 3), keepdims=True))
+    unknown = 1 + jnp.log(deviation / _DATA) / 2  # Around 0.
+    waves = _embed(unknown.mean((1, 2, 3)))
+    condition = nn.silu(layers.Dense(64, dtype=self.dtype)(waves))
     he = nn.initializers.he_normal()
     conv = functools.partial(layers.Conv, dtype=self.dtype, kernel_init=he)
-    x = conv(self.width, 3, 1)(_fold(noisy / total))
+    x = _fold(jnp.concatenate([mean / jnp.maximum(scale, 0.05), unknown], -1))
+    x = conv(self.width, 3, 1)(x)
     way_down = []
     while x.shape[1] > 8:
       x = Block(self.dtype)(x, condition)
@@ -71,14 +81,13 @@ class Denoiser(nn.Module):
     for past in reversed(way_down):
       up = layers.ConvTranspose(past.shape[-1], 2, 2, dtype=self.dtype, kernel_init=he)
       x = Block(self.dtype)(up(x) + past, condition)
-    x = layers.Conv(4 * self.channels, 3, 1, kernel_init=nn.initializers.zeros)(nn.relu(x))
-    x = _unfold(x.astype(jnp.float32))
-    return (_DATA / total) ** 2 * noisy + sigma * _DATA / total * x
+    x = layers.Conv(4 * self.channels, 3, 1, kernel_init=nn.initializers.zeros)(nn.silu(x))
+    return mean + jnp.sqrt(deviation**2 + _FINE**2) * _unfold(x.astype(jnp.float32))
 
 
-def _embed(sigma):
-  """log sigma as 16 waves [N, 32]."""
-  angle = jnp.log(sigma)[:, None] * 2.0 ** jnp.linspace(-2, 3, 16)
+def _embed(x):
+  """A number as 16 waves: [N] -> [N, 32]."""
+  angle = x[:, None] * 2.0 ** jnp.linspace(-2, 3, 16)
   return jnp.concatenate([jnp.cos(angle), jnp.sin(angle)], -1)
 
 
@@ -94,6 +103,88 @@ def _unfold(x):
   n, height, width, channels = x.shape
   x = x.reshape(n, height, width, 2, 2, channels // 4).transpose(0, 1, 3, 2, 4, 5)
   return x.reshape(n, 2 * height, 2 * width, channels // 4)
+
+
+# --- What it learns from ------------------------------------------------------------------------
+
+
+def damage(config, key: jax.Array, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+  """Damages images at random, each in its own way, and says what is known of them then.
+
+  Each image loses its resolution (blocks of 2x2, 4x4 or 8x8, or a Gaussian blur of 0.5 to 3
+  pixels) with probability 1/4, its colour (V of HSV is left) with 1/5, a rectangle or single pixels
+  with 1/4. If none of it, or else with probability 0.3, there is noise, log-uniform from
+  `least_noise` to `most_noise`, or, three times in ten, rounding to 2 to 16 levels. Half the images
+  are seen a second time, whole, in such noise: as a draw sees them on its way. A is linearised
+  around grey, or around the image but for noise of 0.02, as around an answer.
+
+  Args:
+    config: The run's.
+    key: A random key.
+    x: Images [N, S, S, C] in [0, 1].
+
+  Returns:
+    (mean, deviation) [N, S, S, C]; see `least_squares.posterior`.
+  """
+  n, size, _, channels = x.shape
+  keys = iter(jax.random.split(key, 24))
+  coin = lambda p: jax.random.bernoulli(next(keys), p, (n, 1, 1, 1))
+  between = lambda low, high: jax.random.uniform(next(keys), (n, 1, 1, 1), x.dtype, low, high)
+  log_between = lambda low, high: jnp.exp(between(jnp.log(low), jnp.log(high)))
+
+  # Resolution: rows and columns of every image are multiplied by a matrix.
+  at = jnp.arange(size)
+  blocks = jnp.stack([(at[:, None] // f == at // f) / f for f in (2, 4, 8)])
+  blocks = blocks[jax.random.randint(next(keys), (n,), 0, 3)]
+  blur = jnp.exp(-0.5 * ((at[:, None] - at) / log_between(0.5, 3.0)[..., 0]) ** 2)
+  blur /= blur.sum(-1, keepdims=True)
+  coarse = coin(1 / 4)
+  low_pass = jnp.where(coin(1 / 2)[..., 0], blocks, blur)
+  low_pass = jnp.where(coarse[..., 0], low_pass, jnp.eye(size))
+
+  grey = coin(1 / 5) & (channels == 3)
+
+  inside = lambda at, low, length: (at >= low) & (at < low + length)
+  height, width = between(size / 8, 3 * size / 4), between(size / 8, 3 * size / 4)
+  top, left = between(0, 1) * (size - height), between(0, 1) * (size - width)
+  hole = inside(at[:, None, None], top, height) & inside(at[:, None], left, width)
+  specks = jax.random.uniform(next(keys), (n, size, size, 1)) < between(0.05, 0.95)
+  holed = coin(1 / 4)
+  missing = holed & jnp.where(coin(1 / 2), hole, specks)
+
+  def A(x):
+    x = jnp.where(grey, operators.value(x), x)
+    x = jnp.einsum("nij,njwc->niwc", low_pass, x)
+    x = jnp.einsum("nij,nwjc->nwic", low_pass, x)
+    return jnp.where(missing, 0, x)
+
+  noisy = coin(0.3) | ~(coarse | grey | holed)
+  rounded = noisy & coin(0.3)
+  step = 1 / jax.random.randint(next(keys), (n, 1, 1, 1), 1, 16)
+  noise = log_between(config.least_noise, config.most_noise)
+  noise = jnp.where(rounded, step / 12**0.5, jnp.where(noisy, noise, config.least_noise))
+  y = A(x)
+  seen = jnp.clip(y + noise * jax.random.normal(next(keys), y.shape), 0, 1)
+  y = jnp.where(rounded, jnp.round(y / step) * step, jnp.where(noisy, seen, y))
+  y = jnp.where(missing, 0, y)
+
+  whole = log_between(config.least_noise, config.most_noise)
+  again = x + whole * jax.random.normal(next(keys), x.shape)
+  twice = coin(1 / 2)
+  guess = x + 0.02 * jax.random.normal(next(keys), x.shape)
+  guess = jnp.where(twice | coin(1 / 2), guess, 0.5)
+  precision = jnp.where(twice, 1 / whole**2, 0)
+  return _known(y, A, noise, again, precision, guess, next(keys), 2)
+
+
+def _known(y, A, noise, again, precision, guess, key, probes):
+  """Mean and deviation of images in [0, 1] given y, and `again`, the images in noise of so much
+  precision, 1 / variance; A is linearised around a `guess`."""
+  variance = 1 / (precision + 1 / (_DATA / 2) ** 2)
+  z = 0.5 + variance * precision * (again - 0.5)
+  return least_squares.posterior(
+    y, A, z, variance, noise, key, around=guess, probes=probes, iterations=8
+  )
 
 
 # --- The family ---------------------------------------------------------------------------------
@@ -122,7 +213,7 @@ def init(config, key: jax.Array) -> dict[str, dict]:
   keys = jax.random.split(key)
   image = jnp.zeros((1, config.image_size, config.image_size, config.channels))
   return {
-    "generator": generator.init(keys[0], image, jnp.ones(1)),
+    "generator": generator.init(keys[0], image, jnp.full_like(image, _DATA)),
     "discriminator": discriminator.init(keys[1], image),
   }
 
@@ -134,17 +225,20 @@ def learning(config, step: int) -> tuple[str, ...]:
 
 
 def play(config, variables, batch, key, learning):
-  r"""One game on one batch: the squared error, weighted as in EDM, and binary cross-entropy.
+  r"""One game on one batch of damaged images: the squared error, and binary cross-entropy.
+
+  With what is known of the images, m and s, in [-1, 1],
 
   .. math::
-    \frac{\sigma^2 + \sigma_{data}^2}{(\sigma \sigma_{data})^2} \|G(x + \sigma n, \sigma) - x\|^2
+    \frac{\|G(m, s) - x\|^2}{s^2 + 0.1^2}
+
+  which is EDM's weight for noise that is not small.
 
   Args:
-    config: The run's config; log sigma is uniform from `least_noise` to `most_noise` (of images in
-      [0, 1]).
+    config: The run's config.
     variables: Of each player.
     batch: `image` [N, S, S, C] in [-1, 1].
-    key: A random key of this step and device: of the noise.
+    key: A random key of this step and device: of the damage.
     learning: Which players learn.
 
   Returns:
@@ -152,13 +246,10 @@ def play(config, variables, batch, key, learning):
   """
   generator, discriminator = networks(config)
   real = batch["image"]
-  for_sigma, for_noise = jax.random.split(key)
-  low, high = jnp.log(2 * config.least_noise), jnp.log(2 * config.most_noise)
-  sigma = jnp.exp(jax.random.uniform(for_sigma, real.shape[:1], minval=low, maxval=high))
-  noisy = real + sigma[:, None, None, None] * jax.random.normal(for_noise, real.shape)
-  restored = generator.apply(variables["generator"], noisy, sigma)
-  weight = (sigma**2 + _DATA**2) / (sigma * _DATA) ** 2
-  l_rec = jnp.mean(weight * jnp.mean((restored - real) ** 2, (1, 2, 3)))
+  mean, deviation = damage(config, key, (real + 1) / 2)
+  restored = generator.apply(variables["generator"], 2 * mean - 1, 2 * deviation)
+  weight = 1 / ((2 * deviation) ** 2 + _FINE**2)
+  l_rec = jnp.mean(weight * (restored - real) ** 2)
   if "discriminator" not in learning:
     return {"generator": l_rec}, ({}, {"l_rec": l_rec})
   judge = lambda x, variables: discriminator.apply(variables, x, True, mutable=["batch_stats"])
@@ -169,11 +260,10 @@ def play(config, variables, batch, key, learning):
   return values, ({"discriminator": stats}, {"l_rec": l_rec, "l_g": l_g, "l_d": l_d})
 
 
-def denoise(trained: weights.Trained, x: jax.Array, sigma: jax.Array) -> jax.Array:
-  """Images [N, S, S, C] in [0, 1] without their noise of standard deviation sigma."""
+def answer(trained: weights.Trained, mean: jax.Array, deviation: jax.Array) -> jax.Array:
+  """Images [N, S, S, C] in [0, 1] (but for rounding) of which mean and deviation are known."""
   generator, _ = networks(trained.config)
-  sigmas = jnp.full(x.shape[:1], 2 * sigma)
-  return (generator.apply(trained.variables["generator"], 2 * x - 1, sigmas) + 1) / 2
+  return (generator.apply(trained.variables["generator"], 2 * mean - 1, 2 * deviation) + 1) / 2
 
 
 def restore(
@@ -181,54 +271,115 @@ def restore(
   y,
   A,
   *,
-  levels: int = 16,
   candidates: int = 1,
-  choice: str = "mean",
+  choice: str = "best",
+  levels: int = 16,
+  rounds: int = 2,
   seed: int = 0,
 ) -> Result:
-  """Restores any damage; see `restorers.plug_and_play`.
+  """Restores any damage: by the mean of all images that explain y, or by draws of them.
+
+  A draw begins with all the noise the network knows. At each of falling levels it answers, given y
+  and the draw so far as a second look at the image, and the draw moves there with less noise.
 
   Args:
     trained: A trained prior.
     y: The damaged images, in [0, 1].
     A: The damage: an operator or any differentiable function from images to y.
-    levels: How many times the prior is asked.
-    candidates: 1 for the answer that is best in PSNR, or so many draws.
-    choice: Among draws: 'best' or 'mean'.
+    candidates: 1 for the mean, which is best in PSNR, and soft where y leaves much open; or so many
+      draws, at least 2, each as sharp as an image.
+    choice: Among draws: 'best', the one nearest to the mean that the network tells, or 'mean'.
+    levels: Of a draw, at least 1.
+    rounds: How many times A is linearised, at least 1: around grey, then around the answer.
     seed: Of the draws.
 
   Returns:
-    A `Result`.
+    A `Result`, of draws with their `spread`.
 
   Raises:
     TypeError: If y is not floating or A is not a function.
     ValueError: If y holds NaN or leaves [0, 1], A does not match it, or an option is impossible.
   """
-  denoiser = jax.tree_util.Partial(denoise, trained)
-  options = dict(levels=levels, candidates=candidates, choice=choice, seed=seed)
-  return plug_and_play.restore(y, A, denoiser, shape=trained.image_shape, **options)
+  checks.at_least(candidates, 1, "candidates")
+  checks.at_least(levels, 1, "levels")
+  checks.at_least(rounds, 1, "rounds")
+  if choice not in CHOICES:
+    raise ValueError(f"choice is {choice!r}; wanted one of {', '.join(CHOICES)}")
+  A = operators.as_operator(A)
+  y = checks.observation(y, A, trained.image_shape)
+  keys = jax.random.split(jax.random.key(seed), candidates if candidates > 1 else 0)
+  image, drawn = _restore(trained, y, A, keys, levels=int(levels), rounds=int(rounds))
+  spread = None
+  if candidates > 1:
+    distance = jnp.sum((drawn - image) ** 2, axis=(2, 3, 4))
+    image, spread = choose(drawn, distance, choice)
+  return Result(image=image, generated=image, spread=spread)
+
+
+@functools.partial(jax.jit, static_argnames=("levels", "rounds"))
+def _restore(trained, y, A, keys, *, levels, rounds):
+  """The mean [N, S, S, C] and a draw for each key [K, N, S, S, C]; every image of the batch gets
+  the same noise."""
+  config = trained.config
+  shape = (len(y), *trained.image_shape)
+  noise = max(operators.noise(A), config.least_noise)
+
+  def finish(x):
+    """What y tells for certain is put in."""
+    if not operators.noise(A):
+      x = least_squares.fit(y, A, x, 1e-3)
+    return jnp.clip(operators.project(A, jnp.clip(x, 0, 1), y), 0, 1)
+
+  def ask(x, precision, guess):
+    """What y and x, the image in noise, tell."""
+    known = _known(y, A, noise, x, precision, guess, jax.random.key(0), 16)
+    return jnp.clip(answer(trained, *known), 0, 1)
+
+  mean = jnp.full(shape, 0.5)
+  for _ in range(rounds):
+    mean = ask(mean, 0.0, mean)
+
+  def draw(key):
+    first, *rest = jax.random.split(key, levels + 1)
+    sigmas = jnp.geomspace(config.most_noise, config.least_noise, levels)
+
+    def level(x, given):
+      sigma, lower, key = given
+      found = ask(x, 1 / sigma**2, mean)
+      share = (lower / sigma) ** 2
+      fresh = lower * jnp.sqrt(1 - share) * jax.random.normal(key, shape[1:])
+      return found + share * (x - found) + fresh, found
+
+    x = mean + config.most_noise * jax.random.normal(first, shape[1:])
+    _, found = lax.scan(level, x, (sigmas, jnp.append(sigmas[1:], 0), jnp.stack(rest)))
+    return finish(found[-1])
+
+  return finish(mean), lax.map(draw, keys)
 
 
 def samples(config, variables, batch, key: jax.Array) -> jax.Array:
-  """Rows of three for each of three strengths: original, with noise, denoised; in [0, 1]."""
+  """Rows of three for each of three damages: original, what is known, restored; in [0, 1]."""
   trained = weights.Trained(variables, config)
   real = (batch["image"][:7] + 1) / 2
   columns = []
-  for strength in (0.05, 0.2, 0.5):
-    noisy = real + strength * jax.random.normal(key, real.shape)
-    columns += [real, noisy, denoise(trained, noisy, strength)]
+  for own in jax.random.split(key, 3):
+    mean, deviation = damage(config, own, real)
+    columns += [real, mean, answer(trained, mean, deviation)]
   return jnp.clip(jnp.stack(columns, 1).reshape(-1, *real.shape[1:]), 0, 1)
 
 
 def evaluate(config, variables, source, n: int = 256):
-  """Scores of the first images of `source` with noise of 0.1, in one step.
+  """Scores of the first images of `source` on the MAP paper's five tasks.
 
   Yields:
-    (name, value): `psnr`, `ssim`.
+    (name, value): `psnr`, the mean over the tasks, then `psnr` and `ssim` of each.
   """
   trained = weights.Trained(variables, config)
-  ask = jax.jit(lambda y: denoise(trained, y, 0.1))
-  restorer = lambda y, A: Result(image=ask(y), generated=ask(y))
-  for name, value in evaluation.evaluate(restorer, tasks.get("denoise"), source, limit=n):
-    if name.startswith("raw/"):
-      yield name.removeprefix("raw/"), value
+  scores = {}
+  for task in tasks.NAMES:
+    restorer = functools.partial(restore, trained)
+    found = dict(evaluation.evaluate(restorer, tasks.get(task), source, limit=n))
+    scores |= {f"{task}/{name}": found[f"raw/{name}"] for name in ("psnr", "ssim")}
+  psnrs = [value for name, value in scores.items() if name.endswith("psnr")]
+  yield "psnr", sum(psnrs) / len(psnrs)
+  yield from scores.items()

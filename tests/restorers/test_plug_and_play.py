@@ -7,22 +7,6 @@ from gan_restore import metrics, operators
 from gan_restore.restorers import plug_and_play
 
 
-def test_the_fit_is_numpys():
-  rng = np.random.default_rng(0)
-  z, y = rng.uniform(size=(2, 8, 8, 1)), rng.uniform(size=(2, 2, 2, 1))
-  found = plug_and_play.fit(jnp.asarray(y), operators.super_resolve(4), jnp.asarray(z), 0.1)
-  A = np.zeros((4, 64))
-  for k in range(4):
-    block = np.zeros((8, 8))
-    block[4 * (k // 2) : 4 * (k // 2) + 4, 4 * (k % 2) : 4 * (k % 2) + 4] = 1 / 16
-    A[k] = block.reshape(-1)
-  for i in range(2):
-    wanted = np.linalg.solve(
-      A.T @ A + 0.1 * np.eye(64), A.T @ y[i].reshape(-1) + 0.1 * z[i].reshape(-1)
-    )
-    np.testing.assert_allclose(found[i].reshape(-1), wanted, atol=1e-5)
-
-
 class Gaussian:
   """Images of 8x8 pixels, normally distributed: neighbours alike. Everything is known of them."""
 
@@ -45,7 +29,7 @@ class Gaussian:
 
   @staticmethod
   def posterior(y, A):
-    """Mean [N, 8, 8, 1] and standard deviation [8, 8, 1] given y, for a linear A."""
+    """Mean [N, 8, 8, 1] given y, for a linear A."""
     basis = jnp.eye(64).reshape(64, 8, 8, 1)
     J = np.stack([np.asarray(A(e[None])).ravel() for e in basis], 1)
     C = Gaussian.covariance
@@ -53,8 +37,7 @@ class Gaussian:
       C @ J.T @ np.linalg.inv(J @ C @ J.T + max(operators.noise(A), 1e-4) ** 2 * np.eye(len(J)))
     )
     r = np.asarray(y).reshape(len(y), -1) - J @ np.full(64, Gaussian.mean)
-    variance = np.diag(C - gain @ J @ C)
-    return Gaussian.mean + (r @ gain.T).reshape(-1, 8, 8, 1), np.sqrt(variance).reshape(8, 8, 1)
+    return Gaussian.mean + (r @ gain.T).reshape(-1, 8, 8, 1)
 
 
 HOLE = np.zeros((8, 8), np.float32)
@@ -72,37 +55,10 @@ def test_it_finds_the_mean_of_what_y_leaves_open(name):
   """Where everything is known no restorer can do better in PSNR; it comes within half a dB."""
   x, A = Gaussian.draw(64), OPERATORS[name]
   y = operators.corrupt(A, jnp.asarray(x), jax.random.key(0))
-  wanted, _ = Gaussian.posterior(y, A)
+  wanted = Gaussian.posterior(y, A)
   found = plug_and_play.restore(y, A, jax.tree_util.Partial(Gaussian.denoise), shape=(8, 8, 1))
-  assert found.spread is None
   psnr = lambda image: metrics.psnr(jnp.asarray(image, jnp.float32), x).mean()
   assert psnr(found.image) > psnr(wanted) - 0.5
-
-
-@pytest.mark.parametrize("name", ["inpaint", "super_resolve"])
-def test_candidates_differ_as_much_as_y_leaves_open(name):
-  x, A = Gaussian.draw(4), OPERATORS[name]
-  y = A(x)
-  _, wanted = Gaussian.posterior(y, A)
-  denoiser = jax.tree_util.Partial(Gaussian.denoise)
-  restore = lambda **options: plug_and_play.restore(
-    y, A, denoiser, candidates=32, shape=(8, 8, 1), **options
-  )
-  mean, best = restore(), restore(choice="best")
-  np.testing.assert_array_equal(mean.spread, best.spread)
-  ratio = mean.spread.mean() / wanted.mean()
-  assert 0.5 < ratio < 1.1  # Too little, from finitely many levels.
-  open_ = wanted > 0.5 * wanted.max()
-  assert np.corrcoef(mean.spread.mean(0)[open_], wanted[open_])[0, 1] > 0.5
-  assert abs(mean.image - best.image).mean() > 0.2 * wanted.mean()
-  assert (restore(seed=1).image != mean.image).any()
-
-
-def test_an_image_is_restored_alike_in_any_batch():
-  x, A = Gaussian.draw(3), OPERATORS["inpaint"]
-  denoiser = jax.tree_util.Partial(Gaussian.denoise)
-  restore = lambda y: plug_and_play.restore(y, A, denoiser, candidates=2, shape=(8, 8, 1)).image
-  np.testing.assert_allclose(restore(A(x))[1:2], restore(A(x[1:2])), atol=1e-5)
 
 
 def test_the_levels(faces):
@@ -137,9 +93,7 @@ def test_a_function_of_ones_own_that_changes_the_shape(faces):
     plug_and_play.restore(stripes(faces[:2]), stripes, nothing)
 
 
-@pytest.mark.parametrize("option", [{"levels": 0}, {"candidates": 0}, {"choice": "worst"}])
-def test_refusals(faces, option):
+def test_refusals(faces):
   nothing = jax.tree_util.Partial(lambda x, sigma: x)
-  (name,) = option
-  with pytest.raises(ValueError, match=f"{name} is "):
-    plug_and_play.restore(jnp.asarray(faces[:1]), operators.denoise(), nothing, **option)
+  with pytest.raises(ValueError, match="levels is 0"):
+    plug_and_play.restore(jnp.asarray(faces[:1]), operators.denoise(), nothing, levels=0)

@@ -1,0 +1,93 @@
+r"""What an observation y of images tells by itself, whatever the damage: least squares.
+
+Of images x, before y normally distributed around z with the variance v of every pixel, and of
+y = A x + noise of standard deviation sigma, Bayes' rule makes
+
+.. math::
+  N(m, C), \quad C = (J^T J / \sigma^2 + I / v)^{-1}, \quad
+  m = \arg\min_x \|y - A x\|^2 + (\sigma^2 / v) \|x - z\|^2
+
+with A's Jacobian J. Both need of A only what JAX gives: its value and its two products with J, in
+conjugate gradients, for each image by itself. Images are float32 [N, H, W, C].
+"""
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+
+def fit(y, A, z, weight, *, around=None, iterations: int = 20) -> jax.Array:
+  r"""argmin_x \|y - A x\|^2 + weight \|x - z\|^2.
+
+  Args:
+    y: What was observed [N, ...].
+    A: A differentiable function from images to y.
+    z: Images [N, H, W, C].
+    weight: Above 0; a number or [N, 1, 1, 1].
+    around: The images where A is linearised; z by default.
+    iterations: Of conjugate gradients.
+
+  Returns:
+    Images [N, H, W, C].
+  """
+  residual, normal, backward = _linear(y, A, z, z if around is None else around)
+  return z + _solve(lambda d: normal(d) + weight * d, backward(residual)[0], iterations)
+
+
+def posterior(
+  y, A, z, variance, noise, key, *, around=None, probes: int = 16, iterations: int = 20
+) -> tuple[jax.Array, jax.Array]:
+  """The mean m, and the square root of C's diagonal.
+
+  The diagonal is estimated from C's products with random signs (C. Bekas, E. Kokiopoulou, Y. Saad,
+  "An estimator for the diagonal of a matrix", 2007): exact where C is diagonal, as for holes and
+  noise.
+
+  Args:
+    y: What was observed [N, ...].
+    A: A differentiable function from images to y.
+    z: Images [N, H, W, C].
+    variance: v, above 0; a number or [N, 1, 1, 1].
+    noise: sigma, above 0; a number or [N, 1, 1, 1].
+    key: Of the signs, which are the same for all images.
+    around: The images where A is linearised; z by default.
+    probes: How many products the diagonal is estimated from.
+    iterations: Of conjugate gradients.
+
+  Returns:
+    (mean, standard deviation), both [N, H, W, C].
+  """
+  residual, normal, backward = _linear(y, A, z, z if around is None else around)
+  weight = noise**2 / variance
+  solve = lambda r: _solve(lambda d: normal(d) + weight * d, r, iterations)
+
+  def product(key):
+    signs = jax.random.rademacher(key, z.shape[1:], z.dtype)
+    return signs * solve(normal(jnp.broadcast_to(signs, z.shape)))
+
+  # What y leaves of v. Of few iterations it is too much rather than too little.
+  share = 1 - jnp.mean(lax.map(product, jax.random.split(key, probes)), 0)
+  share = jnp.clip(share, weight / (1 + weight), 1)
+  return z + solve(backward(residual)[0]), jnp.sqrt(variance * share)
+
+
+def _linear(y, A, z, around):
+  """y - A z with A linearised, d -> J^T J d, and r -> (J^T r,)."""
+  predicted, forward = jax.linearize(A, around)
+  backward = jax.linear_transpose(forward, around)
+  residual = y - predicted + forward(around - z)
+  return residual, lambda d: backward(forward(d))[0], backward
+
+
+def _solve(apply, r, iterations) -> jax.Array:
+  """d such that apply(d) = r."""
+  dot = lambda a, b: jnp.sum(a * b, axis=(1, 2, 3), keepdims=True)
+
+  def step(_, carry):
+    d, r, p = carry
+    Ap = apply(p)
+    alpha = dot(r, r) / jnp.maximum(dot(p, Ap), 1e-20)
+    d, new = d + alpha * p, r - alpha * Ap
+    return d, new, new + p * dot(new, new) / jnp.maximum(dot(r, r), 1e-20)
+
+  return lax.fori_loop(0, iterations, step, (jnp.zeros_like(r), r, r))[0]

@@ -1,0 +1,60 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from gan_restore import operators
+from gan_restore.restorers import least_squares
+
+HOLE = np.zeros((8, 8), np.float32)
+HOLE[2:6, 1:4] = 1
+OPERATORS = {
+  "denoise": operators.denoise(),
+  "super_resolve": operators.super_resolve(4),
+  "inpaint": operators.inpaint(HOLE),
+  "blur": operators.blur(0.6),
+  "both": operators.compose(operators.super_resolve(2), operators.inpaint(HOLE)),
+}
+
+
+def matrix(A):
+  """Of a linear A on images of 8x8x1."""
+  basis = np.eye(64, dtype=np.float32).reshape(64, 1, 8, 8, 1)
+  return np.stack([np.asarray(A(image)).ravel() for image in basis], 1).astype(np.float64)
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_mean_and_deviation_are_numpys(name):
+  """Bayes' rule with the operator as a matrix."""
+  rng = np.random.default_rng(0)
+  A = OPERATORS[name]
+  x, z = rng.uniform(size=(2, 3, 8, 8, 1)).astype(np.float32)
+  y, J, noise, variance = A(x), matrix(A), 0.05, 0.04
+  key = jax.random.key(0)
+  mean, deviation = least_squares.posterior(y, A, z, variance, noise, key, probes=400)
+  C = np.linalg.inv(J.T @ J / noise**2 + np.eye(64) / variance)
+  for i in range(3):
+    wanted = C @ (J.T @ np.asarray(y[i]).ravel() / noise**2 + z[i].ravel() / variance)
+    np.testing.assert_allclose(mean[i].ravel(), wanted, atol=1e-4)
+    np.testing.assert_allclose(deviation[i].ravel(), np.sqrt(np.diag(C)), rtol=0.1)
+  fitted = least_squares.fit(y, A, z, noise**2 / variance)
+  np.testing.assert_allclose(fitted, mean, atol=1e-5)
+
+
+def test_each_image_may_have_its_own_noise():
+  x = np.random.default_rng(0).uniform(size=(2, 8, 8, 1)).astype(np.float32)
+  A, noise = operators.denoise(), jnp.array([0.1, 0.3]).reshape(2, 1, 1, 1)
+  z = jnp.full(x.shape, 0.5)
+  mean, deviation = least_squares.posterior(x, A, z, 0.04, noise, jax.random.key(0))
+  gain = 0.04 / (0.04 + np.asarray(noise) ** 2)
+  np.testing.assert_allclose(mean, 0.5 + gain * (x - 0.5), atol=1e-6)
+  np.testing.assert_allclose(deviation, np.sqrt(0.04 * (1 - gain)) + 0 * x, rtol=1e-4)
+
+
+def test_a_curved_damage_is_linearised_where_it_is_told():
+  """x^2, around the truth: the fit is exact; around grey it is as far off as the tangent there."""
+  x = np.random.default_rng(0).uniform(0.2, 0.8, size=(1, 8, 8, 1)).astype(np.float32)
+  square, z = lambda x: x**2, jnp.full(x.shape, 0.5)
+  np.testing.assert_allclose(least_squares.fit(x**2, square, z, 1e-8, around=x), x, atol=1e-4)
+  tangent = 0.5 + (x**2 - 0.25)
+  np.testing.assert_allclose(least_squares.fit(x**2, square, z, 1e-8), tangent, atol=1e-4)
