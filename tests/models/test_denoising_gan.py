@@ -37,13 +37,17 @@ def test_folding_is_undone(images):
   np.testing.assert_array_equal(denoising_gan._unfold(folded), images)
 
 
+def damage(config, key, images):
+  return jax.jit(lambda key, x: denoising_gan.damage(config, key, x))(key, images)
+
+
 def test_the_damages_it_learns_from():
   """What is said to be known is known, and as well as is said: errors of one deviation. And every
   kind of damage occurs."""
   rng = np.random.default_rng(0)
   x = (0.5 + 0.1 * rng.normal(size=(256, 16, 16, 3))).clip(0, 1).astype(np.float32)
   config = small_config("denoising_gan")
-  mean, deviation = map(np.asarray, denoising_gan.damage(config, jax.random.key(0), x))
+  mean, deviation = map(np.asarray, damage(config, jax.random.key(0), x))
   assert 0 < deviation.min() and deviation.max() <= 0.25
   even = np.ptp(deviation, axis=(1, 2, 3)) < 1e-3
   assert 0.25 < even.mean() < 0.6  # Noise or rounding alone.
@@ -60,7 +64,8 @@ def play(config, images, learning):
   variables = denoising_gan.init(config, jax.random.key(0))
   batch = {"image": 2 * jnp.asarray(images) - 1}
   play = lambda key: denoising_gan.play(config, variables, batch, key, learning)
-  values, (_, found) = jax.vmap(play, axis_name="batch")(jax.random.split(jax.random.key(0), 1))
+  play = jax.jit(jax.vmap(play, axis_name="batch"))
+  values, (_, found) = play(jax.random.split(jax.random.key(0), 1))
   return {name: float(v[0]) for name, v in {**values, **found}.items()}
 
 
@@ -69,7 +74,7 @@ def test_the_loss_is_numpys(images):
   config = small_config("denoising_gan", image_size=32)
   found = play(config, images, denoising_gan.PLAYERS)
   (key,) = jax.random.split(jax.random.key(0), 1)
-  mean, deviation = map(np.asarray, denoising_gan.damage(config, key, images))
+  mean, deviation = map(np.asarray, damage(config, key, images))
   wanted = np.mean((2 * mean - 2 * images) ** 2 / (4 * deviation**2 + 0.01))
   np.testing.assert_allclose(found["l_rec"], wanted, rtol=1e-4)
   np.testing.assert_allclose(
