@@ -17,6 +17,13 @@ def test_colorize_is_v_of_hsv(faces):
   np.testing.assert_allclose(operators.colorize()(faces), wanted, atol=1e-6)
 
 
+def test_the_gradient_of_v():
+  """Of the largest channel; shared where several are."""
+  x = np.array([[0.2, 0.7, 0.5], [0.4, 0.4, 0.1], [0.3, 0.3, 0.3]], np.float32)
+  gradient = jax.grad(lambda x: operators.value(x).sum())(x)
+  np.testing.assert_allclose(gradient, [[0, 1, 0], [0.5, 0.5, 0], [1 / 3, 1 / 3, 1 / 3]], rtol=1e-6)
+
+
 def test_super_resolve_is_a_block_mean(faces):
   wanted = measure.block_reduce(faces, (1, 4, 4, 1), np.mean)
   np.testing.assert_allclose(operators.super_resolve(4)(faces), wanted, atol=1e-6)

@@ -1,4 +1,4 @@
-r"""The denoising GAN: one prior for any damage, in one forward pass.
+"""The denoising GAN: one prior for any damage, in a forward pass or two.
 
 What a GAN's latent space cannot reach, a denoiser can: it starts from what y tells. It is not told
 what happened to an image but what is left of it: for each pixel the mean and the standard deviation
@@ -143,9 +143,9 @@ def damage(config, key: jax.Array, x: jax.Array) -> tuple[jax.Array, jax.Array]:
   blocks = blocks[jax.random.randint(next(keys), (n,), 0, 3)]
   blur = jnp.exp(-0.5 * ((at[:, None] - at) / log_between(0.5, 3.0)[..., 0]) ** 2)
   blur /= blur.sum(-1, keepdims=True)
-  coarse = coin(1 / 4)
+  lowered = coin(1 / 4)
   low_pass = jnp.where(coin(1 / 2)[..., 0], blocks, blur)
-  low_pass = jnp.where(coarse[..., 0], low_pass, jnp.eye(size))
+  low_pass = jnp.where(lowered[..., 0], low_pass, jnp.eye(size))
 
   grey = coin(1 / 5) & (channels == 3)
 
@@ -163,7 +163,7 @@ def damage(config, key: jax.Array, x: jax.Array) -> tuple[jax.Array, jax.Array]:
     x = jnp.einsum("nij,nwjc->nwic", low_pass, x)
     return jnp.where(missing, 0, x)
 
-  noisy = coin(0.3) | ~(coarse | grey | holed)
+  noisy = coin(0.3) | ~(lowered | grey | holed)
   rounded = noisy & coin(0.3)
   step = 1 / jax.random.randint(next(keys), (n, 1, 1, 1), 1, 16)
   noise = log_between(config.least_noise, config.most_noise)
@@ -374,15 +374,17 @@ def samples(config, variables, batch, key: jax.Array) -> jax.Array:
 
 
 def evaluate(config, variables, source, n: int = 256):
-  """Scores of the first images of `source` on the MAP paper's five tasks.
+  """Scores of the first images of `source` on the MAP paper's five tasks; grey ones not
+  on colorize.
 
   Yields:
     (name, value): `psnr`, the mean over the tasks, then `psnr` and `ssim` of each.
   """
-  trained = weights.Trained(variables, config)
+  restorer = functools.partial(restore, weights.Trained(variables, config))
   scores = {}
   for task in tasks.NAMES:
-    restorer = functools.partial(restore, trained)
+    if task == "colorize" and config.channels != 3:
+      continue
     found = dict(evaluation.evaluate(restorer, tasks.get(task), source, limit=n))
     scores |= {f"{task}/{name}": found[f"raw/{name}"] for name in ("psnr", "ssim")}
   psnrs = [value for name, value in scores.items() if name.endswith("psnr")]

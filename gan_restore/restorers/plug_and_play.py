@@ -68,7 +68,6 @@ def restore(
 
 @jax.jit
 def _restore(y, A, start, denoiser, sigmas, weights):
-
   def level(x, given):
     sigma, weight = given
     z = denoiser(x, sigma)

@@ -158,6 +158,17 @@ def test_a_curved_damage_is_linearised_again(trained, images):
   assert score(2) > score(1) + 3
 
 
+def test_grey_images_are_not_scored_on_colour():
+  config = small_config("denoising_gan", channels=1)
+  variables = denoising_gan.init(config, jax.random.key(0))
+  images = np.random.default_rng(0).integers(0, 256, (2, 16, 16, 1), np.uint8)
+  source = [{"image": image} for image in images]
+  scores = dict(denoising_gan.evaluate(config, variables, source))
+  psnrs = [scores[f"{task}/psnr"] for task in tasks.NAMES if task != "colorize"]
+  np.testing.assert_allclose(scores["psnr"], np.mean(psnrs), rtol=1e-6)
+  assert "colorize/psnr" not in scores
+
+
 def test_refusals(trained, images):
   restorer = restorers.load(str(trained))
   with pytest.raises(ValueError, match=r"y has shape .* A gives"):
