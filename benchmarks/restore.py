@@ -26,7 +26,7 @@ def ours(n):
   A = operators.inpaint(mask)
   y = A(np.random.default_rng(0).random((n, 64, 64, 3)).astype(np.float32))
   run = lambda: jax.block_until_ready(
-    latent.restore(y, A, prior, steps=STEPS, candidates=1, blend="none")
+    latent.restore(prior, y, A, steps=STEPS, candidates=1, blend="none")
   )
   return run, n * STEPS
 

@@ -66,7 +66,8 @@ def at_least(value, least, name: str) -> None:
   Raises:
     ValueError: If it is not.
   """
-  if isinstance(value, bool) or not np.isscalar(value) or not least <= value < np.inf:
+  number = np.isscalar(value) and not isinstance(value, (bool, str))
+  if not (number and least <= value < np.inf):
     raise ValueError(f"{name} is {value!r}; wanted at least {least}, and finite")
   if isinstance(least, int) and int(value) != value:
     raise ValueError(f"{name} is {value!r}; wanted a whole number")

@@ -1,4 +1,4 @@
-"""restore(y, A): maximum a posteriori restoration in the latent space of a trained DCGAN.
+"""The latent search: maximum a posteriori restoration in the latent space of a trained DCGAN.
 
 R. A. Yeh, T. Y. Lim et al., "Image Restoration with Deep Generative Models", 2018, eq. 3. Images
 are float32 [N, H, W, C] in [0, 1].
@@ -23,9 +23,9 @@ OPTIMIZERS = {
 
 
 def restore(
+  prior: weights.Trained,
   y: jax.Array,
   A: Callable,
-  prior: weights.Trained | None = None,
   *,
   p: float = 1.0,
   lam: float = 1.0,
@@ -55,10 +55,10 @@ def restore(
   answer does not depend on the batch it is in.
 
   Args:
+    prior: A trained `dcgan`.
     y: The damaged images, in [0, 1]; whatever shape A gives, images first.
     A: The damage: an operator of `gan_restore.operators`, or any JAX function from images
       [N, S, S, C] to y. The same function object is compiled once.
-    prior: From `load_prior`; the shipped face prior (64x64 RGB) by default.
     p: The norm's exponent, at least 1; the paper found 1 to perform well.
     lam: Weight of the regulariser, at least 0.
     steps: Gradient steps, at least 1; the learning rate falls to 0 over them along a cosine.
@@ -79,14 +79,14 @@ def restore(
     best candidate, constant after it stopped), and `spread` of several candidates.
 
   Raises:
-    TypeError: If y is not floating, A is not a function or `prior` is no prior.
+    TypeError: If y is not floating or A is not a function.
     ValueError: If y holds NaN or leaves [0, 1], A's output does not match y, or an option is
       impossible.
 
   Examples:
     >>> import gan_restore as gr, jax.numpy as jnp
-    >>> y = jnp.full((1, 16, 16, 3), 0.5)
-    >>> gr.restore(y, gr.operators.super_resolve(4), steps=2, candidates=1).image.shape
+    >>> y, prior = jnp.full((1, 16, 16, 3), 0.5), gr.load_prior("dcgan")
+    >>> restore(prior, y, gr.operators.super_resolve(4), steps=2, candidates=1).image.shape
     (1, 64, 64, 3)
   """
   checks.at_least(p, 1.0, "p")
@@ -102,9 +102,6 @@ def restore(
     raise ValueError(f"choice is {choice!r}; wanted one of {', '.join(CHOICES)}")
   if blend not in blending.BLENDS:  # Before the search, not after it.
     raise ValueError(f"blend is {blend!r}; wanted one of {', '.join(blending.BLENDS)}")
-  prior = prior if prior is not None else _shipped_prior()
-  if not isinstance(prior, weights.Trained):
-    raise TypeError(f"prior is a {type(prior).__name__}; wanted what load_prior returns")
   A = operators.as_operator(A)
   y = checks.observation(y, A, prior.image_shape)
   inpainting = isinstance(A, operators.Inpaint)
@@ -125,11 +122,6 @@ def restore(
   if inpainting:
     found = found.replace(image=blending.blend(y, found.generated, A.mask, blend))
   return found
-
-
-@functools.cache
-def _shipped_prior() -> weights.Trained:
-  return weights.load_prior()
 
 
 def _importance(mask: jax.Array, window: int = 7) -> jax.Array:

@@ -176,16 +176,19 @@ def load_judge(name: str) -> Trained:
   return load(shipped if shipped.is_file() else name, family="classifier")
 
 
-def load_prior(path: str | os.PathLike | None = None) -> Trained:
-  """The face prior: a DCGAN's generator and discriminator.
+def load_prior(name: str | os.PathLike = "dcgan") -> Trained:
+  """A prior: what restores images from any damage.
 
   Args:
-    path: A weights file or a training workdir; the shipped prior if None.
+    name: `dcgan`, the shipped one of faces, or the path of a weights file or training workdir.
 
   Returns:
     The trained prior, for `restore`.
 
   Raises:
-    WeightsError: If there is none at `path`.
+    WeightsError: If there is none, or it is for one kind of damage alone.
   """
-  return load(path if path is not None else shipped()["dcgan"], family="dcgan")
+  prior = load(shipped().get(str(name), name))
+  if task := getattr(prior.family, "TASK", None):
+    raise WeightsError(f"{name}: holds a {prior.config.family}, which is for {task} alone")
+  return prior

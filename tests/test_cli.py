@@ -229,7 +229,10 @@ def test_crop_face(capsys, prior, tmp_path):
     (["--task", "denoise", "--candidates", "0"], "candidates is 0"),
     (["--task", "denoise", "--blend", "feather"], "blend is 'feather'"),
     (["--task", "inpaint", "--mask", "center,strokes"], "drawn at random"),
-    (["--task", "denoise", "--method", "tv", "--steps", "5"], "--steps is not for method tv"),
+    (
+      ["--task", "denoise", "--method", "tv", "--steps", "5"],
+      "steps is no option of the method tv",
+    ),
     (["--task", "inpaint", "--mask", "nothing.png"], "nothing.png: no such file"),
   ],
 )
@@ -414,3 +417,19 @@ def test_the_search_options_are_those_of_restore():
   known = inspect.signature(latent.restore).parameters
   arguments = cli.parser().parse_args(["demo"])
   assert set(vars(arguments)) - {"run", "out", "method"} <= set(known)
+
+
+def test_a_table_of_one_method_with_several_options(capsys, tmp_path):
+  command = ["evaluate", "--dataset", "toy_faces", "--limit", "2", "--tasks", "denoise"]
+  status, output, _ = run(capsys, *command, "--methods", "tv,tv:weight=1e-4:iterations=5")
+  assert status == 0
+  lines = output.split("\n\n")[-1].splitlines()[2:]
+  names, scores = zip(*(line.strip("| ").split(" | ") for line in lines))
+  assert names == ("tv", "tv:weight=1e-4:iterations=5") and scores[0] != scores[1]
+  for method, message in [
+    ("tv:steps=5", "steps is no option of the method tv"),
+    ("map:y=1", "y is no option of the method map"),
+    ("map:steps=none", "steps is 'none'; wanted at least 1"),
+  ]:
+    status, _, error = run(capsys, *command, "--methods", method)
+    assert status == 2 and message in error and "Traceback" not in error

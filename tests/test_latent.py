@@ -5,9 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gan_restore import blending, latent, operators, tasks, weights
-
-restore = latent.restore
+from gan_restore import blending, latent, operators, restore, tasks
 
 
 @pytest.fixture(scope="module")
@@ -248,8 +246,3 @@ def test_types(tiny_prior):
     restore(Y, "blur", tiny_prior)
   with pytest.raises(TypeError, match="prior is a str; wanted what load_prior returns"):
     restore(Y, operators.denoise(), "prior.safetensors")
-
-
-def test_a_prior_has_to_be_a_dcgan(tmp_path):
-  with pytest.raises(weights.WeightsError, match="no such weights file"):
-    weights.load_prior(tmp_path / "nothing.safetensors")

@@ -85,6 +85,13 @@ def test_tensors_that_do_not_fit_the_config(file, change, message):
     weights.load(file)
 
 
+def test_a_prior_is_for_any_damage(tmp_path):
+  with pytest.raises(weights.WeightsError, match="no such weights file"):
+    weights.load_prior(tmp_path / "nothing.safetensors")
+  with pytest.raises(weights.WeightsError, match="holds a cdcgan, which is for inpaint alone"):
+    weights.load_prior("cdcgan")
+
+
 def test_it_holds_the_players_that_restore(tmp_path):
   config = small_config("cdcgan", image_size=32)
   trained = weights.Trained(cdcgan.init(config, jax.random.key(0)), config)

@@ -14,13 +14,12 @@ def get_config():
   config = ml_collections.ConfigDict()
   config.methods = (
     "damaged,bicubic,lanczos,biharmonic,color_regression,non_local_means,wavelet,tv,low_rank,"
-    "sparse,cdcgan,map"
+    "sparse,cdcgan,map:candidates=2"
   )
   config.tasks = "inpaint,colorize,super_resolve,denoise,quantize"
   config.mask = "center"
   config.split = "test"
   config.limit = 500
-  config.candidates = 2
   config.paper = {
     "TV": {
       "inpaint": "23.10 / 0.765",

@@ -16,7 +16,7 @@ def add_parser(commands) -> None:
   """Adds the command."""
   p = commands.add_parser("demo", help="the five tasks on a portrait", description=run.__doc__)
   p.add_argument("--out", type=pathlib.Path, default=pathlib.Path("out/demo"), metavar="DIR")
-  options.add_method(p, "map")
+  options.add_method(p)
   p.set_defaults(run=run)
 
 
@@ -26,7 +26,7 @@ def run(arguments) -> int:
   from skimage import data as skimage_data
 
   portrait = Image.fromarray(skimage_data.astronaut())
-  restorer = options.load(arguments.method, arguments)
+  restorer = options.method(arguments)
   shape = restorer.shape or options.SHAPE
   x = images.to_float(images.crop_and_resample(portrait, shape[0], images.find_face(portrait)))
   x = x[None]

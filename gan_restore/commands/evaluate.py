@@ -6,7 +6,7 @@ import tempfile
 
 import numpy as np
 
-from gan_restore import data, evaluation, masks, perceptual, restorers, table, tasks, weights
+from gan_restore import data, evaluation, masks, perceptual, table, tasks, weights
 from gan_restore.commands import options
 from gan_restore.restorers import fitted
 
@@ -26,12 +26,7 @@ def add_parser(commands) -> None:
     metavar="FILE",
     help="a table's options, as configs/tables/map_restoration.py; those after it override it",
   )
-  p.add_argument(
-    "--methods",
-    default="damaged,map",
-    help=f"by commas: {', '.join(restorers.NAMES)}, weights files, or what is learned from the"
-    f" training images first: {', '.join(fitted.FITTED)}",
-  )
+  options.add_methods(p, "damaged,map", tuple(fitted.FITTED))
   p.add_argument("--tasks", default=",".join(tasks.NAMES), help=f"by commas: {tasks.HELP}")
   p.add_argument("--dataset", required=True, help="a TFDS name, folder:PATH or toy_faces")
   p.add_argument("--data-dir", help="where TFDS keeps prepared sets")
@@ -59,32 +54,27 @@ def add_parser(commands) -> None:
     help="keep the scores, go on there if it was interrupted, and draw the restorations",
   )
   p.add_argument("--shard", default="0/1", metavar="K/N", help="of N processes with one --out")
-  options.add_search(p)
   p.set_defaults(run=run, paper={})
 
 
 def run(arguments) -> int:
   """Scores restorers on tasks, the same damage for all, and prints the means as Markdown tables.
   DIR gets table.json, table.csv, images.csv (each image's scores) and pictures.png."""
-  names = arguments.methods.split(",")
-  methods = {
-    name: None if name in fitted.FITTED else options.load(name, arguments, refuse=False)
-    for name in names
-  }
+  methods = options.methods(arguments, tuple(fitted.FITTED))
   size = options.agreed(methods, "shape", options.SHAPE)[0]
   factor = options.agreed(methods, "factor", None)
   damages = {
     name: tasks.get(name, mask=arguments.mask, factor=factor) for name in arguments.tasks.split(",")
   }
   source = data.load(arguments.dataset, arguments.split, size, arguments.data_dir)
-  learners = {name: fitted.FITTED[name] for name in names if name in fitted.FITTED}
+  learners = {name: fitted.FITTED[name] for name in methods if name in fitted.FITTED}
   if learners:
     images = _training_images(arguments, size)
     methods |= {name: learn(images) for name, learn in learners.items()}
   scorers = [
     make(getattr(arguments, name)) for name, make in _SCORERS.items() if getattr(arguments, name)
   ]
-  of = ("dataset", "split", "mask", *options.NAMES, *_SCORERS)
+  of = ("dataset", "split", "mask", *_SCORERS)
   settings = {name: getattr(arguments, name) for name in of} | {"size": size, "factor": factor}
   k, _, n = arguments.shard.partition("/")
   if not (k.isdecimal() and n.isdecimal()):

@@ -11,7 +11,7 @@ def add_parser(commands) -> None:
   p = commands.add_parser(
     "mask-growth", help="quality over the hole's size", description=run.__doc__
   )
-  p.add_argument("--methods", default="unet_gan,cdcgan,mirror,biharmonic", help="by commas")
+  options.add_methods(p, "unet_gan,cdcgan,mirror,biharmonic")
   p.add_argument("--dataset", required=True, help="a TFDS name, folder:PATH or toy_faces")
   p.add_argument("--data-dir", help="where TFDS keeps prepared sets")
   p.add_argument("--split", default="test", choices=("train", "validation", "test"))
@@ -21,16 +21,13 @@ def add_parser(commands) -> None:
     "--grow", default="0,2,4,6,8,10,12", metavar="PIXELS", help="to each side, by commas"
   )
   p.add_argument("--limit", type=int, default=100, help="images at most (default 100)")
-  options.add_search(p)
   p.set_defaults(run=run)
 
 
 def run(arguments) -> int:
   """Restores the same images under a growing mask by each method, and prints the scores. Writes
   them to DIR/mask_growth.json, their curves to mask_growth.png, and pictures to pictures.png."""
-  methods = {
-    name: options.load(name, arguments, refuse=False) for name in arguments.methods.split(",")
-  }
+  methods = options.methods(arguments)
   size = options.agreed(methods, "shape", options.SHAPE)[0]
   source = data.load(arguments.dataset, arguments.split, size, arguments.data_dir)
   grow = [int(pixels) for pixels in arguments.grow.split(",")]

@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import inspect
 import pathlib
+import re
 import runpy
 import sys
 
@@ -13,7 +14,6 @@ import ml_collections
 
 from gan_restore import restorers
 
-NAMES = ("steps", "candidates", "choice", "lam", "p", "blend", "weighted", "seed")  # Of methods.
 SHAPE = (64, 64, 3)  # Of what is restored by a method that is for any shape.
 
 
@@ -28,19 +28,15 @@ def add_set(parser: argparse.ArgumentParser) -> None:
   )
 
 
-def add_method(parser: argparse.ArgumentParser, default: str) -> None:
-  """Adds --method and the options of methods, for `load`."""
+def add_method(parser: argparse.ArgumentParser) -> None:
+  """Adds --method, its options and --seed, for `method`."""
   parser.add_argument(
     "--method",
-    default=default,
+    default="map",
     help=f"{', '.join(restorers.NAMES)}, or a weights file or training workdir (default map)",
   )
-  add_search(parser)
-
-
-def add_search(parser: argparse.ArgumentParser) -> None:
-  """Adds the options of methods."""
-  group = parser.add_argument_group("options of the methods that have them, all of them map")
+  add_seed(parser)
+  group = parser.add_argument_group("options of the methods that have them")
   group.add_argument("--steps", type=int)
   group.add_argument("--candidates", type=int, help="answers for each image")
   group.add_argument("--choice", help="among them: best or mean")
@@ -48,23 +44,53 @@ def add_search(parser: argparse.ArgumentParser) -> None:
   group.add_argument("--p", type=float, help="exponent of the data term's norm")
   group.add_argument("--blend", help="poisson, paste or none")
   group.add_argument("--weighted", action="store_true", default=None, help="pixels near the hole")
-  group.add_argument("--seed", type=int, default=0, help="of latents, masks and noise")
 
 
-def load(method: str, arguments: argparse.Namespace, refuse: bool = True) -> restorers.Restorer:
-  """The restorer with the options that were given; one it does not take is refused, or left out."""
-  restorer = restorers.load(method)
+def add_methods(parser: argparse.ArgumentParser, default: str, further: tuple = ()) -> None:
+  """Adds --methods and --seed, for `methods`."""
+  learned = f", or what is learned from the training images first: {', '.join(further)}"
+  parser.add_argument(
+    "--methods",
+    default=default,
+    help=f"by commas: {', '.join(restorers.NAMES)}, weights files or training workdirs"
+    f"{learned if further else ''}; NAME:OPTION=VALUE, as map:candidates=8, sets an option",
+  )
+  add_seed(parser)
+
+
+def add_seed(parser: argparse.ArgumentParser) -> None:
+  """Adds --seed."""
+  parser.add_argument("--seed", type=int, default=0, help="of masks, noise and draws")
+
+
+def method(arguments: argparse.Namespace) -> restorers.Restorer:
+  """The restorer that was asked for, with its options."""
+  names = ("steps", "candidates", "choice", "lam", "p", "blend", "weighted")
+  options = {name: getattr(arguments, name) for name in names}
+  return _load(arguments.method, options, arguments.seed)
+
+
+def methods(arguments: argparse.Namespace, further: tuple = ()) -> dict:
+  """The restorers that were asked for, by what they were asked by; None for a `further` one."""
+  found = {}
+  for text in arguments.methods.split(","):
+    name, *settings = re.split(r":(?=\w+=)", text)
+    options = dict(map(_setting, settings))
+    found[text] = None if text in further else _load(name, options, arguments.seed)
+  return found
+
+
+def _load(name: str, options: dict, seed: int) -> restorers.Restorer:
+  """A restorer with options (None for its default) and, if it has one, a seed."""
+  restorer = restorers.load(name)
   parameters = inspect.signature(restorer.function).parameters.values()
-  anything = any(parameter.kind == parameter.VAR_KEYWORD for parameter in parameters)
-  options = {}
-  for name in NAMES:
-    value = getattr(arguments, name)
-    if value is None:
-      continue
-    if anything or name in {parameter.name for parameter in parameters}:
-      options[name] = value
-    elif refuse and name != "seed":  # The seed is also that of masks and noise.
-      raise ValueError(f"--{name} is not for method {method}")
+  known = {parameter.name for parameter in parameters if parameter.kind == parameter.KEYWORD_ONLY}
+  options = {option: value for option, value in options.items() if value is not None}
+  for option in options:
+    if option not in known:
+      raise ValueError(f"{option} is no option of the method {name}")
+  if "seed" in known:
+    options = {"seed": seed} | options
   function = functools.partial(restorer.function, **options)
   return dataclasses.replace(restorer, function=function)
 

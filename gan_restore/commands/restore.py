@@ -50,13 +50,13 @@ def add_parser(commands) -> None:
     f" of {WHITE} or more",
   )
   p.add_argument("--overwrite", action="store_true", help="replace files that are there")
-  options.add_method(p, "map")
+  options.add_method(p)
   p.set_defaults(run=run)
 
 
 def run(arguments) -> int:
   """Restores pictures and writes one PNG for each, and a sheet of damaged and restored ones."""
-  restorer = options.load(arguments.method, arguments)
+  restorer = options.method(arguments)
   arguments.task = arguments.task or ("inpaint" if arguments.mask else restorer.task)
   if not arguments.task:
     raise ValueError(f"--task is needed: {arguments.method} is for several")

@@ -153,9 +153,7 @@ def samples(config, variables, batch, key: jax.Array) -> jax.Array:
   return generate(config, variables, sample_latent(config, key, 64))
 
 
-def restore(trained, y: jax.Array, A, **options):
-  """How this family restores: the latent search of `gan_restore.restore`."""
-  return latent.restore(y, A, trained, **options)
+restore = latent.restore
 
 
 def evaluate(config, variables, source, n: int = 32):

@@ -31,6 +31,42 @@ class Restorer:
     return self.function(y, A, **options)
 
 
+@functools.cache
+def _shipped_prior() -> weights.Trained:
+  return weights.load_prior()
+
+
+def restore(y, A: Callable, prior: weights.Trained | None = None, **options) -> Result:
+  """Restores images, whatever happened to them.
+
+  Args:
+    y: The damaged images, in [0, 1]; whatever shape A gives, images first.
+    A: The damage: an operator of `gan_restore.operators`, or any JAX function from images
+      [N, S, S, C] to y. The same function object is compiled once.
+    prior: From `load_prior`; the shipped one, of faces of 64x64 in colour, by default.
+    **options: Of the prior's family: of a dcgan those of `latent.restore`, of a denoising_gan those
+      of `models.denoising_gan.restore`.
+
+  Returns:
+    A `Result`.
+
+  Raises:
+    TypeError: If y is not floating, A is not a function or `prior` is no prior.
+    ValueError: If y holds NaN or leaves [0, 1], A's output does not match y, or an option is
+      impossible.
+
+  Examples:
+    >>> import gan_restore as gr, jax.numpy as jnp
+    >>> y = jnp.full((1, 16, 16, 3), 0.5)
+    >>> gr.restore(y, gr.operators.super_resolve(4), steps=2, candidates=1).image.shape
+    (1, 64, 64, 3)
+  """
+  prior = prior if prior is not None else _shipped_prior()
+  if not isinstance(prior, weights.Trained):
+    raise TypeError(f"prior is a {type(prior).__name__}; wanted what load_prior returns")
+  return prior.family.restore(prior, y, A, **options)
+
+
 def load(name: str, **options) -> Restorer:
   """A restorer.
 
