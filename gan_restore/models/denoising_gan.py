@@ -1,11 +1,12 @@
-"""The denoising GAN: one prior for any damage, in a forward pass or two.
+"""The denoising GAN: one prior for any damage, in one forward pass.
 
 What a GAN's latent space cannot reach, a denoiser can: it starts from what y tells. It is not told
 what happened to an image but what is left of it: for each pixel the mean and the standard deviation
 that y alone implies (`restorers.least_squares`): of noise, its own strength everywhere; of a hole,
-nothing inside and all outside. It answers with the mean of the images that look like that. It
-learns from noise, holes, low resolution, lost colour and their mixtures, of any strength; a damage
-of one's own is asked about in the same words.
+nothing inside and all outside. It is also told the mean if neighbouring pixels are alike: what is
+known, enlarged or continued smoothly. It answers with the mean of the images that look like that.
+It learns from noise, holes, low resolution, lost colour and their mixtures, of any strength; a
+damage of one's own is asked about in the same words.
 
 The network in these words: T. Karras et al., "Elucidating the design space of diffusion-based
 generative models", 2022 (EDM), whose scaling is that mean and deviation, of noise; a network for
@@ -19,18 +20,98 @@ Images inside the networks are [N, S, S, C] in [-1, 1]; elsewhere, noise too, in
 import functools
 
 import flax.linen as nn
+import flax.struct
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from gan_restore import checks, coarse, evaluation, layers, losses, operators, tasks, weights
 from gan_restore.restorers import least_squares
 from gan_restore.restorers.result import CHOICES, Result, choose
 
+# --- What is known ------------------------------------------------------------------------------
+
+_DATA = 0.25  # Standard deviation of images in [0, 1]: EDM's sigma_data.
+
+
+@flax.struct.dataclass
+class Known:
+  """What y tells of images [N, S, S, C] in [0, 1].
+
+  Attributes:
+    mean: The mean, if the pixels are independent.
+    deviation: The standard deviation then, of each.
+    smooth: The mean, if neighbours are alike: an approximation by a few conjugate gradients.
+  """
+
+  mean: jax.Array
+  deviation: jax.Array
+  smooth: jax.Array
+
+
+def know(y, A, noise, key, around, *, again=None, precision=0.0, probes: int = 16) -> Known:
+  r"""What y = A x + noise tells of x, before y normally distributed around 1/2, of deviation 1/4.
+
+  The mean and deviation of independent pixels are `least_squares.posterior`'s. For `smooth`, pixels
+  d rows or columns apart have the correlation exp(-4 d / S), colours 0.9. With K the covariance of
+  these, and no noise taken for less than 0.05, it is
+
+  .. math::
+    \min_x \|y - A x\|^2 / \sigma^2 + p \|x' - x\|^2
+      + (x - \tfrac12)^T K^{-1} (x - \tfrac12)
+
+  Args:
+    y: What was observed [N, ...].
+    A: A differentiable function from images [N, S, S, C] to y.
+    noise: sigma, above 0; a number or [N, 1, 1, 1].
+    key: See `least_squares.posterior`.
+    around: The images where A is linearised.
+    again: x', a second look at the images.
+    precision: p, 1 / variance of the noise in it, a number or [N, 1, 1, 1]; 0 if there is none.
+    probes: See `least_squares.posterior`.
+
+  Returns:
+    What is known.
+  """
+  n, size, _, channels = around.shape
+  A = least_squares.linearize(A, around)
+  again = around if again is None else again
+  variance = 1 / (precision + 1 / _DATA**2)
+  z = 0.5 + variance * precision * (again - 0.5)
+  mean, deviation = least_squares.posterior(
+    y, A, z, variance, noise, key, probes=probes, iterations=8
+  )
+
+  # Smooth images in the basis where the prior's covariance is diagonal.
+  at = np.arange(size)
+  variances, rows = np.linalg.eigh(np.exp(-4 * abs(at[:, None] - at) / size))
+  of_colors, colors = np.linalg.eigh(0.9 + 0.1 * np.eye(channels))
+  deviations = _DATA * np.sqrt(np.einsum("i,j,c->ijc", variances, variances, of_colors))
+  rows = jnp.broadcast_to(rows.astype(np.float32), (n, size, size))  # Alike in any batch.
+  images = lambda w: 0.5 + jnp.einsum("nij,njkc,nlk,dc->nild", rows, w, rows, jnp.float32(colors))
+
+  noise = jnp.broadcast_to(jnp.maximum(noise, 0.05), (n, 1, 1, 1))
+  trust = (noise * jnp.sqrt(jnp.minimum(precision, 1 / 0.05**2))).reshape(n, 1)
+  both = lambda y, x: jnp.concatenate([y.reshape(n, -1), trust * x.reshape(n, -1)], 1)
+  look = lambda w: both(A(images(w)), images(w))
+  # Preconditioned half the way to where one step would do, if A let the same share of all through:
+  # the whole way, holes take longer; without, it takes longer and amplifies rounding.
+  energy = lambda x: jnp.sum(x**2, axis=tuple(range(1, x.ndim))).reshape(n, 1, 1, 1)
+  one = deviations * jax.random.rademacher(key, around.shape[1:], around.dtype)
+  one = jnp.broadcast_to(one, around.shape)
+  share = energy(look(one) - look(jnp.zeros_like(one))) / energy(one)
+  left = (share * deviations**2 + noise**2) ** -0.25
+  scaled = lambda v: look(deviations * left * v)
+  v = least_squares.fit(
+    both(y, again), scaled, jnp.zeros_like(around), (noise * left) ** 2, iterations=8
+  )
+  return Known(mean, deviation, images(deviations * left * v))
+
+
 # --- Networks -----------------------------------------------------------------------------------
 
-_DATA = 0.5  # Standard deviation of images in [-1, 1]: EDM's sigma_data.
-_FINE = 0.1  # Deviation, of such images, below which errors count less.
+_FINE = 0.05  # The least scale, of images in [0, 1], of what is added to what is known.
 
 
 class Block(nn.Module):
@@ -55,11 +136,11 @@ class Block(nn.Module):
 
 
 class Denoiser(nn.Module):
-  """(mean, deviation: what is known of images [N, S, S, C]) -> images [N, S, S, C].
+  """What is `Known` of images -> images [N, S, S, C] in [0, 1], but for rounding.
 
   A U-Net of residual blocks on blocks of 2x2 pixels: S / 2, S / 4, ... down to 8, each size with
   twice the features, four times the first at most; sums join the way down to the way up. What comes
-  out is added to the mean, in deviations.
+  out, in deviations, is added to the mean or, where little is known, to the smooth one.
   """
 
   channels: int = 3
@@ -67,14 +148,15 @@ class Denoiser(nn.Module):
   dtype: jnp.dtype = jnp.float32
 
   @nn.compact
-  def __call__(self, mean, deviation):
-    scale = jnp.sqrt(jnp.mean(mean**2, (1, 2, 3), keepdims=True))
-    unknown = 1 + jnp.log(deviation / _DATA) / 2  # Around 0.
+  def __call__(self, known: Known):
+    mean, smooth = 2 * known.mean - 1, 2 * known.smooth - 1
+    scale = jnp.maximum(jnp.sqrt(jnp.mean(mean**2, (1, 2, 3), keepdims=True)), 0.05)
+    unknown = 1 + jnp.log(known.deviation / _DATA) / 2  # Around 0.
     waves = _embed(unknown.mean((1, 2, 3)))
     condition = nn.silu(layers.Dense(64, dtype=self.dtype)(waves))
     he = nn.initializers.he_normal()
     conv = functools.partial(layers.Conv, dtype=self.dtype, kernel_init=he)
-    x = _fold(jnp.concatenate([mean / jnp.maximum(scale, 0.05), unknown], -1))
+    x = _fold(jnp.concatenate([mean / scale, smooth / scale, unknown], -1))
     x = conv(self.width, 3, 1)(x)
     way_down = []
     while x.shape[1] > 8:
@@ -87,7 +169,10 @@ class Denoiser(nn.Module):
       up = layers.ConvTranspose(past.shape[-1], 2, 2, dtype=self.dtype, kernel_init=he)
       x = Block(self.dtype)(up(x) + past, condition)
     x = layers.Conv(4 * self.channels, 3, 1, kernel_init=nn.initializers.zeros)(nn.silu(x))
-    return mean + jnp.sqrt(deviation**2 + _FINE**2) * _unfold(x.astype(jnp.float32))
+    variance = known.deviation**2 + _FINE**2
+    share = known.deviation**2 / variance
+    start = known.mean + share * (known.smooth - known.mean)
+    return start + jnp.sqrt(variance) * _unfold(x.astype(jnp.float32))
 
 
 def _embed(x):
@@ -113,15 +198,14 @@ def _unfold(x):
 # --- What it learns from ------------------------------------------------------------------------
 
 
-def damage(config, key: jax.Array, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+def damage(config, key: jax.Array, x: jax.Array) -> Known:
   """Damages images at random, each in its own way, and says what is known of them then.
 
-  Each image loses its resolution (blocks of 2x2, 4x4 or 8x8, or a Gaussian blur of 0.5 to 3
-  pixels) with probability 1/4, its colour (V of HSV is left) with 1/5, a rectangle or single pixels
-  with 1/4. If none of it, or else with probability 0.3, there is noise, log-uniform from
-  `least_noise` to `most_noise`, or, three times in ten, rounding to 2 to 16 levels. Half the images
-  are seen a second time, whole, in such noise: as a draw sees them on its way. A is linearised
-  around grey, or around the image but for noise of 0.02, as around an answer.
+  Each image is damaged in one of five ways, and in each of the others too with probability 1/10:
+  resolution (blocks of 2x2, 4x4 or 8x8 pixels, or a Gaussian blur of 0.5 to 3), probability 3/10;
+  colour (V of HSV is left), 3/20; a rectangle or single pixels missing, 3/20; rounding to 2 to 16
+  levels, 1/10; noise, log-normal as EDM's (its table 1) but for `least_noise` and `most_noise`,
+  3/10. One image in four is seen a second time, whole, in such noise: as a draw sees it on its way.
 
   Args:
     config: The run's.
@@ -129,32 +213,36 @@ def damage(config, key: jax.Array, x: jax.Array) -> tuple[jax.Array, jax.Array]:
     x: Images [N, S, S, C] in [0, 1].
 
   Returns:
-    (mean, deviation) [N, S, S, C]; see `least_squares.posterior`.
+    What is known of them.
   """
   n, size, _, channels = x.shape
-  keys = iter(jax.random.split(key, 24))
+  keys = iter(jax.random.split(key, 32))
   coin = lambda p: jax.random.bernoulli(next(keys), p, (n, 1, 1, 1))
   between = lambda low, high: jax.random.uniform(next(keys), (n, 1, 1, 1), x.dtype, low, high)
-  log_between = lambda low, high: jnp.exp(between(jnp.log(low), jnp.log(high)))
+
+  def noise_level():  # Median 0.15.
+    level = jnp.exp(1.2 * jax.random.normal(next(keys), (n, 1, 1, 1)) - 1.2) / 2
+    return jnp.clip(level, config.least_noise, config.most_noise)
+
+  shares = jnp.array([0.3, 0.15, 0.15, 0.1, 0.3])
+  way = jax.random.choice(next(keys), 5, (n, 1, 1, 1), p=shares)
+  lowered, grey, holed, rounded, noisy = ((way == i) | coin(0.1) for i in range(5))
+  grey &= channels == 3
 
   # Resolution: rows and columns of every image are multiplied by a matrix.
   at = jnp.arange(size)
   blocks = jnp.stack([(at[:, None] // f == at // f) / f for f in (2, 4, 8)])
   blocks = blocks[jax.random.randint(next(keys), (n,), 0, 3)]
-  blur = jnp.exp(-0.5 * ((at[:, None] - at) / log_between(0.5, 3.0)[..., 0]) ** 2)
+  blur = jnp.exp(-0.5 * ((at[:, None] - at) / between(0.5, 3.0)[..., 0]) ** 2)
   blur /= blur.sum(-1, keepdims=True)
-  lowered = coin(1 / 4)
-  low_pass = jnp.where(coin(1 / 2)[..., 0], blocks, blur)
+  low_pass = jnp.where(coin(3 / 4)[..., 0], blocks, blur)
   low_pass = jnp.where(lowered[..., 0], low_pass, jnp.eye(size))
-
-  grey = coin(1 / 5) & (channels == 3)
 
   inside = lambda at, low, length: (at >= low) & (at < low + length)
   height, width = between(size / 8, 3 * size / 4), between(size / 8, 3 * size / 4)
   top, left = between(0, 1) * (size - height), between(0, 1) * (size - width)
   hole = inside(at[:, None, None], top, height) & inside(at[:, None], left, width)
   specks = jax.random.uniform(next(keys), (n, size, size, 1)) < between(0.05, 0.95)
-  holed = coin(1 / 4)
   missing = holed & jnp.where(coin(1 / 2), hole, specks)
 
   def A(x):
@@ -163,40 +251,25 @@ def damage(config, key: jax.Array, x: jax.Array) -> tuple[jax.Array, jax.Array]:
     x = jnp.einsum("nij,nwjc->nwic", low_pass, x)
     return jnp.where(missing, 0, x)
 
-  noisy = coin(0.3) | ~(lowered | grey | holed)
-  rounded = noisy & coin(0.3)
-  step = 1 / jax.random.randint(next(keys), (n, 1, 1, 1), 1, 16)
-  noise = log_between(config.least_noise, config.most_noise)
-  noise = jnp.where(rounded, step / 12**0.5, jnp.where(noisy, noise, config.least_noise))
-  y = A(x)
-  seen = jnp.clip(y + noise * jax.random.normal(next(keys), y.shape), 0, 1)
-  y = jnp.where(rounded, jnp.round(y / step) * step, jnp.where(noisy, seen, y))
+  noise = jnp.where(noisy, noise_level(), 0)
+  step = jnp.where(rounded, 1 / jax.random.randint(next(keys), (n, 1, 1, 1), 1, 16), 0)
+  y = jnp.clip(A(x) + noise * jax.random.normal(next(keys), x.shape), 0, 1)
+  y = jnp.where(rounded, jnp.round(y / jnp.maximum(step, 0.01)) * step, y)
   y = jnp.where(missing, 0, y)
+  noise = jnp.maximum(jnp.sqrt(noise**2 + step**2 / 12), config.least_noise)
 
-  whole = log_between(config.least_noise, config.most_noise)
+  whole = noise_level()
   again = x + whole * jax.random.normal(next(keys), x.shape)
-  twice = coin(1 / 2)
-  guess = x + 0.02 * jax.random.normal(next(keys), x.shape)
-  guess = jnp.where(twice | coin(1 / 2), guess, 0.5)
-  precision = jnp.where(twice, 1 / whole**2, 0)
-  return _known(y, A, noise, again, precision, guess, next(keys), 2)
-
-
-def _known(y, A, noise, again, precision, guess, key, probes):
-  """Mean and deviation of images in [0, 1] given y, and `again`, the images in noise of so much
-  precision, 1 / variance; A is linearised around a `guess`."""
-  variance = 1 / (precision + 1 / (_DATA / 2) ** 2)
-  z = 0.5 + variance * precision * (again - 0.5)
-  return least_squares.posterior(
-    y, A, z, variance, noise, key, around=guess, probes=probes, iterations=8
-  )
+  precision = jnp.where(coin(1 / 4), 1 / whole**2, 0)
+  grey_images = jnp.full_like(x, 0.5)
+  return know(y, A, noise, next(keys), grey_images, again=again, precision=precision, probes=2)
 
 
 # --- The family ---------------------------------------------------------------------------------
 
 PLAYERS = ("generator", "discriminator")
 EXPORTED = ("generator",)
-CURVES = {"l_rec": "squared error", "l_g": "generator, BCE", "l_d": "discriminator, BCE"}
+CURVES = {"l_rec": "squared error, log", "l_g": "generator, BCE", "l_d": "discriminator, BCE"}
 _NOISE = (lambda v: v > 0, "a number above 0")
 REQUIREMENTS = {
   "image_size": (lambda v: v >= 16 and v & (v - 1) == 0, "a power of two of at least 16"),
@@ -218,7 +291,7 @@ def init(config, key: jax.Array) -> dict[str, dict]:
   keys = jax.random.split(key)
   image = jnp.zeros((1, config.image_size, config.image_size, config.channels))
   return {
-    "generator": generator.init(keys[0], image, jnp.full_like(image, _DATA)),
+    "generator": generator.init(keys[0], Known(image, image + _DATA, image)),
     "discriminator": discriminator.init(keys[1], image),
   }
 
@@ -230,14 +303,15 @@ def learning(config, step: int) -> tuple[str, ...]:
 
 
 def play(config, variables, batch, key, learning):
-  r"""One game on one batch of damaged images: the squared error, and binary cross-entropy.
+  r"""One game on one batch of damaged images: PSNR itself, and binary cross-entropy.
 
-  With what is known of the images, m and s, in [-1, 1],
+  With what is known, k, of an image x of n values in [0, 1],
 
   .. math::
-    \frac{\|G(m, s) - x\|^2}{s^2 + 0.1^2}
+    \log\left(\tfrac{1}{n} \|G(k) - x\|^2 + 0.00025\right)
 
-  which is EDM's weight for noise that is not small.
+  (L. Chen et al., "Simple baselines for image restoration", 2022), so that little damage counts as
+  much as a lot, up to 36 dB.
 
   Args:
     config: The run's config.
@@ -251,24 +325,29 @@ def play(config, variables, batch, key, learning):
   """
   generator, discriminator = networks(config)
   real = batch["image"]
-  mean, deviation = damage(config, key, (real + 1) / 2)
-  restored = generator.apply(variables["generator"], 2 * mean - 1, 2 * deviation)
-  weight = 1 / ((2 * deviation) ** 2 + _FINE**2)
-  l_rec = jnp.mean(weight * (restored - real) ** 2)
+  x = (real + 1) / 2
+  restored = generator.apply(variables["generator"], damage(config, key, x))
+  error = jnp.mean((restored - x) ** 2, axis=(1, 2, 3))
+  l_rec = jnp.mean(jnp.log(error + 0.00025))
   if "discriminator" not in learning:
     return {"generator": l_rec}, ({}, {"l_rec": l_rec})
   judge = lambda x, variables: discriminator.apply(variables, x, True, mutable=["batch_stats"])
   on_real, stats = judge(real, variables["discriminator"])
-  on_fake, stats = judge(restored, {**variables["discriminator"], **stats})
+  on_fake, stats = judge(2 * restored - 1, {**variables["discriminator"], **stats})
   l_g, l_d = losses.generator_loss(on_fake), losses.discriminator_loss(on_real, on_fake)
   values = {"generator": l_rec + config.adversarial_weight * l_g, "discriminator": l_d}
   return values, ({"discriminator": stats}, {"l_rec": l_rec, "l_g": l_g, "l_d": l_d})
 
 
-def answer(trained: weights.Trained, mean: jax.Array, deviation: jax.Array) -> jax.Array:
-  """Images [N, S, S, C] in [0, 1] (but for rounding) of which mean and deviation are known."""
+def answer(trained: weights.Trained, known: Known) -> jax.Array:
+  """Images [N, S, S, C] in [0, 1], but for rounding; of a network that learned from mirrored images
+  too, the mean of both answers."""
   generator, _ = networks(trained.config)
-  return (generator.apply(trained.variables["generator"], 2 * mean - 1, 2 * deviation) + 1) / 2
+  ask = functools.partial(generator.apply, trained.variables["generator"])
+  mirror = lambda x: x[:, :, ::-1]
+  if not trained.config.flip:
+    return ask(known)
+  return (ask(known) + mirror(ask(jax.tree.map(mirror, known)))) / 2
 
 
 def restore(
@@ -279,7 +358,7 @@ def restore(
   candidates: int = 1,
   choice: str = "best",
   levels: int = 16,
-  rounds: int = 2,
+  rounds: int = 1,
   seed: int = 0,
 ) -> Result:
   """Restores any damage: by the mean of all images that explain y, or by draws of them.
@@ -295,7 +374,8 @@ def restore(
       draws, at least 2, each as sharp as an image.
     choice: Among draws: 'best', the one nearest to the mean that the network tells, or 'mean'.
     levels: Of a draw, at least 1.
-    rounds: How many times A is linearised, at least 1: around grey, then around the answer.
+    rounds: How many times A is linearised, at least 1: around grey, then around the answer. For a
+      curved A, as a gamma curve; colorize's V is known around grey.
     seed: Of the draws.
 
   Returns:
@@ -335,14 +415,14 @@ def _restore(trained, y, A, keys, *, levels, rounds):
       x = least_squares.fit(y, A, x, 1e-3)
     return jnp.clip(operators.project(A, jnp.clip(x, 0, 1), y), 0, 1)
 
-  def ask(x, precision, guess):
-    """What y and x, the image in noise, tell."""
-    known = _known(y, A, noise, x, precision, guess, jax.random.key(0), 16)
-    return jnp.clip(answer(trained, *known), 0, 1)
+  def ask(around, **again):
+    known = know(y, A, noise, jax.random.key(0), around, **again)
+    return jnp.clip(answer(trained, known), 0, 1)
 
   mean = jnp.full(shape, 0.5)
   for _ in range(rounds):
-    mean = ask(mean, 0.0, mean)
+    around = mean
+    mean = ask(around)
 
   def draw(key):
     first, *rest = jax.random.split(key, levels + 1)
@@ -350,7 +430,7 @@ def _restore(trained, y, A, keys, *, levels, rounds):
 
     def level(x, given):
       sigma, lower, key = given
-      found = ask(x, 1 / sigma**2, mean)
+      found = ask(around, again=x, precision=1 / sigma**2)
       share = (lower / sigma) ** 2
       fresh = lower * jnp.sqrt(1 - share) * jax.random.normal(key, shape[1:])
       return found + share * (x - found) + fresh, found
@@ -368,8 +448,8 @@ def samples(config, variables, batch, key: jax.Array) -> jax.Array:
   real = (batch["image"][:7] + 1) / 2
   columns = []
   for own in jax.random.split(key, 3):
-    mean, deviation = damage(config, own, real)
-    columns += [real, mean, answer(trained, mean, deviation)]
+    known = damage(config, own, real)
+    columns += [real, known.mean, answer(trained, known)]
   return jnp.clip(jnp.stack(columns, 1).reshape(-1, *real.shape[1:]), 0, 1)
 
 

@@ -16,26 +16,31 @@ import jax.numpy as jnp
 from jax import lax
 
 
-def fit(y, A, z, weight, *, around=None, iterations: int = 20) -> jax.Array:
+def linearize(A, around: jax.Array):
+  """A's tangent at the images `around`: a function that is affine."""
+  predicted, forward = jax.linearize(A, around)
+  return lambda x: predicted + forward(x - around)
+
+
+def fit(y, A, z, weight, *, iterations: int = 20) -> jax.Array:
   r"""argmin_x \|y - A x\|^2 + weight \|x - z\|^2.
 
   Args:
     y: What was observed [N, ...].
-    A: A differentiable function from images to y.
+    A: A differentiable function from images to y; its tangent at z stands for it.
     z: Images [N, H, W, C].
     weight: Above 0; a number or [N, 1, 1, 1].
-    around: The images where A is linearised; z by default.
     iterations: Of conjugate gradients.
 
   Returns:
     Images [N, H, W, C].
   """
-  residual, normal, backward = _linear(y, A, z, z if around is None else around)
+  residual, normal, backward = _linear(y, A, z)
   return z + _solve(lambda d: normal(d) + weight * d, backward(residual)[0], iterations)
 
 
 def posterior(
-  y, A, z, variance, noise, key, *, around=None, probes: int = 16, iterations: int = 20
+  y, A, z, variance, noise, key, *, probes: int = 16, iterations: int = 20
 ) -> tuple[jax.Array, jax.Array]:
   """The mean m, and the square root of C's diagonal.
 
@@ -45,19 +50,18 @@ def posterior(
 
   Args:
     y: What was observed [N, ...].
-    A: A differentiable function from images to y.
+    A: A differentiable function from images to y; its tangent at z stands for it.
     z: Images [N, H, W, C].
     variance: v, above 0; a number or [N, 1, 1, 1].
     noise: sigma, above 0; a number or [N, 1, 1, 1].
     key: Of the signs, which are the same for all images.
-    around: The images where A is linearised; z by default.
     probes: How many products the diagonal is estimated from.
     iterations: Of conjugate gradients.
 
   Returns:
     (mean, standard deviation), both [N, H, W, C].
   """
-  residual, normal, backward = _linear(y, A, z, z if around is None else around)
+  residual, normal, backward = _linear(y, A, z)
   weight = noise**2 / variance
   solve = lambda r: _solve(lambda d: normal(d) + weight * d, r, iterations)
 
@@ -71,12 +75,11 @@ def posterior(
   return z + solve(backward(residual)[0]), jnp.sqrt(variance * share)
 
 
-def _linear(y, A, z, around):
-  """y - A z with A linearised, d -> J^T J d, and r -> (J^T r,)."""
-  predicted, forward = jax.linearize(A, around)
-  backward = jax.linear_transpose(forward, around)
-  residual = y - predicted + forward(around - z)
-  return residual, lambda d: backward(forward(d))[0], backward
+def _linear(y, A, z):
+  """y - A z, d -> J^T J d, and r -> (J^T r,)."""
+  predicted, forward = jax.linearize(A, z)
+  backward = jax.linear_transpose(forward, z)
+  return y - predicted, lambda d: backward(forward(d))[0], backward
 
 
 def _solve(apply, r, iterations) -> jax.Array:

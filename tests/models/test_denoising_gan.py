@@ -1,5 +1,6 @@
 import jax
 import jax.numpy as jnp
+import ml_collections
 import numpy as np
 import pytest
 from conftest import small_config
@@ -20,13 +21,40 @@ def untrained():
   return weights.Trained(denoising_gan.init(config, jax.random.key(0)), config)
 
 
-def test_at_first_it_is_the_best_linear_answer(images):
-  """Wiener's, for images of EDM's sigma_data around grey: every block is the identity, F is 0."""
-  y = images + 0.2 * np.random.default_rng(0).normal(size=images.shape)
-  y = y.clip(0, 1).astype(np.float32)
-  found = denoising_gan.restore(untrained(), y, operators.denoise(0.2)).image
-  gain = 0.25**2 / (0.25**2 + 0.2**2)
-  np.testing.assert_allclose(found, 0.5 + gain * (y - 0.5), atol=1e-4)
+@pytest.mark.parametrize("again", [None, 0.3])
+@pytest.mark.parametrize("hole", [False, True])
+def test_what_is_known_is_numpys(again, hole):
+  """Bayes' rule with dense matrices, of images so small that conjugate gradients are exact."""
+  rng = np.random.default_rng(0)
+  x, second = rng.random((2, 2, 3, 3, 1)).astype(np.float32)
+  mask = np.array([[0, 0, 1], [0, 1, 1], [0, 0, 1]], np.float32)
+  A = operators.inpaint(mask) if hole else operators.denoise()
+  told = {} if again is None else {"again": second, "precision": 1 / again**2}
+  known = denoising_gan.know(A(x), A, 0.2, jax.random.key(0), jnp.full(x.shape, 0.5), **told)
+  seen = 1 - mask.ravel() if hole else np.ones(9)
+  at = np.arange(3)
+  row = np.exp(-4 * abs(at[:, None] - at) / 3)
+  for prior, found in ((np.eye(9), known.mean), (np.kron(row, row), known.smooth)):
+    precision = np.linalg.inv(prior) / 0.25**2
+    C = np.linalg.inv(precision + np.diag(seen / 0.2**2 + (again is not None) / 0.3**2))
+    for i in range(2):
+      r = seen * (x[i].ravel() - 0.5) / 0.2**2
+      r += (again is not None) * (second[i].ravel() - 0.5) / 0.3**2
+      np.testing.assert_allclose(found[i].ravel(), 0.5 + C @ r, atol=1e-4)
+
+
+def test_at_first_it_is_the_linear_answer(images):
+  """F is 0: what is known, and in a hole its smooth continuation."""
+  A = operators.inpaint(np.pad(np.ones((16, 16), np.float32), 8))
+  y = A(images)
+  found = np.asarray(denoising_gan.restore(untrained(), y, A).image)
+  grey = jnp.full(images.shape, 0.5)
+  known = jax.jit(lambda y: denoising_gan.know(y, A, 0.005, jax.random.key(0), grey))(y)
+  hole = np.s_[:, 8:-8, 8:-8]
+  np.testing.assert_array_equal(found * (1 - A.mask), y)
+  start = np.asarray(known.smooth)[hole].clip(0, 1)
+  np.testing.assert_allclose(found[hole], start, atol=0.05)
+  assert np.abs(np.diff(start, axis=1)).mean() < 0.5 * np.abs(np.diff(images[hole], axis=1)).mean()
 
 
 def test_folding_is_undone(images):
@@ -47,7 +75,8 @@ def test_the_damages_it_learns_from():
   rng = np.random.default_rng(0)
   x = (0.5 + 0.1 * rng.normal(size=(256, 16, 16, 3))).clip(0, 1).astype(np.float32)
   config = small_config("denoising_gan")
-  mean, deviation = map(np.asarray, damage(config, jax.random.key(0), x))
+  known = damage(config, jax.random.key(0), x)
+  mean, deviation = np.asarray(known.mean), np.asarray(known.deviation)
   assert 0 < deviation.min() and deviation.max() <= 0.25
   even = np.ptp(deviation, axis=(1, 2, 3)) < 1e-3
   assert 0.25 < even.mean() < 0.6  # Noise or rounding alone.
@@ -70,12 +99,14 @@ def play(config, images, learning):
 
 
 def test_the_loss_is_numpys(images):
-  """At first the answer is the mean that is known."""
+  """At first the answer is the mean that is known, or the smooth one."""
   config = small_config("denoising_gan", image_size=32)
   found = play(config, images, denoising_gan.PLAYERS)
   (key,) = jax.random.split(jax.random.key(0), 1)
-  mean, deviation = map(np.asarray, damage(config, key, images))
-  wanted = np.mean((2 * mean - 2 * images) ** 2 / (4 * deviation**2 + 0.01))
+  known = jax.tree.map(np.asarray, damage(config, key, images))
+  share = known.deviation**2 / (known.deviation**2 + 0.05**2)
+  start = (1 - share) * known.mean + share * known.smooth
+  wanted = np.mean(np.log(np.mean((start - images) ** 2, axis=(1, 2, 3)) + 0.00025))
   np.testing.assert_allclose(found["l_rec"], wanted, rtol=1e-4)
   np.testing.assert_allclose(
     found["generator"], found["l_rec"] + config.adversarial_weight * found["l_g"], rtol=1e-5
@@ -106,13 +137,23 @@ def psnr(restorer, task):
   return dict(evaluation.evaluate(restorer, tasks.get(task), source, limit=32))["raw/psnr"]
 
 
-@pytest.mark.parametrize(
-  "task,margin", [("inpaint", 1), ("colorize", 1.5), ("denoise:0.1", 0.2), ("denoise:0.2", 0.8)]
-)
+@pytest.mark.parametrize("task,margin", [("inpaint", 0.3), ("colorize", 2), ("denoise:0.4", 0.4)])
 def test_it_learns(trained, task, margin):
-  """Ahead of the best linear answer, which is where it began."""
+  """Ahead of the linear answer, which is where it began."""
   linear = lambda y, A: denoising_gan.restore(untrained(), y, A)
   assert psnr(restorers.load(str(trained)), task) > psnr(linear, task) + margin
+
+
+def test_mirrored_images_are_answered_alike(trained, images):
+  """Of a network that learned from mirrored images too."""
+  prior = weights.load(trained)
+  mirrored = images[:, :, ::-1]
+  known = lambda x: denoising_gan.Known(x, jnp.full_like(x, 0.1), x)
+  answer = lambda prior, x: denoising_gan.answer(prior, known(x))
+  difference = lambda prior: abs(answer(prior, mirrored)[:, :, ::-1] - answer(prior, images)).max()
+  assert difference(prior) < 1e-5
+  unmirrored = ml_collections.FrozenConfigDict(prior.config.to_dict() | {"flip": False})
+  assert difference(prior.replace(config=unmirrored)) > 1e-3
 
 
 def test_draws(trained, images):
@@ -142,7 +183,7 @@ def test_an_image_is_restored_alike_in_any_batch(trained, images):
 
 
 def test_a_function_of_ones_own(trained, images):
-  stripes = lambda x: x[:, ::2]
+  stripes = lambda x: operators.value(x)[:, ::2]
   image = restorers.load(str(trained))(stripes(images), stripes).image
   np.testing.assert_allclose(stripes(image), stripes(images), atol=0.03)
   linear = denoising_gan.restore(untrained(), stripes(images), stripes).image
@@ -155,7 +196,7 @@ def test_a_curved_damage_is_linearised_again(trained, images):
   y = operators.corrupt(A, jnp.asarray(images), jax.random.key(0))
   restorer = restorers.load(str(trained))
   score = lambda rounds: metrics.psnr(restorer(y, A, rounds=rounds).image, images).mean()
-  assert score(2) > score(1) + 3
+  assert score(3) > score(1) + 3
 
 
 def test_grey_images_are_not_scored_on_colour():
