@@ -2,7 +2,7 @@
 
 What a GAN's latent space cannot reach, a denoiser can: it starts from what y tells. It is not told
 what happened to an image but what is left of it: for each pixel the mean and the standard deviation
-that y alone implies (`restorers.least_squares`): of noise, its own strength everywhere; of a hole,
+that y alone implies (`restorers.known`): of noise, its own strength everywhere; of a hole,
 nothing inside and all outside. It is also told the mean if neighbouring pixels are alike: what is
 known, enlarged or continued smoothly. It answers with the mean of the images that look like that.
 It learns from noise, holes, low resolution, lost colour and their mixtures, of any strength; a
@@ -20,94 +20,14 @@ Images inside the networks are [N, S, S, C] in [-1, 1]; elsewhere, noise too, in
 import functools
 
 import flax.linen as nn
-import flax.struct
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 
 from gan_restore import checks, coarse, evaluation, layers, losses, operators, tasks, weights
 from gan_restore.restorers import least_squares
+from gan_restore.restorers.known import DEVIATION, Known, know
 from gan_restore.restorers.result import CHOICES, Result, choose
-
-# --- What is known ------------------------------------------------------------------------------
-
-_DATA = 0.25  # Standard deviation of images in [0, 1]: EDM's sigma_data.
-
-
-@flax.struct.dataclass
-class Known:
-  """What y tells of images [N, S, S, C] in [0, 1].
-
-  Attributes:
-    mean: The mean, if the pixels are independent.
-    deviation: The standard deviation then, of each.
-    smooth: The mean, if neighbours are alike: an approximation by a few conjugate gradients.
-  """
-
-  mean: jax.Array
-  deviation: jax.Array
-  smooth: jax.Array
-
-
-def know(y, A, noise, key, around, *, again=None, precision=0.0, probes: int = 16) -> Known:
-  r"""What y = A x + noise tells of x, before y normally distributed around 1/2, of deviation 1/4.
-
-  The mean and deviation of independent pixels are `least_squares.posterior`'s. For `smooth`, pixels
-  d rows or columns apart have the correlation exp(-4 d / S), colours 0.9. With K the covariance of
-  these, and no noise taken for less than 0.05, it is
-
-  .. math::
-    \min_x \|y - A x\|^2 / \sigma^2 + p \|x' - x\|^2
-      + (x - \tfrac12)^T K^{-1} (x - \tfrac12)
-
-  Args:
-    y: What was observed [N, ...].
-    A: A differentiable function from images [N, S, S, C] to y.
-    noise: sigma, above 0; a number or [N, 1, 1, 1].
-    key: See `least_squares.posterior`.
-    around: The images where A is linearised.
-    again: x', a second look at the images.
-    precision: p, 1 / variance of the noise in it, a number or [N, 1, 1, 1]; 0 if there is none.
-    probes: See `least_squares.posterior`.
-
-  Returns:
-    What is known.
-  """
-  n, size, _, channels = around.shape
-  A = least_squares.linearize(A, around)
-  again = around if again is None else again
-  variance = 1 / (precision + 1 / _DATA**2)
-  z = 0.5 + variance * precision * (again - 0.5)
-  mean, deviation = least_squares.posterior(
-    y, A, z, variance, noise, key, probes=probes, iterations=8
-  )
-
-  # Smooth images in the basis where the prior's covariance is diagonal.
-  at = np.arange(size)
-  variances, rows = np.linalg.eigh(np.exp(-4 * abs(at[:, None] - at) / size))
-  of_colors, colors = np.linalg.eigh(0.9 + 0.1 * np.eye(channels))
-  deviations = _DATA * np.sqrt(np.einsum("i,j,c->ijc", variances, variances, of_colors))
-  rows = jnp.broadcast_to(rows.astype(np.float32), (n, size, size))  # Alike in any batch.
-  images = lambda w: 0.5 + jnp.einsum("nij,njkc,nlk,dc->nild", rows, w, rows, jnp.float32(colors))
-
-  noise = jnp.broadcast_to(jnp.maximum(noise, 0.05), (n, 1, 1, 1))
-  trust = (noise * jnp.sqrt(jnp.minimum(precision, 1 / 0.05**2))).reshape(n, 1)
-  both = lambda y, x: jnp.concatenate([y.reshape(n, -1), trust * x.reshape(n, -1)], 1)
-  look = lambda w: both(A(images(w)), images(w))
-  # Preconditioned half the way to where one step would do, if A let the same share of all through:
-  # the whole way, holes take longer; without, it takes longer and amplifies rounding.
-  energy = lambda x: jnp.sum(x**2, axis=tuple(range(1, x.ndim))).reshape(n, 1, 1, 1)
-  one = deviations * jax.random.rademacher(key, around.shape[1:], around.dtype)
-  one = jnp.broadcast_to(one, around.shape)
-  share = energy(look(one) - look(jnp.zeros_like(one))) / energy(one)
-  left = (share * deviations**2 + noise**2) ** -0.25
-  scaled = lambda v: look(deviations * left * v)
-  v = least_squares.fit(
-    both(y, again), scaled, jnp.zeros_like(around), (noise * left) ** 2, iterations=8
-  )
-  return Known(mean, deviation, images(deviations * left * v))
-
 
 # --- Networks -----------------------------------------------------------------------------------
 
@@ -151,7 +71,7 @@ class Denoiser(nn.Module):
   def __call__(self, known: Known):
     mean, smooth = 2 * known.mean - 1, 2 * known.smooth - 1
     scale = jnp.maximum(jnp.sqrt(jnp.mean(mean**2, (1, 2, 3), keepdims=True)), 0.05)
-    unknown = 1 + jnp.log(known.deviation / _DATA) / 2  # Around 0.
+    unknown = 1 + jnp.log(known.deviation / DEVIATION) / 2  # Around 0.
     waves = _embed(unknown.mean((1, 2, 3)))
     condition = nn.silu(layers.Dense(64, dtype=self.dtype)(waves))
     he = nn.initializers.he_normal()
@@ -291,7 +211,7 @@ def init(config, key: jax.Array) -> dict[str, dict]:
   keys = jax.random.split(key)
   image = jnp.zeros((1, config.image_size, config.image_size, config.channels))
   return {
-    "generator": generator.init(keys[0], Known(image, image + _DATA, image)),
+    "generator": generator.init(keys[0], Known(image, image + DEVIATION, image)),
     "discriminator": discriminator.init(keys[1], image),
   }
 

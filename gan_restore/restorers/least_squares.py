@@ -29,7 +29,7 @@ def fit(y, A, z, weight, *, iterations: int = 20) -> jax.Array:
     y: What was observed [N, ...].
     A: A differentiable function from images to y; its tangent at z stands for it.
     z: Images [N, H, W, C].
-    weight: Above 0; a number or [N, 1, 1, 1].
+    weight: Above 0; a number, [N, 1, 1, 1], or [N, H, W, C], one for each value.
     iterations: Of conjugate gradients.
 
   Returns:

@@ -8,6 +8,7 @@ from conftest import small_config
 from gan_restore import evaluation, metrics, operators, restorers, tasks, train, weights
 from gan_restore.data import toy_faces
 from gan_restore.models import denoising_gan
+from gan_restore.restorers.known import Known, know
 
 
 @pytest.fixture(scope="module")
@@ -21,35 +22,13 @@ def untrained():
   return weights.Trained(denoising_gan.init(config, jax.random.key(0)), config)
 
 
-@pytest.mark.parametrize("again", [None, 0.3])
-@pytest.mark.parametrize("hole", [False, True])
-def test_what_is_known_is_numpys(again, hole):
-  """Bayes' rule with dense matrices, of images so small that conjugate gradients are exact."""
-  rng = np.random.default_rng(0)
-  x, second = rng.random((2, 2, 3, 3, 1)).astype(np.float32)
-  mask = np.array([[0, 0, 1], [0, 1, 1], [0, 0, 1]], np.float32)
-  A = operators.inpaint(mask) if hole else operators.denoise()
-  told = {} if again is None else {"again": second, "precision": 1 / again**2}
-  known = denoising_gan.know(A(x), A, 0.2, jax.random.key(0), jnp.full(x.shape, 0.5), **told)
-  seen = 1 - mask.ravel() if hole else np.ones(9)
-  at = np.arange(3)
-  row = np.exp(-4 * abs(at[:, None] - at) / 3)
-  for prior, found in ((np.eye(9), known.mean), (np.kron(row, row), known.smooth)):
-    precision = np.linalg.inv(prior) / 0.25**2
-    C = np.linalg.inv(precision + np.diag(seen / 0.2**2 + (again is not None) / 0.3**2))
-    for i in range(2):
-      r = seen * (x[i].ravel() - 0.5) / 0.2**2
-      r += (again is not None) * (second[i].ravel() - 0.5) / 0.3**2
-      np.testing.assert_allclose(found[i].ravel(), 0.5 + C @ r, atol=1e-4)
-
-
 def test_at_first_it_is_the_linear_answer(images):
   """F is 0: what is known, and in a hole its smooth continuation."""
   A = operators.inpaint(np.pad(np.ones((16, 16), np.float32), 8))
   y = A(images)
   found = np.asarray(denoising_gan.restore(untrained(), y, A).image)
   grey = jnp.full(images.shape, 0.5)
-  known = jax.jit(lambda y: denoising_gan.know(y, A, 0.005, jax.random.key(0), grey))(y)
+  known = jax.jit(lambda y: know(y, A, 0.005, jax.random.key(0), grey))(y)
   hole = np.s_[:, 8:-8, 8:-8]
   np.testing.assert_array_equal(found * (1 - A.mask), y)
   start = np.asarray(known.smooth)[hole].clip(0, 1)
@@ -148,7 +127,7 @@ def test_mirrored_images_are_answered_alike(trained, images):
   """Of a network that learned from mirrored images too."""
   prior = weights.load(trained)
   mirrored = images[:, :, ::-1]
-  known = lambda x: denoising_gan.Known(x, jnp.full_like(x, 0.1), x)
+  known = lambda x: Known(x, jnp.full_like(x, 0.1), x)
   answer = lambda prior, x: denoising_gan.answer(prior, known(x))
   difference = lambda prior: abs(answer(prior, mirrored)[:, :, ::-1] - answer(prior, images)).max()
   assert difference(prior) < 1e-5
