@@ -40,6 +40,7 @@ setuptools.setup(
     "safetensors>=0.5",
     "scikit-image>=0.25",
     "scikit-learn>=1.6",
+    "scipy>=1.13",
     "tensorflow-datasets>=4.9.9",
     "tqdm>=4.66",
   ],

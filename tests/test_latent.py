@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gan_restore import blending, latent, operators, restore, tasks
+from gan_restore import blending, latent, load_prior, operators, restore, tasks
 
 
 @pytest.fixture(scope="module")
@@ -86,9 +86,10 @@ def test_the_shipped_prior_restores_alike_in_any_batch(faces):
   """The search of a real prior turns a difference of rounding into 1e-3: there must be none."""
   x = np.concatenate([faces[:, :, ::-1] * s for s in np.linspace(0.3, 1, 8, dtype=np.float32)])
   y, A = tasks.get("super_resolve").corrupt(x, jax.random.key(0))
-  batch = restore(y, A, candidates=1, steps=100)
+  prior = load_prior("dcgan")
+  batch = restore(y, A, prior, candidates=1, steps=60)
   for i in (5, 60):
-    alone = restore(y[i : i + 1], A, candidates=1, steps=100)
+    alone = restore(y[i : i + 1], A, prior, candidates=1, steps=60)
     np.testing.assert_allclose(batch.image[i], alone.image[0], atol=1e-4)
 
 

@@ -22,16 +22,17 @@ import functools
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from gan_restore import checks, coarse, evaluation, layers, losses, operators, tasks, weights
 from gan_restore.restorers import least_squares
-from gan_restore.restorers.known import DEVIATION, Known, know
+from gan_restore.restorers.known import ALIKE, DEVIATION, Known, know
 from gan_restore.restorers.result import CHOICES, Result, choose
 
 # --- Networks -----------------------------------------------------------------------------------
 
-_FINE = 0.05  # The least scale, of images in [0, 1], of what is added to what is known.
+_FINE = 0.03  # The deviation, of images in [0, 1], below which what is known is kept at first.
 
 
 class Block(nn.Module):
@@ -59,8 +60,9 @@ class Denoiser(nn.Module):
   """What is `Known` of images -> images [N, S, S, C] in [0, 1], but for rounding.
 
   A U-Net of residual blocks on blocks of 2x2 pixels: S / 2, S / 4, ... down to 8, each size with
-  twice the features, four times the first at most; sums join the way down to the way up. What comes
-  out, in deviations, is added to the mean or, where little is known, to the smooth one.
+  twice the features, four times the first at most; one residual block a size and way, two at the
+  finest, whose are the details; sums join the way down to the way up. Two images come out: what is
+  added, in deviations, and the logit of how far from the mean to the smooth one it is added.
   """
 
   channels: int = 3
@@ -70,29 +72,35 @@ class Denoiser(nn.Module):
   @nn.compact
   def __call__(self, known: Known):
     mean, smooth = 2 * known.mean - 1, 2 * known.smooth - 1
-    scale = jnp.maximum(jnp.sqrt(jnp.mean(mean**2, (1, 2, 3), keepdims=True)), 0.05)
+    contrast = jnp.maximum(jnp.sqrt(jnp.mean(mean**2, (1, 2, 3), keepdims=True)), 0.05)
     unknown = 1 + jnp.log(known.deviation / DEVIATION) / 2  # Around 0.
     waves = _embed(unknown.mean((1, 2, 3)))
     condition = nn.silu(layers.Dense(64, dtype=self.dtype)(waves))
     he = nn.initializers.he_normal()
     conv = functools.partial(layers.Conv, dtype=self.dtype, kernel_init=he)
-    x = _fold(jnp.concatenate([mean / scale, smooth / scale, unknown], -1))
+    x = _fold(jnp.concatenate([mean / contrast, smooth / contrast, unknown], -1))
     x = conv(self.width, 3, 1)(x)
+    finest = x.shape[1]
     way_down = []
+
+    def blocks(x, count):
+      for _ in range(count):
+        x = Block(self.dtype)(x, condition)
+      return x
+
     while x.shape[1] > 8:
-      x = Block(self.dtype)(x, condition)
+      x = blocks(x, 2 if x.shape[1] == finest else 1)
       way_down.append(x)
       x = conv(min(2 * x.shape[-1], 4 * self.width), 2, 2)(x)
-    for _ in range(2):
-      x = Block(self.dtype)(x, condition)
+    x = blocks(x, 2)
     for past in reversed(way_down):
       up = layers.ConvTranspose(past.shape[-1], 2, 2, dtype=self.dtype, kernel_init=he)
-      x = Block(self.dtype)(up(x) + past, condition)
-    x = layers.Conv(4 * self.channels, 3, 1, kernel_init=nn.initializers.zeros)(nn.silu(x))
-    variance = known.deviation**2 + _FINE**2
-    share = known.deviation**2 / variance
-    start = known.mean + share * (known.smooth - known.mean)
-    return start + jnp.sqrt(variance) * _unfold(x.astype(jnp.float32))
+      x = blocks(up(x) + past, 2 if past.shape[1] == finest else 1)
+    x = layers.Conv(8 * self.channels, 3, 1, kernel_init=nn.initializers.zeros)(nn.silu(x))
+    added, further = jnp.split(_unfold(x.astype(jnp.float32)), 2, -1)
+    share = nn.sigmoid(further + 2 * jnp.log(known.deviation / _FINE))
+    scale = jnp.sqrt(known.deviation**2 + _FINE**2)
+    return known.mean + share * (known.smooth - known.mean) + scale * added
 
 
 def _embed(x):
@@ -121,11 +129,12 @@ def _unfold(x):
 def damage(config, key: jax.Array, x: jax.Array) -> Known:
   """Damages images at random, each in its own way, and says what is known of them then.
 
-  Each image is damaged in one of five ways, and in each of the others too with probability 1/10:
-  resolution (blocks of 2x2, 4x4 or 8x8 pixels, or a Gaussian blur of 0.5 to 3), probability 3/10;
-  colour (V of HSV is left), 3/20; a rectangle or single pixels missing, 3/20; rounding to 2 to 16
-  levels, 1/10; noise, log-normal as EDM's (its table 1) but for `least_noise` and `most_noise`,
-  3/10. One image in four is seen a second time, whole, in such noise: as a draw sees it on its way.
+  Each image is damaged in one of five ways, and in each of the others too with probability 1/10.
+  These are noise, log-normal of median 0.1, probability 1/4; a rectangle or single pixels missing,
+  1/4; resolution (blocks of 2x2, 4x4 or 8x8 pixels, or a Gaussian blur of 0.5 to 3), 1/5; rounding
+  to 2 to 11 levels, 1/5; colour (V of HSV is left), 1/10. One image in four is seen a second time,
+  whole, in noise as EDM's (its table 1) but for `least_noise` and `most_noise`: as a draw sees it
+  on its way.
 
   Args:
     config: The run's.
@@ -140,11 +149,11 @@ def damage(config, key: jax.Array, x: jax.Array) -> Known:
   coin = lambda p: jax.random.bernoulli(next(keys), p, (n, 1, 1, 1))
   between = lambda low, high: jax.random.uniform(next(keys), (n, 1, 1, 1), x.dtype, low, high)
 
-  def noise_level():  # Median 0.15.
-    level = jnp.exp(1.2 * jax.random.normal(next(keys), (n, 1, 1, 1)) - 1.2) / 2
+  def noise_level(median, spread):
+    level = median * jnp.exp(spread * jax.random.normal(next(keys), (n, 1, 1, 1)))
     return jnp.clip(level, config.least_noise, config.most_noise)
 
-  shares = jnp.array([0.3, 0.15, 0.15, 0.1, 0.3])
+  shares = jnp.array([0.2, 0.1, 0.25, 0.2, 0.25])
   way = jax.random.choice(next(keys), 5, (n, 1, 1, 1), p=shares)
   lowered, grey, holed, rounded, noisy = ((way == i) | coin(0.1) for i in range(5))
   grey &= channels == 3
@@ -171,18 +180,18 @@ def damage(config, key: jax.Array, x: jax.Array) -> Known:
     x = jnp.einsum("nij,nwjc->nwic", low_pass, x)
     return jnp.where(missing, 0, x)
 
-  noise = jnp.where(noisy, noise_level(), 0)
-  step = jnp.where(rounded, 1 / jax.random.randint(next(keys), (n, 1, 1, 1), 1, 16), 0)
+  noise = jnp.where(noisy, noise_level(0.1, 0.8), 0)
+  step = jnp.where(rounded, 1 / jax.random.randint(next(keys), (n, 1, 1, 1), 1, 11), 0)
   y = jnp.clip(A(x) + noise * jax.random.normal(next(keys), x.shape), 0, 1)
   y = jnp.where(rounded, jnp.round(y / jnp.maximum(step, 0.01)) * step, y)
   y = jnp.where(missing, 0, y)
   noise = jnp.maximum(jnp.sqrt(noise**2 + step**2 / 12), config.least_noise)
 
-  whole = noise_level()
+  whole = noise_level(0.15, 1.2)
   again = x + whole * jax.random.normal(next(keys), x.shape)
   precision = jnp.where(coin(1 / 4), 1 / whole**2, 0)
   grey_images = jnp.full_like(x, 0.5)
-  return know(y, A, noise, next(keys), grey_images, again=again, precision=precision, probes=2)
+  return know(y, A, noise, next(keys), grey_images, again=again, precision=precision)
 
 
 # --- The family ---------------------------------------------------------------------------------
@@ -330,9 +339,11 @@ def _restore(trained, y, A, keys, *, levels, rounds):
   noise = max(operators.noise(A), config.least_noise)
 
   def finish(x):
-    """What y tells for certain is put in."""
+    """What y tells for certain is put in: the least change, if colours change alike."""
     if not operators.noise(A):
-      x = least_squares.fit(y, A, x, 1e-3)
+      channels = shape[-1]
+      mix = jnp.float32(np.linalg.cholesky(ALIKE + (1 - ALIKE) * np.eye(channels))).T
+      x += least_squares.fit(y, lambda d: A(x + d @ mix), jnp.zeros_like(x), 1e-3) @ mix
     return jnp.clip(operators.project(A, jnp.clip(x, 0, 1), y), 0, 1)
 
   def ask(around, **again):

@@ -11,6 +11,7 @@ import numpy as np
 from gan_restore.restorers import least_squares
 
 DEVIATION = 0.25  # Of images in [0, 1], before y: EDM's sigma_data.
+ALIKE = 0.9  # The correlation of colours.
 
 
 @flax.struct.dataclass
@@ -28,12 +29,12 @@ class Known:
   smooth: jax.Array
 
 
-def know(y, A, noise, key, around, *, again=None, precision=0.0, probes: int = 16) -> Known:
+def know(y, A, noise, key, around, *, again=None, precision=0.0) -> Known:
   r"""What y = A x + noise tells of x, before y normally distributed around 1/2, of deviation 1/4.
 
   The mean and deviation of independent pixels are `least_squares.posterior`'s. For `smooth`, pixels
-  d rows or columns apart have the correlation exp(-4 d / S), colours 0.9. With K the covariance of
-  these, and no noise taken for less than 0.05, it is
+  d rows or columns apart have the correlation exp(-4 d / S), and colours `ALIKE`. With K the
+  covariance of these, and no noise taken for less than 0.05, it is
 
   .. math::
     \min_x \|y - A x\|^2 / \sigma^2 + p \|x' - x\|^2
@@ -47,7 +48,6 @@ def know(y, A, noise, key, around, *, again=None, precision=0.0, probes: int = 1
     around: The images where A is linearised.
     again: x', a second look at the images.
     precision: p, 1 / variance of the noise in it, a number or [N, 1, 1, 1]; 0 if there is none.
-    probes: See `least_squares.posterior`.
 
   Returns:
     What is known.
@@ -57,14 +57,12 @@ def know(y, A, noise, key, around, *, again=None, precision=0.0, probes: int = 1
   again = around if again is None else again
   variance = 1 / (precision + 1 / DEVIATION**2)
   z = 0.5 + variance * precision * (again - 0.5)
-  mean, deviation = least_squares.posterior(
-    y, A, z, variance, noise, key, probes=probes, iterations=8
-  )
+  mean, deviation = least_squares.posterior(y, A, z, variance, noise, key, iterations=8)
 
   # Smooth images in the basis where the prior's covariance is diagonal.
   at = np.arange(size)
   variances, rows = np.linalg.eigh(np.exp(-4 * abs(at[:, None] - at) / size))
-  of_colors, colors = np.linalg.eigh(0.9 + 0.1 * np.eye(channels))
+  of_colors, colors = np.linalg.eigh(ALIKE + (1 - ALIKE) * np.eye(channels))
   deviations = DEVIATION * np.sqrt(np.einsum("i,j,c->ijc", variances, variances, of_colors))
   rows = jnp.broadcast_to(rows.astype(np.float32), (n, size, size))  # Alike in any batch.
   images = lambda w: 0.5 + jnp.einsum("nij,njkc,nlk,dc->nild", rows, w, rows, jnp.float32(colors))

@@ -31,7 +31,7 @@ def test_mean_and_deviation_are_numpys(name):
   x, z = rng.uniform(size=(2, 3, 8, 8, 1)).astype(np.float32)
   y, J, noise, variance = A(x), matrix(A), 0.05, 0.04
   key = jax.random.key(0)
-  mean, deviation = least_squares.posterior(y, A, z, variance, noise, key, probes=400)
+  mean, deviation = least_squares.posterior(y, A, z, variance, noise, key, probes=100)
   C = np.linalg.inv(J.T @ J / noise**2 + np.eye(64) / variance)
   for i in range(3):
     wanted = C @ (J.T @ np.asarray(y[i]).ravel() / noise**2 + z[i].ravel() / variance)
@@ -49,6 +49,14 @@ def test_each_image_may_have_its_own_noise():
   gain = 0.04 / (0.04 + np.asarray(noise) ** 2)
   np.testing.assert_allclose(mean, 0.5 + gain * (x - 0.5), atol=1e-6)
   np.testing.assert_allclose(deviation, np.sqrt(0.04 * (1 - gain)) + 0 * x, rtol=1e-4)
+
+
+def test_the_deviation_is_exact_where_pixels_are_apart():
+  """Of three colours of which the mean is left, 2/3 of the variance is."""
+  x = np.random.default_rng(0).uniform(size=(2, 8, 8, 3)).astype(np.float32)
+  A, z = lambda x: x.mean(-1, keepdims=True), jnp.full(x.shape, 0.5)
+  _, deviation = least_squares.posterior(A(x), A, z, 0.04, 1e-3, jax.random.key(0))
+  np.testing.assert_allclose(deviation, np.sqrt(0.04 * 2 / 3) + 0 * x, rtol=1e-3)
 
 
 def test_a_curved_damage_is_linearised_where_it_is_told():
