@@ -4,7 +4,7 @@ BIN := .venv/bin
 DATA ?= celeb_a
 WORKDIR ?= runs/$(@:train-%=%)
 
-.PHONY: demo test lint format train-prior train-completion bench app clean
+.PHONY: demo test lint format train-denoiser train-prior train-completion bench app clean
 
 demo: .venv/installed
 	$(BIN)/python -m gan_restore.main --config=configs/demo.py --workdir=out/demo/toy_faces
@@ -23,7 +23,12 @@ format: .venv/installed-test
 
 train-%: export GLIBC_TUNABLES = glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=8589934592:glibc.malloc.trim_threshold=17179869184:glibc.malloc.top_pad=268435456
 
-# The shipped face prior: make train-prior DATA=folder:/path/to/celeba
+# The shipped denoiser: make train-denoiser DATA=folder:/path/to/celeba
+train-denoiser: export XLA_FLAGS = --xla_force_host_platform_device_count=2
+train-denoiser: .venv/installed
+	$(BIN)/python -m gan_restore.main --config=configs/denoiser.py --config.dataset=$(DATA) --workdir=$(WORKDIR)
+
+# The shipped DCGAN: make train-prior DATA=folder:/path/to/celeba
 train-prior: .venv/installed
 	$(BIN)/python -m gan_restore.main --config=configs/prior.py --config.dataset=$(DATA) --workdir=$(WORKDIR)
 	$(BIN)/python -m gan_restore.main --config=configs/prior.py --config.dataset=$(DATA) --workdir=$(WORKDIR) --mode=evaluate

@@ -12,10 +12,11 @@ from gan_restore.restorers import classical
 
 SIZE = 64  # Of the prior's faces.
 METHODS = {  # {what the page calls it: name}.
-  "search (any damage)": "map",
-  "one pass (inpaint)": "unet_gan",
+  "one pass (any damage)": "denoiser",
+  "latent search (any damage)": "map",
+  "one pass, U-Net GAN (inpaint)": "unet_gan",
   "one pass, cDCGAN (inpaint)": "cdcgan",
-  "one pass (coarsen)": "resgan:celeba",
+  "one pass, ResGAN (coarsen)": "resgan:celeba",
 }
 SHOWN = 320  # Pixels on a side of the pictures on the page.
 
@@ -96,10 +97,10 @@ def build():
       restored = gr.Image(label="Restored", interactive=False)
     with gr.Row():
       task = gr.Dropdown(list(tasks.ALL), value="inpaint", label="Damage")
-      method = gr.Dropdown(list(METHODS.items()), value="map", label="Method")
+      method = gr.Dropdown(list(METHODS.items()), value="denoiser", label="Method")
       simulate = gr.Checkbox(True, label="The picture is clean: damage it first")
       crop_face = gr.Checkbox(True, label="Find the face")
-      steps = gr.Slider(10, 1000, 200, step=10, label="Steps")
+      steps = gr.Slider(10, 1000, 200, step=10, label="Steps of a search")
       seed = gr.Number(0, precision=0, label="Seed")
     button = gr.Button("Restore", variant="primary")
     button.click(run, [editor, task, method, simulate, crop_face, steps, seed], [damaged, restored])

@@ -176,11 +176,12 @@ def load_judge(name: str) -> Trained:
   return load(shipped if shipped.is_file() else name, family="classifier")
 
 
-def load_prior(name: str | os.PathLike = "dcgan") -> Trained:
+def load_prior(name: str | os.PathLike = "denoiser") -> Trained:
   """A prior: what restores images from any damage.
 
   Args:
-    name: `dcgan`, the shipped one of faces, or the path of a weights file or training workdir.
+    name: `denoiser` or `dcgan`, the shipped ones, of faces, or the path of a weights file or
+      training workdir.
 
   Returns:
     The trained prior, for `restore`.

@@ -31,7 +31,7 @@ _OWN = {
   "cdcgan": {"width": 4, "classes": 10, "generator_steps": 3, "discriminator_steps": 3},
   "encoder_dcgan": {"width": 4},
   "unet_gan": {"width": 4},
-  "denoising_gan": {"width": 4},
+  "denoiser": {"width": 4},
   **{
     name: {"channels": 3, "width": 8, "classes": 10, "factor": 4}
     for name in ("resgan", "gan", "wgan", "cgan", "classifier")

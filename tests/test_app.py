@@ -21,7 +21,7 @@ def pixels(image):
   return np.asarray(image.resize((64, 64), Image.Resampling.BOX)).astype(int)
 
 
-@pytest.mark.parametrize("method", ["map", "cdcgan"])
+@pytest.mark.parametrize("method", ["denoiser", "map", "cdcgan"])
 def test_what_is_drawn_is_the_hole(method, editor):
   damaged, restored = app.restore(editor, "inpaint", method, False, True, 2, 0)
   assert damaged.size == restored.size == (app.SHOWN, app.SHOWN)
@@ -34,7 +34,7 @@ def test_what_is_drawn_is_the_hole(method, editor):
 @pytest.mark.parametrize("simulate", [True, False])
 @pytest.mark.parametrize("task", ["colorize", "super_resolve", "denoise"])
 def test_other_damage(task, simulate, editor):
-  damaged, _ = app.restore(editor, task, "map", simulate, True, 1, 0)
+  damaged, _ = app.restore(editor, task, "denoiser", simulate, True, 1, 0)
   spread = pixels(damaged).std(-1).max()
   assert spread == 0 if task == "colorize" else spread > 0
 
@@ -52,11 +52,12 @@ def test_every_method_is_there():
 
 def test_refusals(editor):
   with pytest.raises(ValueError, match="Put in a picture"):
-    app.restore(None, "denoise", "map", True, True, 1, 0)
+    app.restore(None, "denoise", "denoiser", True, True, 1, 0)
   with pytest.raises(ValueError, match="no pixel is missing"):
     app.restore({**editor, "layers": []}, "inpaint", "map", True, True, 1, 0)
   with pytest.raises(ValueError, match="No frontal face"):
-    app.restore({"background": np.zeros((90, 90, 3), np.uint8)}, "denoise", "map", True, True, 1, 0)
+    black = {"background": np.zeros((90, 90, 3), np.uint8)}
+    app.restore(black, "denoise", "denoiser", True, True, 1, 0)
   with pytest.raises(ValueError, match="cdcgan is for Inpaint only"):
     app.restore(editor, "denoise", "cdcgan", True, True, 1, 0)
 

@@ -117,6 +117,18 @@ def digits(tmp_path_factory):
   return str(path)
 
 
+def test_any_damage_is_restored_without_saying_how(capsys, photos, tmp_path):
+  """By the denoiser; of several draws, where they differ is a picture too."""
+  command = ["restore", photos / "0.png", "--task", "super_resolve", "--simulate"]
+  status, output, _ = run(capsys, *command, "--out", tmp_path / "mean")
+  assert status == 0 and "psnr" in output
+  draws = ["--candidates", "2", "--choice", "best", "--spread"]
+  assert run(capsys, *command, *draws, "--out", tmp_path / "draws")[0] == 0
+  assert np.asarray(Image.open(tmp_path / "draws" / "spread" / "0.png")).max() > 0
+  status, _, error = run(capsys, *command, "--steps", "9", "--out", tmp_path / "none")
+  assert status == 2 and "steps is no option of the method denoiser" in error
+
+
 def test_a_method_brings_its_size_channels_and_task(capsys, digits, photos, tmp_path):
   """Few pixels, the same enlarged, and a picture that is reduced to them first, are one input."""
   rng = np.random.default_rng(0)
@@ -140,7 +152,7 @@ def test_a_method_brings_its_size_channels_and_task(capsys, digits, photos, tmp_
   status, _, error = run(capsys, "restore", folder, "--task", "denoise", *method)
   assert status == 2 and "resgan is for Coarsen or SuperResolve only; A is Denoise" in error
   status, _, error = run(capsys, "restore", folder, "--out", tmp_path / "none")
-  assert status == 2 and "--task is needed: map is for several" in error
+  assert status == 2 and "--task is needed: denoiser is for several" in error
 
 
 def test_evaluate_takes_size_and_factor_from_the_methods(capsys, digits, prior, tmp_path):

@@ -6,29 +6,44 @@ from gan_restore import data, evaluation, restorers, tasks
 
 
 @pytest.fixture(scope="module")
-def psnr(real_data, tmp_path_factory):
+def scores(real_data, tmp_path_factory):
   source = data.load(
     f"folder:{real_data / 'celeba'}", "test", 64, str(tmp_path_factory.mktemp("tfds"))
   )
 
-  def psnr(name, mask):
-    scores = evaluation.evaluate(
-      restorers.load(name), tasks.get("inpaint", mask=mask), source, limit=32
-    )
-    return dict(scores)["result/psnr"]
+  def scores(name, task):
+    found = dict(evaluation.evaluate(restorers.load(name), tasks.get(task), source, limit=32))
+    output = "result" if task.startswith("inpaint") else "raw"
+    return found[f"{output}/psnr"], found[f"{output}/ssim"]
 
-  return psnr
+  return scores
 
 
 @pytest.mark.parametrize("name", ["cdcgan", "encoder_dcgan", "unet_gan"])
-def test_a_large_hole_is_filled_by_one_pass(psnr, name):
+def test_a_large_hole_is_filled_by_one_pass(scores, name):
   """25 dB and 3 dB ahead of biharmonic inpainting."""
-  ours = psnr(name, "center")
-  assert ours > 25 and ours > psnr("biharmonic", "center") + 3
+  ours, _ = scores(name, "inpaint:center")
+  assert ours > 25 and ours > scores("biharmonic", "inpaint:center")[0] + 3
 
 
 @pytest.mark.parametrize("part", ["eyes", "nose", "lips"])
-def test_the_unet_fills_facial_parts(psnr, part):
+def test_the_unet_fills_facial_parts(scores, part):
   """A dB ahead of biharmonic inpainting and of the mirrored face."""
-  ours = psnr("unet_gan", part)
-  assert all(ours > psnr(rival, part) + 1 for rival in ("biharmonic", "mirror"))
+  ours, _ = scores("unet_gan", f"inpaint:{part}")
+  assert all(ours > scores(rival, f"inpaint:{part}")[0] + 1 for rival in ("biharmonic", "mirror"))
+
+
+@pytest.mark.parametrize(
+  "task,rival,margin,ssim",
+  [
+    ("inpaint", "biharmonic", 3, 0.81),
+    ("colorize", "damaged", 6, 0.935),
+    ("super_resolve", "lanczos", 1, 0.75),
+    ("denoise", "non_local_means", 1.5, 0.88),
+    ("quantize", "non_local_means", 1.5, 0.87),
+  ],
+)
+def test_one_prior_is_for_any_damage(scores, task, rival, margin, ssim):
+  """Ahead of what a person would try first, by `margin` dB, and so similar at least by SSIM."""
+  psnr, structure = scores("denoiser", task)
+  assert psnr > scores(rival, task)[0] + margin and structure > ssim

@@ -26,7 +26,7 @@ def add_parser(commands) -> None:
     metavar="FILE",
     help="a table's options, as configs/tables/map_restoration.py; those after it override it",
   )
-  options.add_methods(p, "damaged,map", tuple(fitted.FITTED))
+  options.add_methods(p, "damaged,denoiser", tuple(fitted.FITTED))
   p.add_argument("--tasks", default=",".join(tasks.NAMES), help=f"by commas: {tasks.HELP}")
   p.add_argument("--dataset", required=True, help="a TFDS name, folder:PATH or toy_faces")
   p.add_argument("--data-dir", help="where TFDS keeps prepared sets")

@@ -32,8 +32,8 @@ def add_method(parser: argparse.ArgumentParser) -> None:
   """Adds --method, its options and --seed, for `method`."""
   parser.add_argument(
     "--method",
-    default="map",
-    help=f"{', '.join(restorers.NAMES)}, or a weights file or training workdir (default map)",
+    default="denoiser",
+    help=f"{', '.join(restorers.NAMES)}, or a weights file or training workdir (default denoiser)",
   )
   add_seed(parser)
   group = parser.add_argument_group("options of the methods that have them")

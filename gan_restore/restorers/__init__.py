@@ -43,9 +43,9 @@ def restore(y, A: Callable, prior: weights.Trained | None = None, **options) -> 
     y: The damaged images, in [0, 1]; whatever shape A gives, images first.
     A: The damage: an operator of `gan_restore.operators`, or any JAX function from images
       [N, S, S, C] to y. The same function object is compiled once.
-    prior: From `load_prior`; the shipped one, of faces of 64x64 in colour, by default.
-    **options: Of the prior's family: of a dcgan those of `latent.restore`, of a denoising_gan those
-      of `models.denoising_gan.restore`.
+    prior: From `load_prior`; the shipped denoiser, of faces of 64x64 in colour, by default.
+    **options: Of the prior's family: of a denoiser those of `models.denoiser.restore`, of a dcgan
+      those of `latent.restore`.
 
   Returns:
     A `Result`.
@@ -58,7 +58,7 @@ def restore(y, A: Callable, prior: weights.Trained | None = None, **options) -> 
   Examples:
     >>> import gan_restore as gr, jax.numpy as jnp
     >>> y = jnp.full((1, 16, 16, 3), 0.5)
-    >>> gr.restore(y, gr.operators.super_resolve(4), steps=2, candidates=1).image.shape
+    >>> gr.restore(y, gr.operators.super_resolve(4)).image.shape
     (1, 64, 64, 3)
   """
   prior = prior if prior is not None else _shipped_prior()
@@ -71,12 +71,12 @@ def load(name: str, **options) -> Restorer:
   """A restorer.
 
   Args:
-    name: `map` (the latent search with the shipped prior), a family whose weights are shipped
-      (`cdcgan`, `unet_gan`, `encoder_dcgan`, `resgan:celeba`, `resgan:mnist`), one without a
-      network (`tv`, `low_rank`, `sparse` for any damage; `damaged`, `bicubic`, `lanczos`,
-      `biharmonic`, `mirror`, `non_local_means`, `wavelet`), or the path of a weights file or
-      training workdir.
-    **options: Keyword arguments fixed for every call, as those of `restore` for `map`.
+    name: For any damage `denoiser` or `map` (the latent search with the shipped DCGAN); a family
+      whose weights are shipped and that is for one kind (`cdcgan`, `unet_gan`, `encoder_dcgan`,
+      `resgan:celeba`, `resgan:mnist`), one without a network (`tv`, `low_rank`, `sparse` for any
+      damage; `damaged`, `bicubic`, `lanczos`, `biharmonic`, `mirror`, `non_local_means`,
+      `wavelet`), or the path of a weights file or training workdir.
+    **options: Keyword arguments fixed for every call, as `candidates` for `denoiser`.
 
   Returns:
     A function (y, A) -> `Result`.

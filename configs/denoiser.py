@@ -1,9 +1,11 @@
-"""A prior for any damage: it learns from damages of every kind and strength at once.
+"""The shipped prior for any damage: it learns from damages of every kind and strength at once.
 
-    python -m gan_restore.main --config=configs/denoising_gan.py --workdir=runs/denoising_gan
+    XLA_FLAGS=--xla_force_host_platform_device_count=2 python -m gan_restore.main \
+        --config=configs/denoiser.py --workdir=runs/denoiser
 
-`gan-restore restore --method runs/denoising_gan` restores any damage with it, as `map` does with a
-DCGAN.
+An hour and a half on two cores as two devices, for 224,000 images; 64 test faces of CelebA: centre
+hole 26.0 dB, colorize 25.1, super_resolve 25.1, denoise 29.6, quantize 28.6.
+`gan-restore restore --method runs/denoiser` restores with it.
 """
 
 import ml_collections
@@ -11,7 +13,7 @@ import ml_collections
 
 def get_config():
   config = ml_collections.ConfigDict()
-  config.family = "denoising_gan"
+  config.family = "denoiser"
 
   config.dataset = "celeb_a"  # Any TFDS name, folder:PATH or toy_faces.
   config.data_dir = ""  # Where TFDS keeps prepared sets; empty for its default.
@@ -23,11 +25,10 @@ def get_config():
 
   config.width = 64
   config.dtype = "float32"  # Or bfloat16.
-  config.adversarial_weight = 0.01  # 0 for a denoiser without an adversary.
 
-  config.batch_size = 32
-  config.steps = 10_000
-  config.learning_rate = 1e-3
+  config.batch_size = 16
+  config.steps = 14_000
+  config.learning_rate = 6e-4
   config.schedule = "cosine"  # To 0 at the last step; or constant.
   config.beta1 = 0.9
   config.ema_decay = 0.999

@@ -1,4 +1,4 @@
-"""The denoising GAN: one prior for any damage, in one forward pass.
+"""The denoiser: one prior for any damage, in one forward pass.
 
 What a GAN's latent space cannot reach, a denoiser can: it starts from what y tells. It is not told
 what happened to an image but what is left of it: for each pixel the mean and the standard deviation
@@ -10,9 +10,7 @@ damage of one's own is asked about in the same words.
 
 The network in these words: T. Karras et al., "Elucidating the design space of diffusion-based
 generative models", 2022 (EDM), whose scaling is that mean and deviation, of noise; a network for
-many operators: M. Terris et al., "Reconstruct anything model", 2025; an adversary beside the
-squared error: Z. Xiao, K. Kreis, A. Vahdat, "Tackling the generative learning trilemma with
-denoising diffusion GANs", 2022.
+many operators: M. Terris et al., "Reconstruct anything model", 2025.
 
 Images inside the networks are [N, S, S, C] in [-1, 1]; elsewhere, noise too, in [0, 1].
 """
@@ -25,7 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from gan_restore import checks, coarse, evaluation, layers, losses, operators, tasks, weights
+from gan_restore import checks, evaluation, layers, operators, tasks, weights
 from gan_restore.restorers import least_squares
 from gan_restore.restorers.known import ALIKE, DEVIATION, Known, know
 from gan_restore.restorers.result import CHOICES, Result, choose
@@ -196,43 +194,35 @@ def damage(config, key: jax.Array, x: jax.Array) -> Known:
 
 # --- The family ---------------------------------------------------------------------------------
 
-PLAYERS = ("generator", "discriminator")
-EXPORTED = ("generator",)
-CURVES = {"l_rec": "squared error, log", "l_g": "generator, BCE", "l_d": "discriminator, BCE"}
+PLAYERS = ("generator",)
+CURVES = {"l_rec": "squared error, log"}
 _NOISE = (lambda v: v > 0, "a number above 0")
 REQUIREMENTS = {
   "image_size": (lambda v: v >= 16 and v & (v - 1) == 0, "a power of two of at least 16"),
   "least_noise": _NOISE,
   "most_noise": _NOISE,
-  "adversarial_weight": losses.WEIGHT,
 }
 
 
-def networks(config) -> tuple[Denoiser, coarse.Critic]:
-  """The two networks of a config."""
-  dtype = jnp.dtype(config.dtype)
-  return Denoiser(config.channels, config.width, dtype), coarse.Critic(1, 32, dtype=dtype)
+def network(config) -> Denoiser:
+  """The network of a config."""
+  return Denoiser(config.channels, config.width, jnp.dtype(config.dtype))
 
 
 def init(config, key: jax.Array) -> dict[str, dict]:
-  """Fresh variables of each player."""
-  generator, discriminator = networks(config)
-  keys = jax.random.split(key)
+  """Fresh variables of the one player."""
   image = jnp.zeros((1, config.image_size, config.image_size, config.channels))
-  return {
-    "generator": generator.init(keys[0], Known(image, image + DEVIATION, image)),
-    "discriminator": discriminator.init(keys[1], image),
-  }
+  return {"generator": network(config).init(key, Known(image, image + DEVIATION, image))}
 
 
 def learning(config, step: int) -> tuple[str, ...]:
-  """Which players learn at a step: both; without an adversary the generator alone."""
-  del step
-  return PLAYERS if config.adversarial_weight else PLAYERS[:1]
+  """Which players learn at a step: the one there is."""
+  del config, step
+  return PLAYERS
 
 
 def play(config, variables, batch, key, learning):
-  r"""One game on one batch of damaged images: PSNR itself, and binary cross-entropy.
+  r"""One game on one batch of damaged images: PSNR itself.
 
   With what is known, k, of an image x of n values in [0, 1],
 
@@ -247,32 +237,23 @@ def play(config, variables, batch, key, learning):
     variables: Of each player.
     batch: `image` [N, S, S, C] in [-1, 1].
     key: A random key of this step and device: of the damage.
-    learning: Which players learn.
+    learning: Which players learn: the one there is.
 
   Returns:
-    ({player: loss}, (batch statistics {player: ...}, further metrics {name: value})).
+    ({player: loss}, ({}, further metrics {name: value})).
   """
-  generator, discriminator = networks(config)
-  real = batch["image"]
-  x = (real + 1) / 2
-  restored = generator.apply(variables["generator"], damage(config, key, x))
+  del learning
+  x = (batch["image"] + 1) / 2
+  restored = network(config).apply(variables["generator"], damage(config, key, x))
   error = jnp.mean((restored - x) ** 2, axis=(1, 2, 3))
   l_rec = jnp.mean(jnp.log(error + 0.00025))
-  if "discriminator" not in learning:
-    return {"generator": l_rec}, ({}, {"l_rec": l_rec})
-  judge = lambda x, variables: discriminator.apply(variables, x, True, mutable=["batch_stats"])
-  on_real, stats = judge(real, variables["discriminator"])
-  on_fake, stats = judge(2 * restored - 1, {**variables["discriminator"], **stats})
-  l_g, l_d = losses.generator_loss(on_fake), losses.discriminator_loss(on_real, on_fake)
-  values = {"generator": l_rec + config.adversarial_weight * l_g, "discriminator": l_d}
-  return values, ({"discriminator": stats}, {"l_rec": l_rec, "l_g": l_g, "l_d": l_d})
+  return {"generator": l_rec}, ({}, {"l_rec": l_rec})
 
 
 def answer(trained: weights.Trained, known: Known) -> jax.Array:
   """Images [N, S, S, C] in [0, 1], but for rounding; of a network that learned from mirrored images
   too, the mean of both answers."""
-  generator, _ = networks(trained.config)
-  ask = functools.partial(generator.apply, trained.variables["generator"])
+  ask = functools.partial(network(trained.config).apply, trained.variables["generator"])
   mirror = lambda x: x[:, :, ::-1]
   if not trained.config.flip:
     return ask(known)
@@ -374,9 +355,9 @@ def _restore(trained, y, A, keys, *, levels, rounds):
 
 
 def samples(config, variables, batch, key: jax.Array) -> jax.Array:
-  """Rows of three for each of three damages: original, what is known, restored; in [0, 1]."""
+  """A row an image, of three damages: original, what is known, restored; in [0, 1]."""
   trained = weights.Trained(variables, config)
-  real = (batch["image"][:7] + 1) / 2
+  real = (batch["image"][:9] + 1) / 2
   columns = []
   for own in jax.random.split(key, 3):
     known = damage(config, own, real)
