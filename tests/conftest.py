@@ -94,7 +94,7 @@ def gradients(config, variables, batch, players) -> dict:
 
   params = {p: v["params"] for p, v in variables.items()}
   batched = jax.tree.map(lambda x: x[None], (params, batch))
-  return jax.tree.map(lambda x: x[0], jax.vmap(run, axis_name="batch")(*batched))
+  return jax.tree.map(lambda x: x[0], jax.jit(jax.vmap(run, axis_name="batch"))(*batched))
 
 
 def hole_psnr(config, variables) -> float:
