@@ -281,7 +281,7 @@ def restore(
     y: The damaged images, in [0, 1].
     A: The damage: an operator or any differentiable function from images to y.
     candidates: 1 for the mean, which is best in PSNR, and soft where y leaves much open; or so many
-      draws, at least 2, each as sharp as an image.
+      draws, at least 2, each sharper than the mean and further from the truth.
     choice: Among draws: 'best', the one nearest to the mean that the network tells, or 'mean'.
     levels: Of a draw, at least 1.
     rounds: How many times A is linearised, at least 1: around grey, then around the answer. For a
