@@ -116,7 +116,7 @@ class Folder(tfds.core.GeneratorBasedBuilder):
     DataError: If there is no such folder, no image in it, or CelebA's tables do not fit it.
   """
 
-  VERSION = tfds.core.Version("1.0.0")
+  VERSION = tfds.core.Version("1.1.0")
   MANUAL_DOWNLOAD_INSTRUCTIONS = None
   name = "folder"
   pkg_dir_path = pathlib.Path(__file__).parent
@@ -127,7 +127,7 @@ class Folder(tfds.core.GeneratorBasedBuilder):
     self._image_size = image_size
     self.skipped: list[str] = []
     config = tfds.core.BuilderConfig(
-      name=f"{root.name or 'root'}-{image_size}-{self._listing.fingerprint()}", version="1.0.0"
+      name=f"{root.name or 'root'}-{image_size}-{self._listing.fingerprint()}", version="1.1.0"
     )
     super().__init__(data_dir=data_dir, config=config, file_format="array_record")
 
@@ -166,7 +166,7 @@ class Folder(tfds.core.GeneratorBasedBuilder):
       example = {"image": images.crop_and_resample(image, self._image_size, box)}
       if label is not None:
         example["label"] = np.array(label, np.uint8)
-      yield str(path), example
+      yield path.relative_to(self._root).as_posix(), example
     self.info.metadata["skipped"] = list(self.skipped)
 
   def prepare(self) -> None:

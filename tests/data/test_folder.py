@@ -41,6 +41,15 @@ def test_any_folder(tmp_path):
   assert "label" not in sources[0][0]
 
 
+def test_the_order_is_that_of_the_names_wherever_the_folder_lies(tmp_path):
+  orders = []
+  for place in ("here", "there/deep"):
+    write_images(tmp_path / place / "pictures", 20)
+    source = load(tmp_path / place / "pictures", "train", tmp_path)
+    orders.append([source[i]["image"].tobytes() for i in range(len(source))])
+  assert orders[0] == orders[1]
+
+
 def test_celebas_layout(tmp_path):
   write_celeba(tmp_path / "c")
   sizes = [len(load(tmp_path / "c", split, tmp_path)) for split in folder.SPLITS]
