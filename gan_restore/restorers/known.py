@@ -80,6 +80,6 @@ def know(y, A, noise, key, around, *, again=None, precision=0.0) -> Known:
   left = (share * deviations**2 + noise**2) ** -0.25
   scaled = lambda v: look(deviations * left * v)
   v = least_squares.fit(
-    both(y, again), scaled, jnp.zeros_like(around), (noise * left) ** 2, iterations=8
+    both(y, again), scaled, jnp.zeros_like(around), (noise * left) ** 2, iterations=16
   )
   return Known(mean, deviation, images(deviations * left * v))
