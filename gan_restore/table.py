@@ -127,8 +127,11 @@ def _agree(out, settings) -> None:
           f"{out} holds a table with {name} {there.get(name)!r}, not {settings.get(name)!r};"
           " choose another folder"
         )
+    return
   out.mkdir(parents=True, exist_ok=True)
-  path.write_text(json.dumps(settings, indent=2) + "\n")
+  partial = path.with_name(f".{path.name}.{os.getpid()}")  # Shards may begin together.
+  partial.write_text(json.dumps(settings, indent=2) + "\n")
+  os.replace(partial, path)
 
 
 def _folder(out, task, method) -> pathlib.Path:

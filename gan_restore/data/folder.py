@@ -178,6 +178,11 @@ class Folder(tfds.core.GeneratorBasedBuilder):
         raise DataError(
           f"folder:{self._root}: {error} Files that cannot be used:\n  " + "\n  ".join(self.skipped)
         ) from error
+      except OSError:
+        if not self.is_prepared():
+          raise
+    if not self.info.splits:  # Another process prepared it since this builder was made.
+      self.info.read_from_directory(self.data_path)
     skipped = (self.info.metadata or {}).get("skipped", [])
     if skipped:
       logging.warning("%d files were skipped:\n  %s", len(skipped), "\n  ".join(skipped))

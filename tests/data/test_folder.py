@@ -90,6 +90,26 @@ def test_unusable_files_are_skipped_and_named(tmp_path, caplog):
   assert sum(len(load(tmp_path / "p", split, tmp_path)) for split in folder.SPLITS) == 40
 
 
+@pytest.mark.parametrize("overtaken", ["before", "meanwhile"])
+def test_two_processes_may_prepare_it_at_once(tmp_path, overtaken, monkeypatch):
+  write_images(tmp_path / "p", 40)
+  first, second = (folder.Folder(tmp_path / "p", 16, tmp_path / "prepared") for _ in range(2))
+  if overtaken == "before":
+    first.prepare()
+  else:
+    generate = second._generate_examples
+
+    def generate_late(split):
+      first.prepare()
+      return generate(split)
+
+    monkeypatch.setattr(second, "_generate_examples", generate_late)
+  second.prepare()
+  counts = [builder.info.splits["train"].num_examples for builder in (first, second)]
+  assert counts[0] == counts[1] > 30
+  assert second.info.metadata["attributes"] == []
+
+
 def test_a_changed_folder_is_prepared_anew(tmp_path):
   write_images(tmp_path / "p", 40)
   before = len(load(tmp_path / "p", "train", tmp_path))
