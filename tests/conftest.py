@@ -19,10 +19,11 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 import pytest
+from PIL import Image
 
-from gan_restore import evaluation, models, tasks, weights
-from gan_restore.data import toy_faces
-from gan_restore.models import dcgan
+from gan_restore import cli, evaluation, models, tasks, weights
+from gan_restore.data import images, toy_faces
+from gan_restore.models import dcgan, resgan
 
 ROOT = pathlib.Path(__file__).parent.parent
 
@@ -63,11 +64,42 @@ def tiny_prior() -> weights.Trained:
   return weights.Trained(variables, config)
 
 
+def _untrained(module, path, config) -> str:
+  config = ml_collections.FrozenConfigDict(config)
+  weights.save(path, weights.Trained(module.init(config, jax.random.key(0)), config))
+  return str(path)
+
+
+@pytest.fixture(scope="session")
+def prior(tmp_path_factory) -> str:
+  """A file with an untrained prior of the size the command line restores."""
+  path = tmp_path_factory.mktemp("prior") / "prior.safetensors"
+  return _untrained(dcgan, path, small_config(image_size=64))
+
+
+@pytest.fixture(scope="session")
+def digits(tmp_path_factory) -> str:
+  """A file with an untrained ResGAN of 28x28 grey images, factor 4."""
+  path = tmp_path_factory.mktemp("digits") / "digits.safetensors"
+  config = small_config("resgan", "mnist", image_size=28, channels=1, factor=4)
+  return _untrained(resgan, path, config)
+
+
 @pytest.fixture(scope="session")
 def faces() -> np.ndarray:
   """Eight toy faces [8, 64, 64, 3] in [0, 1]."""
   source = toy_faces.ToyFaces("test")
   return np.stack([source[i]["image"] for i in range(8)]).astype(np.float32) / 255
+
+
+@pytest.fixture
+def photos(tmp_path, faces) -> pathlib.Path:
+  """A folder of three pictures of different sizes: 0.png, 1.png, 2.png."""
+  folder = tmp_path / "photos"
+  folder.mkdir()
+  for i in range(3):
+    Image.fromarray(images.to_uint8(faces[i])).resize((80 + 10 * i, 100)).save(folder / f"{i}.png")
+  return folder
 
 
 @pytest.fixture(scope="session")
@@ -77,6 +109,12 @@ def real_data() -> pathlib.Path:
   if not folder:
     pytest.skip("needs real images: GAN_RESTORE_DATA is not set")
   return pathlib.Path(folder)
+
+
+def run(capsys, *arguments) -> tuple[int, str, str]:
+  """`gan-restore` with these arguments: its exit status, and what it printed, also as an error."""
+  status = cli.main([str(a) for a in arguments])
+  return status, *capsys.readouterr()
 
 
 def gradients(config, variables, batch, players) -> dict:

@@ -1,0 +1,76 @@
+import json
+
+import pytest
+from conftest import ROOT, run
+from PIL import Image
+
+SMALL = ["width=2", "batch_size=4", "image_size=16", "steps=2", "log_every=1"]
+SMALL += ["checkpoint_every=2", "sample_every=2"]
+
+
+def test_ablation_trains_the_variants_once_and_compares_them(capsys, tmp_path):
+  config = tmp_path / "two.py"
+  text = (ROOT / "configs" / "encoder_dcgan.py").read_text()
+  config.write_text(
+    text.replace('VARIANTS = ("cnn", "gan", "dcgan")', 'VARIANTS = ("cnn", "dcgan")')
+  )
+  command = ["ablation", "--config", config, "--workdir", tmp_path / "runs"]
+  command += ["--dataset", "toy_faces", "--limit", "4", "--masks", "center,random"]
+  settings = [*SMALL, "seed=3"]
+  command += [argument for setting in settings for argument in ("--set", setting)]
+  status, output, _ = run(capsys, *command)
+  assert status == 0 and "| dcgan |" in output
+  assert json.loads((tmp_path / "runs" / "dcgan" / "config.json").read_text())["seed"] == 3
+  rows = json.loads((tmp_path / "runs" / "ablation.json").read_text())
+  assert [(r["mask"], r["variant"], r["output"]) for r in rows] == [
+    (mask, variant, kind)
+    for mask in ("center", "random")
+    for variant in ("cnn", "dcgan")
+    for kind in ("raw", "composited")
+  ]
+  assert all({"psnr", "ssim", "psnr_hole", "ssim_hole", "sharpness"} <= row.keys() for row in rows)
+  grid = Image.open(tmp_path / "runs" / "restorations.png")
+  assert grid.size == (4 * 16 * 2, 8 * 16 * 2)  # Original, masked, two variants; eight faces.
+  assert (tmp_path / "runs" / "losses.png").exists()
+  checkpoint = next((tmp_path / "runs" / "cnn" / "checkpoints").iterdir())
+  before = checkpoint.stat().st_mtime_ns
+  status, again, _ = run(capsys, *command)
+  assert status == 0 and checkpoint.stat().st_mtime_ns == before
+  same = lambda text: [line.rsplit("|", 4)[0] for line in text.splitlines()[:-1]]
+  assert same(again) == same(output)  # But for the seconds.
+
+
+def test_ablation_over_the_values_of_a_field_and_seeds(capsys, tmp_path, monkeypatch):
+  monkeypatch.chdir(ROOT)
+  command = ["ablation", "--config", "configs/unet_gan.py", "--workdir", tmp_path]
+  command += ["--vary", "fill=ring,noise", "--seeds", "0,1", "--masks", "center", "--limit", "4"]
+  command += ["--dataset", "toy_faces"]
+  command += [argument for setting in SMALL for argument in ("--set", setting)]
+  status, *_ = run(capsys, *command)
+  assert status == 0
+  rows = json.loads((tmp_path / "ablation.json").read_text())
+  names = ["ring-0", "ring-1", "noise-0", "noise-1"]
+  assert list(dict.fromkeys(row["variant"] for row in rows)) == names
+  config = json.loads((tmp_path / "noise-1" / "config.json").read_text())
+  assert (config["fill"], config["seed"]) == ("noise", 1)
+  scores = {row["variant"]: row["psnr_hole"] for row in rows if row["output"] == "composited"}
+  assert len(set(scores.values())) == 4
+  assert all(row["generator_fluctuation"] >= 0 < row["images_per_second"] for row in rows)
+
+
+@pytest.mark.parametrize(
+  "options,message",
+  [
+    (["--vary", "depth=3,4"], "--set depth: the config has no such field"),
+    (["--set", "width"], "--set width: wanted FIELD=VALUE"),
+    (["--set", "depth=3"], "--set depth: the config has no such field"),
+    (["--set", "width=many"], "width"),
+    (["--config", "configs/dcgan.py"], "names no VARIANTS"),
+    (["--config", "configs/none.py"], "No such file"),
+  ],
+)
+def test_ablation_refuses(options, message, capsys, tmp_path, monkeypatch):
+  monkeypatch.chdir(ROOT)
+  command = ["ablation", "--workdir", tmp_path / "runs", "--dataset", "toy_faces", *options]
+  status, _, error = run(capsys, *command)
+  assert status == 2 and message in error and not (tmp_path / "runs").exists()

@@ -1,0 +1,92 @@
+import json
+
+import pytest
+from conftest import ROOT, run
+
+from gan_restore import cli
+
+
+def test_evaluate_takes_size_and_factor_from_the_methods(capsys, digits, prior, tmp_path):
+  options = ["--dataset", "toy_faces", "--limit", "2", "--tasks", "coarsen"]
+  scores = tmp_path / "scores"
+  status, _, error = run(capsys, "evaluate", *options, "--methods", f"{digits},{prior}")
+  assert status == 2 and "the methods cannot be compared, their shapes differ" in error
+  status, _, _ = run(capsys, "evaluate", *options, "--methods", "bicubic,lanczos", "--out", scores)
+  assert status == 0
+  assert [r["method"] for r in json.loads((scores / "table.json").read_text())] == [
+    "bicubic",
+    "lanczos",
+  ]
+
+
+def test_evaluate_prints_a_table(capsys, tmp_path):
+  status, output, _ = run(
+    capsys,
+    *("evaluate", "--dataset", "toy_faces", "--methods", "damaged,mean,biharmonic,bicubic"),
+    *("--tasks", "inpaint,super_resolve", "--limit", "3", "--out", tmp_path),
+  )
+  assert status == 0
+  rows = json.loads((tmp_path / "table.json").read_text())
+  assert {(r["task"], r["method"]) for r in rows} == {
+    ("inpaint", "damaged"),
+    ("inpaint", "mean"),
+    ("inpaint", "biharmonic"),
+    ("super_resolve", "damaged"),
+    ("super_resolve", "bicubic"),
+  }
+  full, _, compact = output.split("\n\n")
+  assert full.count("\n") == len(rows) + 1 and compact.count("\n") == 2 + 4
+
+
+def test_evaluate_takes_its_options_from_a_config(capsys, monkeypatch):
+  monkeypatch.chdir(ROOT)
+  command = ["evaluate", "--config", "configs/tables/map_restoration.py", "--dataset", "toy_faces"]
+  command += ["--methods", "damaged,tv", "--tasks", "denoise,quantize", "--limit", "2"]
+  status, output, _ = run(capsys, *command)
+  assert status == 0
+  last = output.split("\n\n")[-1].splitlines()
+  assert last[0] == "| method | denoise | quantize | inpaint | super_resolve | colorize |"
+  assert [line.split(" | ")[0] for line in last[2:]] == [
+    f"| {name}"
+    for name in ("damaged", "tv", *(f"{n} (the paper's)" for n in ("LR", "Ours", "Sparse", "TV")))
+  ]
+  assert "| 23.63 / 0.809 | 22.67 / 0.787 |" in last[-2]
+
+
+def test_evaluate_does_not_mix_factors(capsys, tmp_path):
+  options = ["--dataset", "toy_faces", "--limit", "2", "--tasks", "coarsen", "--out", tmp_path]
+  assert run(capsys, "evaluate", *options, "--methods", "bicubic")[0] == 0
+  status, _, error = run(capsys, "evaluate", *options, "--methods", "resgan:celeba,bicubic")
+  assert status == 2 and "holds a table with factor None, not 8" in error
+
+
+def test_evaluate_refuses_options_that_are_none(capsys, tmp_path):
+  config = tmp_path / "table.py"
+  config.write_text(
+    "import ml_collections\n"
+    "def get_config():\n  return ml_collections.ConfigDict({'method': 'tv'})\n"
+  )
+  with pytest.raises(SystemExit, match="2"):
+    cli.main(["evaluate", "--config", str(config)])
+  assert "there is no option method" in capsys.readouterr().err
+
+
+def test_evaluate_refuses_an_unknown_set(capsys):
+  status, _, error = run(capsys, "evaluate", "--dataset", "nothing")
+  assert status == 2 and "unknown data set 'nothing'" in error
+
+
+def test_a_table_of_one_method_with_several_options(capsys, tmp_path):
+  command = ["evaluate", "--dataset", "toy_faces", "--limit", "2", "--tasks", "denoise"]
+  status, output, _ = run(capsys, *command, "--methods", "tv,tv:weight=1e-4:iterations=5")
+  assert status == 0
+  lines = output.split("\n\n")[-1].splitlines()[2:]
+  names, scores = zip(*(line.strip("| ").split(" | ") for line in lines))
+  assert names == ("tv", "tv:weight=1e-4:iterations=5") and scores[0] != scores[1]
+  for method, message in [
+    ("tv:steps=5", "steps is no option of the method tv"),
+    ("map:y=1", "y is no option of the method map"),
+    ("map:steps=none", "steps is 'none'; wanted at least 1"),
+  ]:
+    status, _, error = run(capsys, *command, "--methods", method)
+    assert status == 2 and message in error and "Traceback" not in error
