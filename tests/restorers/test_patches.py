@@ -71,6 +71,7 @@ MARGINS = {
   "quantize": 0.5,
   "super_resolve": 0.5,
   "inpaint": 8,
+  "blur:1.5+denoise:0.05": 2.5,  # To undo the blur amplifies the noise.
 }
 
 
@@ -80,7 +81,7 @@ def test_any_damage_is_less_by_so_many_db(name, task, faces):
   x = faces[:2]
   y, A = tasks.get(task, mask="pixels:0.7").corrupt(x, jax.random.key(0))
   score = lambda r, **options: metrics.psnr(r(y, A, **options).image, x).mean()
-  restored = score(restorers.load(name), levels=3)
+  restored = score(restorers.load(name))
   assert restored > score(restorers.load("damaged")) + MARGINS[task]
   if task == "inpaint":
     np.testing.assert_allclose(
