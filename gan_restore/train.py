@@ -24,7 +24,7 @@ from clu import parameter_overview
 from jax.experimental import multihost_utils
 from tqdm import tqdm
 
-from gan_restore import augment, data, figures, models
+from gan_restore import augment, data, figures, models, weights
 from gan_restore.checkpoints import Checkpoints
 from gan_restore.layers import AXIS
 
@@ -127,6 +127,29 @@ def init_state(config: ml_collections.ConfigDict) -> TrainState:
     ema=jax.tree.map(jnp.copy, variables),
     opt_state={p: optimizer(config, p).init(v["params"]) for p, v in variables.items()},
   )
+
+
+def start_from(state: TrainState, path: str | os.PathLike) -> TrainState:
+  """A fresh state with the networks of a weights file or a training workdir in place of its own.
+
+  Args:
+    state: Of step 0.
+    path: As `weights.load` takes it; players that it does not hold stay as they are.
+
+  Returns:
+    The state.
+
+  Raises:
+    WeightsError: If there are no weights.
+    ValueError: If they are of another architecture.
+  """
+  theirs = weights.load(path).variables
+  for player, own in theirs.items():
+    shapes = lambda tree: jax.tree.map(jnp.shape, tree)
+    if shapes(own) != shapes(state.variables.get(player)):
+      raise ValueError(f"config.start is {path!r}, whose {player} is of another architecture")
+  variables = {**state.variables, **theirs}
+  return state.replace(variables=variables, ema=jax.tree.map(jnp.copy, variables))
 
 
 def make_step(config: ml_collections.ConfigDict) -> Callable:
@@ -336,6 +359,8 @@ def train(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> Trai
     batches.set_state(position)
     first = int(state.step)
     logging.info("Going on from step %d.", first)
+  elif config.get("start"):
+    state = start_from(state, config.start)
   if lead:
     (workdir / "config.json").write_text(config.to_json(indent=2) + "\n")
     history = History(workdir, first)

@@ -75,8 +75,8 @@ def save(path: str | os.PathLike, trained: Trained, note: str = "") -> None:
 
 def _to_json(config) -> str:
   """The config without the paths of the machine it ran on."""
-  dataset = config.dataset.partition(":")[0]
-  return json.dumps(config.to_dict() | {"dataset": dataset, "data_dir": ""})
+  paths = {name: "" for name in ("data_dir", "start") if name in config}
+  return json.dumps(config.to_dict() | paths | {"dataset": config.dataset.partition(":")[0]})
 
 
 def load(path: str | os.PathLike, family: str | None = None) -> Trained:

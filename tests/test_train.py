@@ -158,6 +158,23 @@ def test_a_finished_run_stays_finished(tmp_path):
   assert_identical((one, 0), (two, 0))
 
 
+def test_it_starts_from_weights(tmp_path):
+  """The averaged ones, once: a run that has begun goes on from its own."""
+  first = train.train(small_config(steps=4), tmp_path / "first")
+  config = small_config(steps=1, learning_rate=1e-9, seed=1, start=str(tmp_path / "first"))
+  state = train.train(config, tmp_path / "second")
+  for player, variables in first.ema.items():
+    for a, b in zip(*map(jax.tree.leaves, (variables["params"], state.ema[player]["params"]))):
+      np.testing.assert_allclose(a, b, atol=1e-7)
+  config.update(steps=2, start=str(tmp_path / "nothing"))
+  assert train.train(config, tmp_path / "second").step == 2
+  with pytest.raises(ValueError, match="no such weights file"):
+    train.train(config, tmp_path / "third")
+  config = small_config(width=16, start=str(tmp_path / "first"))
+  with pytest.raises(ValueError, match=r"start is .* whose .* is of another architecture"):
+    train.train(config, tmp_path / "third")
+
+
 def test_the_checkpoints_of_another_architecture_are_refused(tmp_path):
   train.train(small_config(steps=2), tmp_path)
   with pytest.raises(checkpoints.MismatchError, match="belongs to another config"):

@@ -30,7 +30,7 @@ def test_round_trip_within_half_precision(tiny_prior, file):
 
 def test_no_path_of_the_machine_is_written(tiny_prior, tmp_path):
   config = ml_collections.ConfigDict(tiny_prior.config)
-  config.update(dataset="folder:/home/me/faces", data_dir="/home/me/data")
+  config.update(dataset="folder:/home/me/faces", data_dir="/home/me/data", start="/home/me/w")
   config = ml_collections.FrozenConfigDict(config)
   weights.save(tmp_path / "w", weights.Trained(tiny_prior.variables, config))
   assert b"/home/me" not in (tmp_path / "w").read_bytes()
