@@ -128,9 +128,9 @@ def damage(config, key: jax.Array, x: jax.Array) -> Known:
   """Damages images at random, each in its own way, and says what is known of them then.
 
   Each image is damaged in one of five ways, and in each of the others too with probability 1/10.
-  These are a hole, probability 0.35: two in three a rectangle, or single pixels missing; noise,
-  log-normal of median 0.1, 0.2; rounding to 2 to 11 levels, 0.2; resolution (blocks of 2x2, 4x4 or
-  8x8 pixels, or a Gaussian blur of 0.5 to 3), 0.15; colour (V of HSV is left), 0.1. One image in
+  These are a hole, probability 0.4: a rectangle, or as often single pixels missing; noise,
+  log-normal of median 0.1, 0.175; rounding to 2 to 11 levels, 0.175; resolution (blocks of 2x2, 4x4
+  or 8x8 pixels, or a Gaussian blur of 0.5 to 3), 0.15; colour (V of HSV is left), 0.1. One image in
   three is seen a second time, whole, in noise as EDM's (its table 1) but for `least_noise` and
   `most_noise`: as a draw sees it on its way.
 
@@ -151,7 +151,7 @@ def damage(config, key: jax.Array, x: jax.Array) -> Known:
     level = median * jnp.exp(spread * jax.random.normal(next(keys), (n, 1, 1, 1)))
     return jnp.clip(level, config.least_noise, config.most_noise)
 
-  shares = jnp.array([0.15, 0.1, 0.35, 0.2, 0.2])
+  shares = jnp.array([0.15, 0.1, 0.4, 0.175, 0.175])
   way = jax.random.choice(next(keys), 5, (n, 1, 1, 1), p=shares)
   lowered, grey, holed, rounded, noisy = ((way == i) | coin(0.1) for i in range(5))
   grey &= channels == 3
@@ -170,7 +170,7 @@ def damage(config, key: jax.Array, x: jax.Array) -> Known:
   top, left = between(0, 1) * (size - height), between(0, 1) * (size - width)
   hole = inside(at[:, None, None], top, height) & inside(at[:, None], left, width)
   specks = jax.random.uniform(next(keys), (n, size, size, 1)) < between(0.05, 0.95)
-  missing = holed & jnp.where(coin(2 / 3), hole, specks)
+  missing = holed & jnp.where(coin(1 / 2), hole, specks)
 
   def A(x):
     x = jnp.where(grey, operators.value(x), x)

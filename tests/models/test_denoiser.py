@@ -58,12 +58,12 @@ def test_the_damages_it_learns_from():
   mean, deviation = np.asarray(known.mean), np.asarray(known.deviation)
   assert 0 < deviation.min() and deviation.max() <= 0.25
   even = np.ptp(deviation, axis=(1, 2, 3)) < 1e-3
-  assert 0.25 < even.mean() < 0.6  # Noise or rounding alone.
+  assert 0.2 < even.mean() < 0.5  # Noise or rounding alone.
   noisy = np.sqrt(np.mean(((x - mean) / deviation)[even] ** 2, axis=(1, 2, 3)))
   # Large deviations overstate what is left of images that vary less than real ones.
   assert 0.9 < np.median(noisy[deviation[even].mean((1, 2, 3)) < 0.05]) < 1.1
   unseen = ((deviation > 0.249) & (abs(mean - 0.5) < 1e-3)).all(-1)  # Holes, seen only once.
-  assert 0.05 < (unseen.mean((1, 2)) > 0.02).mean() < 0.25
+  assert 0.15 < (unseen.mean((1, 2)) > 0.02).mean() < 0.35
   grey = np.ptp(mean, axis=-1).max((1, 2)) < 1e-4
   assert 0.03 < grey.mean() < 0.25
 
