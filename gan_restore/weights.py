@@ -62,7 +62,7 @@ def save(path: str | os.PathLike, trained: Trained, note: str = "") -> None:
   held = {player: trained.variables[player] for player in _exported(trained.family)}
   flat = traverse_util.flatten_dict(jax.device_get(held), sep="/")
   tensors = {
-    name: np.ascontiguousarray(x, np.float16 if np.ndim(x) > 1 else np.float32)
+    name: np.asarray(x, np.float16 if np.ndim(x) > 1 else np.float32, order="C")
     for name, x in flat.items()
   }
   metadata = {"format": _FORMAT, "config": _to_json(trained.config), "note": note}
@@ -114,24 +114,27 @@ def _load_file(path) -> Trained:
   if metadata.get("format") != _FORMAT:
     raise WeightsError(f"{path}: a safetensors file, but not one of gan_restore's")
   config = ml_collections.FrozenConfigDict(json.loads(metadata["config"]))
-  variables = traverse_util.unflatten_dict(flat, sep="/")
-  _check_shapes(path, config, flat)
+  variables = _rebuild(path, config, flat)
   return Trained(jax.tree.map(jax.numpy.asarray, variables), config)
 
 
-def _check_shapes(path, config, flat) -> None:
+def _rebuild(path, config, flat) -> dict[str, Any]:
+  """The variables of the config's networks, out of tensors by name."""
   try:
     family = models.get(config.family)
     wanted = jax.eval_shape(lambda key: family.init(config, key), jax.random.key(0))
     wanted = {player: wanted[player] for player in _exported(family)}
   except Exception as error:
     raise WeightsError(f"{path}: its config builds no network ({error})") from error
-  wanted = traverse_util.flatten_dict(wanted, sep="/")
-  for name in sorted({*wanted, *flat}):
+  # By the networks' own keys: a layer's may hold a slash, as flax's SpectralNorm's do.
+  keys = traverse_util.flatten_dict(wanted)
+  shapes = {"/".join(key): leaf.shape for key, leaf in keys.items()}
+  for name in sorted({*shapes, *flat}):
     theirs = flat[name].shape if name in flat else "absent"
-    ours = wanted[name].shape if name in wanted else "absent"
+    ours = shapes.get(name, "absent")
     if theirs != ours:
       raise WeightsError(f"{path}: of another architecture: {name} is {theirs}; wanted {ours}")
+  return traverse_util.unflatten_dict({key: flat["/".join(key)] for key in keys})
 
 
 def _exported(family) -> tuple[str, ...]:
