@@ -14,6 +14,9 @@ from jax import lax
 
 from gan_restore import blending, checks, operators, weights
 from gan_restore.restorers.result import CHOICES, Result, choose
+from gan_restore.restorers.total_variation import tv
+
+_NEAR = 0.5  # How far from a code, in each coordinate, the other candidates begin.
 
 OPTIMIZERS = {
   "adam": optax.scale_by_adam(b1=0.9, b2=0.999),
@@ -41,7 +44,7 @@ def restore(
 ) -> Result:
   r"""Restores damaged images: the most probable image of the prior that explains them.
 
-  Searches, by gradient descent from `candidates` random latents for each image,
+  Searches, by gradient descent from `candidates` latents for each image,
 
   .. math::
     \hat z = \arg\min_z \|y - A(G(z))\|_p^p
@@ -51,11 +54,14 @@ def restore(
   box after each step). With logits l of D the regulariser is -l, which is how it is computed. The
   data term is a sum over all values of y.
 
+  The latents it begins with are random; those of a prior with an encoder are the code of what total
+  variation makes of y, and latents near it.
+
   Everything is jitted and batched; one compilation serves a shape and an operator. An image's
   answer does not depend on the batch it is in.
 
   Args:
-    prior: A trained `dcgan`.
+    prior: A trained `dcgan` or `autoencoder_gan`.
     y: The damaged images, in [0, 1]; whatever shape A gives, images first.
     A: The damage: an operator of `gan_restore.operators`, or any JAX function from images
       [N, S, S, C] to y. The same function object is compiled once.
@@ -109,8 +115,7 @@ def restore(
     raise ValueError("weighted is for inpainting alone; A is no operators.inpaint")
   importance = _importance(A.mask) if weighted else jnp.ones(())
 
-  family = prior.family
-  first = family.sample_latent(prior.config, jax.random.key(seed), candidates)
+  first = _first_guess(prior, y, A, int(candidates), jax.random.key(seed))
   if candidates * y.shape[0] == 1:  # Two, as a single row is computed in another order than many.
     first = jnp.repeat(first, 2, axis=0)
   found = _search(
@@ -122,6 +127,16 @@ def restore(
   if inpainting:
     found = found.replace(image=blending.blend(y, found.generated, A.mask, blend))
   return found
+
+
+def _first_guess(prior, y, A, candidates, key) -> jax.Array:
+  """Latents [candidates, N, d] to begin with: the same for every image, but for its code."""
+  family, config = prior.family, prior.config
+  first = family.sample_latent(config, key, candidates)[:, None]
+  if not hasattr(family, "encode"):
+    return jnp.broadcast_to(first, (candidates, len(y), first.shape[-1]))
+  code = family.encode(config, prior.variables, tv(y, A, shape=prior.image_shape).image)
+  return jnp.clip(code + _NEAR * first.at[0].set(0), -1, 1)
 
 
 def _importance(mask: jax.Array, window: int = 7) -> jax.Array:
@@ -177,16 +192,15 @@ def _search(
     i, _, _, best, _ = carry
     return (i < steps) & (jnp.any(best["stalled"] < patience) if patience else True)
 
-  z = jnp.broadcast_to(first[:, None], (k, n, first.shape[-1]))
   best = {
-    "z": z,
+    "z": first,
     "value": jnp.full((k, n), jnp.inf),
     "mark": jnp.full((k, n), jnp.finfo(jnp.float32).max),
     "stalled": jnp.zeros((k, n), jnp.int32),
   }
   history = jnp.zeros((steps, k, n))
-  carry = (0, z, tx.init(z), best, history)
-  done, z, _, best, history = lax.while_loop(unfinished, body, carry)
+  carry = (0, first, tx.init(first), best, history)
+  done, _, _, best, history = lax.while_loop(unfinished, body, carry)
   history = jnp.where(jnp.arange(steps)[:, None, None] < done, history, best["value"])
   winner = jnp.argmin(best["value"], axis=0)  # [N]
   images = family.generate(config, prior.variables, best["z"].reshape(k * n, -1))

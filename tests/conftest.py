@@ -29,6 +29,7 @@ ROOT = pathlib.Path(__file__).parent.parent
 
 _OWN = {
   "dcgan": {"width": 8, "latent_dim": 16},
+  "autoencoder_gan": {"width": 8, "latent_dim": 16},
   "cdcgan": {"width": 4, "classes": 10, "generator_steps": 3, "discriminator_steps": 3},
   "encoder_dcgan": {"width": 4},
   "unet_gan": {"width": 4},

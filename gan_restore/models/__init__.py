@@ -21,6 +21,10 @@ and, where it restores one kind of damage alone,
 
   TASK                                       its name in `tasks`
 
+and, where the latent search begins with an encoder's answer,
+
+  encode(config, variables, x)               latents of images in [0, 1]
+
 and, where others helped in training alone,
 
   EXPORTED                                   the players that restore: a weights file holds these

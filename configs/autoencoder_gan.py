@@ -1,0 +1,41 @@
+"""A stronger prior for the latent search than the DCGAN, of its interface: an autoencoding GAN.
+
+    XLA_FLAGS=--xla_force_host_platform_device_count=2 python -m gan_restore.main \
+        --config=configs/autoencoder_gan.py --workdir=runs/autoencoder_gan
+"""
+
+import ml_collections
+
+
+def get_config():
+  config = ml_collections.ConfigDict()
+  config.family = "autoencoder_gan"
+
+  config.dataset = "celeb_a"  # Any TFDS name, folder:PATH or toy_faces.
+  config.data_dir = ""  # Where TFDS keeps prepared sets; empty for its default.
+  config.image_size = 64
+  config.channels = 3
+  config.flip = True
+  config.augment = "color,translation"  # Of what the discriminator sees; see augment.py.
+
+  config.latent_dim = 128
+  config.width = 32
+  config.reconstruction = 10.0  # Weight of the L1 distance of G(E(x)) to x,
+  config.adversarial = 0.2  # and of the generator's adversarial loss.
+  config.code_noise = 0.05  # Standard deviation, of codes in [-1, 1].
+  config.dtype = "float32"  # Or bfloat16.
+
+  config.batch_size = 32
+  config.steps = 12_000
+  config.learning_rate = 3e-4
+  config.schedule = "cosine"  # To 0 at the last step; or constant.
+  config.beta1 = 0.5
+  config.ema_decay = 0.999
+  config.seed = 0
+
+  config.log_every = 50
+  config.sample_every = 500
+  config.checkpoint_every = 500
+  config.keep = 2  # Newest checkpoints kept,
+  config.keep_every = 2_000  # and those at multiples of this step, from which the best is chosen.
+  return config

@@ -1,0 +1,193 @@
+"""An autoencoding GAN: a prior for the latent search that keeps real faces within reach of G.
+
+A DCGAN's generator is only told to make images like the real ones, not to make each of them, and
+the search fails where G(z) does not reach. Here an encoder E learns with it, so that G(E(x)) is
+near x, while the discriminator judges G of random latents, as ever (A. B. L. Larsen et al.,
+"Autoencoding beyond pixels using a learned similarity metric", 2016). Codes are normalised over the
+batch to the mean and variance of p_Z. The generator's blocks are residual (T. Miyato et al.,
+"Spectral normalization for generative adversarial networks", 2018, its figure 9).
+
+The interface, and so the search, is `dcgan`'s. Images inside the networks are [N, S, S, C] in
+[-1, 1]; latents z are [N, latent_dim], in [-1, 1].
+"""
+
+import functools
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from gan_restore import augment, latent, layers, losses
+from gan_restore.models import dcgan
+
+_HE = nn.initializers.he_normal()
+
+
+class Generator(nn.Module):
+  """z [N, latent_dim] -> image [N, S, S, C] in [-1, 1].
+
+  A dense layer to 4x4, blocks of twice the size up to S / 2 (4, 2 and 1 times `width` features at
+  8x8, 16x16 and 32x32), and a transposed convolution.
+  """
+
+  image_size: int = 64
+  channels: int = 3
+  width: int = 32
+  dtype: jnp.dtype = jnp.float32
+
+  @nn.compact
+  def __call__(self, z, train: bool = False):
+    norm = lambda x: nn.relu(layers.batch_norm(train, self.dtype)(x))
+    conv = functools.partial(layers.Conv, use_bias=False, dtype=self.dtype, kernel_init=_HE)
+    up = functools.partial(layers.ConvTranspose, use_bias=False, dtype=self.dtype, kernel_init=_HE)
+    features = lambda size: self.width * min(self.image_size // (2 * size), 4)
+    x = layers.Dense(16 * features(4), use_bias=False, dtype=self.dtype)(z)
+    x = x.reshape(-1, 4, 4, features(4))
+    while x.shape[1] < self.image_size // 2:
+      wide = features(2 * x.shape[1])
+      h = up(wide)(norm(x))
+      x = jnp.repeat(jnp.repeat(conv(wide, 1, 1)(x), 2, axis=1), 2, axis=2) + h
+      x += conv(wide, 3, 1)(norm(x))
+    x = layers.ConvTranspose(self.channels, dtype=self.dtype)(norm(x))
+    return jnp.tanh(x.astype(jnp.float32))
+
+
+class Encoder(nn.Module):
+  """Image [N, S, S, C] in [-1, 1] -> z [N, latent_dim] in [-1, 1]."""
+
+  latent_dim: int
+  width: int = 32
+  dtype: jnp.dtype = jnp.float32
+
+  @nn.compact
+  def __call__(self, x, train: bool = False):
+    features = self.width
+    conv = functools.partial(layers.Conv, dtype=self.dtype, kernel_init=_HE)
+    x = nn.leaky_relu(conv(features)(x), 0.2)
+    while x.shape[1] > 4:
+      features = min(2 * features, 4 * self.width)
+      x = conv(features, use_bias=False)(x)
+      x = nn.leaky_relu(layers.batch_norm(train, self.dtype)(x), 0.2)
+    code = layers.Dense(self.latent_dim, dtype=self.dtype)(x.reshape(x.shape[0], -1))
+    axis = layers.AXIS if train else None
+    normalise = nn.BatchNorm(
+      not train, momentum=0.9, use_scale=False, use_bias=False, axis_name=axis
+    )
+    return jnp.clip(normalise(code.astype(jnp.float32)) / 3**0.5, -1, 1)
+
+
+PLAYERS = ("generator", "discriminator", "encoder")
+CURVES = {"discriminator_loss": "discriminator", "l_rec": "distance, L1"}
+REQUIREMENTS = dcgan.REQUIREMENTS | {
+  "reconstruction": losses.WEIGHT,
+  "adversarial": losses.WEIGHT,
+  "code_noise": losses.WEIGHT,
+}
+sample_latent = dcgan.sample_latent
+
+
+def networks(config) -> tuple[Generator, dcgan.Discriminator, Encoder]:
+  """The three networks of a config."""
+  dtype = jnp.dtype(config.dtype)
+  return (
+    Generator(config.image_size, config.channels, config.width, dtype),
+    dcgan.Discriminator(config.width, dtype),
+    Encoder(config.latent_dim, config.width, dtype),
+  )
+
+
+def init(config, key: jax.Array) -> dict[str, dict]:
+  """Fresh variables (`params`, `batch_stats`) of each player."""
+  image = jnp.zeros((1, config.image_size, config.image_size, config.channels))
+  inputs = (jnp.zeros((1, config.latent_dim)), image, image)
+  keys = jax.random.split(key, 3)
+  return {p: n.init(k, x) for p, n, k, x in zip(PLAYERS, networks(config), keys, inputs)}
+
+
+def learning(config, step: int) -> tuple[str, ...]:
+  """Which players learn at a step: all, always."""
+  del config, step
+  return PLAYERS
+
+
+def play(config, variables, batch, key, learning):
+  r"""One game on one batch.
+
+  With codes :math:`z_x = E(x)`, to which a little noise :math:`\epsilon` is added so that
+  neighbours of a code are faces too, G and E minimise
+
+  .. math::
+    w_r \, E|x - G(z_x + \epsilon)|_1 - w_a \, E_z[\log D(G(z))]
+
+  (the second term is G's alone), and D what a DCGAN's does.
+
+  Args:
+    config: The run's config.
+    variables: Of each player.
+    batch: `image` [N, S, S, C] in [-1, 1].
+    key: A random key of this step and device.
+    learning: The players that learn at this step.
+
+  Returns:
+    ({player: loss}, (batch statistics {player: ...}, further metrics {name: value})).
+  """
+  del learning
+  generator, discriminator, encoder = networks(config)
+  x = batch["image"]
+  key_z, key_noise, key_real, key_fake = jax.random.split(key, 4)
+  train = lambda network, player, *args: network.apply(
+    variables[player], *args, True, mutable=["batch_stats"]
+  )
+  code, stats_e = train(encoder, "encoder", x)
+  noisy = code + config.code_noise * jax.random.normal(key_noise, code.shape)
+  z = jnp.concatenate([sample_latent(config, key_z, len(x)), jnp.clip(noisy, -1, 1)])
+  images, stats_g = train(generator, "generator", z)
+  fake, back = jnp.split(images, 2)
+
+  def judge(variables, x, key):
+    x = augment.augment(x, config.augment, key)
+    return discriminator.apply(variables, x, True, mutable=["batch_stats"])
+
+  on_real, stats_d = judge(variables["discriminator"], x, key_real)
+  on_fake, stats_d = judge({**variables["discriminator"], **stats_d}, fake, key_fake)
+  l_rec = jnp.mean(jnp.abs(back - x))
+  l_adv = losses.generator_loss(on_fake)
+  values = {
+    "generator": config.reconstruction * l_rec + config.adversarial * l_adv,
+    "discriminator": losses.discriminator_loss(on_real, on_fake),
+    "encoder": config.reconstruction * l_rec,
+  }
+  stats = {"generator": stats_g, "discriminator": stats_d, "encoder": stats_e}
+  metrics = {
+    "l_rec": l_rec,
+    "d_real": jnp.mean(jax.nn.sigmoid(on_real)),
+    "d_fake": jnp.mean(jax.nn.sigmoid(on_fake)),
+  }
+  return values, (stats, metrics)
+
+
+def generate(config, variables, z: jax.Array) -> jax.Array:
+  """G(z) with frozen statistics: [N, latent_dim] -> [N, S, S, C] in [0, 1]."""
+  return (networks(config)[0].apply(variables["generator"], z) + 1) / 2
+
+
+def discriminate(config, variables, x: jax.Array) -> jax.Array:
+  """Logits of D with frozen statistics: [N, S, S, C] in [0, 1] -> [N]."""
+  return networks(config)[1].apply(variables["discriminator"], x * 2 - 1)
+
+
+def encode(config, variables, x: jax.Array) -> jax.Array:
+  """E(x) with frozen statistics: [N, S, S, C] in [0, 1] -> z [N, latent_dim]."""
+  return networks(config)[2].apply(variables["encoder"], x * 2 - 1)
+
+
+def samples(config, variables, batch, key: jax.Array) -> jax.Array:
+  """For the grid that training writes: 32 draws, then 16 images, each before G(E(x)); in [0, 1]."""
+  drawn = generate(config, variables, sample_latent(config, key, 32))
+  x = (batch["image"][:16] + 1) / 2
+  pairs = jnp.stack([x, generate(config, variables, encode(config, variables, x))], 1)
+  return jnp.concatenate([drawn, pairs.reshape(-1, *x.shape[1:])])
+
+
+restore = latent.restore
+evaluate = dcgan.evaluate
