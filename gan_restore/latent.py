@@ -17,6 +17,7 @@ from gan_restore.restorers.result import CHOICES, Result, choose
 from gan_restore.restorers.total_variation import tv
 
 _NEAR = 0.5  # How far from a code, in each coordinate, the other candidates begin.
+_GRID = 16  # Codes are rounded to so many values a unit: `tv` differs by 1e-7 with the batch.
 
 OPTIMIZERS = {
   "adam": optax.scale_by_adam(b1=0.9, b2=0.999),
@@ -136,7 +137,7 @@ def _first_guess(prior, y, A, candidates, key) -> jax.Array:
   if not hasattr(family, "encode"):
     return jnp.broadcast_to(first, (candidates, len(y), first.shape[-1]))
   code = family.encode(config, prior.variables, tv(y, A, shape=prior.image_shape).image)
-  return jnp.clip(code + _NEAR * first.at[0].set(0), -1, 1)
+  return jnp.clip(jnp.round(_GRID * code) / _GRID + _NEAR * first.at[0].set(0), -1, 1)
 
 
 def _importance(mask: jax.Array, window: int = 7) -> jax.Array:

@@ -2,10 +2,11 @@
 
 A DCGAN's generator is only told to make images like the real ones, not to make each of them, and
 the search fails where G(z) does not reach. Here an encoder E learns with it, so that G(E(x)) is
-near x, while the discriminator judges G of random latents, as ever (A. B. L. Larsen et al.,
-"Autoencoding beyond pixels using a learned similarity metric", 2016). Codes are normalised over the
-batch to the mean and variance of p_Z. The generator's blocks are residual (T. Miyato et al.,
-"Spectral normalization for generative adversarial networks", 2018, its figure 9).
+near x, while the discriminator judges G of random latents, as ever (as in A. B. L. Larsen et al.,
+"Autoencoding beyond pixels using a learned similarity metric", 2016, but with the L1 distance of
+pixels). Codes are normalised over the batch to the mean and variance of p_Z. The generator's blocks
+are residual, normalised before their convolutions (K. He et al., "Identity mappings in deep
+residual networks", 2016).
 
 The interface, and so the search, is `dcgan`'s. Images inside the networks are [N, S, S, C] in
 [-1, 1]; latents z are [N, latent_dim], in [-1, 1].
@@ -17,7 +18,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from gan_restore import augment, latent, layers, losses
+from gan_restore import latent, layers, losses
 from gan_restore.models import dcgan
 
 _HE = nn.initializers.he_normal()
@@ -132,9 +133,9 @@ def play(config, variables, batch, key, learning):
     ({player: loss}, (batch statistics {player: ...}, further metrics {name: value})).
   """
   del learning
-  generator, discriminator, encoder = networks(config)
+  generator, _, encoder = networks(config)
   x = batch["image"]
-  key_z, key_noise, key_real, key_fake = jax.random.split(key, 4)
+  key_z, key_noise, *keys = jax.random.split(key, 4)
   train = lambda network, player, *args: network.apply(
     variables[player], *args, True, mutable=["batch_stats"]
   )
@@ -144,12 +145,7 @@ def play(config, variables, batch, key, learning):
   images, stats_g = train(generator, "generator", z)
   fake, back = jnp.split(images, 2)
 
-  def judge(variables, x, key):
-    x = augment.augment(x, config.augment, key)
-    return discriminator.apply(variables, x, True, mutable=["batch_stats"])
-
-  on_real, stats_d = judge(variables["discriminator"], x, key_real)
-  on_fake, stats_d = judge({**variables["discriminator"], **stats_d}, fake, key_fake)
+  on_real, on_fake, stats_d = dcgan.judge(config, variables["discriminator"], x, fake, keys)
   l_rec = jnp.mean(jnp.abs(back - x))
   l_adv = losses.generator_loss(on_fake)
   values = {

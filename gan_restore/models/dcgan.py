@@ -94,6 +94,21 @@ def sample_latent(config, key: jax.Array, n: int) -> jax.Array:
   return jax.random.uniform(key, (n, config.latent_dim), minval=-1.0, maxval=1.0)
 
 
+def judge(config, variables, real, fake, keys):
+  """D's logits of real and generated images [N, S, S, C] in [-1, 1], each augmented by its key.
+
+  Returns:
+    (logits of the real ones [N], of the generated ones [N], D's batch statistics after both).
+  """
+  discriminator = Discriminator(config.width, jnp.dtype(config.dtype))
+  logits, stats = [], {}
+  for x, key in zip((real, fake), keys):
+    x = augment.augment(x, config.augment, key)
+    on_x, stats = discriminator.apply({**variables, **stats}, x, True, mutable=["batch_stats"])
+    logits.append(on_x)
+  return *logits, stats
+
+
 def play(config, variables, batch, key, learning):
   """One game on one batch: eq. 2 of the paper with the non-saturating generator loss.
 
@@ -111,18 +126,13 @@ def play(config, variables, batch, key, learning):
     ({player: loss}, (batch statistics {player: ...}, further metrics {name: value})).
   """
   del learning
-  generator, discriminator = networks(config)
+  generator, _ = networks(config)
   real = batch["image"]
-  key_z, key_real, key_fake = jax.random.split(key, 3)
+  key_z, *keys = jax.random.split(key, 3)
   z = sample_latent(config, key_z, real.shape[0])
   fake, stats_g = generator.apply(variables["generator"], z, True, mutable=["batch_stats"])
 
-  def judge(variables, x, key):
-    x = augment.augment(x, config.augment, key)
-    return discriminator.apply(variables, x, True, mutable=["batch_stats"])
-
-  on_real, stats_d = judge(variables["discriminator"], real, key_real)
-  on_fake, stats_d = judge({**variables["discriminator"], **stats_d}, fake, key_fake)
+  on_real, on_fake, stats_d = judge(config, variables["discriminator"], real, fake, keys)
   values = {
     "generator": losses.generator_loss(on_fake),
     "discriminator": losses.discriminator_loss(on_real, on_fake),

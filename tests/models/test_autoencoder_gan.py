@@ -89,6 +89,15 @@ def test_the_search_begins_with_the_code(learned):
   assert np.all(several.loss <= ours.loss + 1e-3) and several.spread.max() > 0
 
 
+def test_an_image_is_restored_alike_in_any_batch(learned):
+  trained = weights.load(learned)
+  x, A = _faces(), operators.super_resolve(2)
+  batch = family.restore(trained, A(x), A, steps=60, candidates=1)
+  for i in (0, 5, 11):
+    alone = family.restore(trained, A(x[i : i + 1]), A, steps=60, candidates=1)
+    np.testing.assert_allclose(batch.latent[i], alone.latent[0], atol=1e-4)
+
+
 def _faces():
   source = data.load("toy_faces", "test", 16, None)
   batch = next(data.evaluation_batches(source, 16))
