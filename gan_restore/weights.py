@@ -183,8 +183,8 @@ def load_prior(name: str | os.PathLike = "denoiser") -> Trained:
   """A prior: what restores images from any damage.
 
   Args:
-    name: `denoiser` or `dcgan`, the shipped ones, of faces, or the path of a weights file or
-      training workdir.
+    name: `denoiser`, `dcgan` or `autoencoder_gan`, the shipped ones, of faces, or the path of a
+      weights file or training workdir.
 
   Returns:
     The trained prior, for `restore`.

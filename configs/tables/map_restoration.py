@@ -14,7 +14,8 @@ def get_config():
   config = ml_collections.ConfigDict()
   config.methods = (
     "damaged,bicubic,lanczos,biharmonic,color_regression,non_local_means,wavelet,tv,low_rank,"
-    "sparse,cdcgan,unet_gan,map:candidates=2,denoiser,denoiser:candidates=4"
+    "sparse,cdcgan,unet_gan,map:candidates=2,autoencoder_gan:candidates=1,denoiser,"
+    "denoiser:candidates=4"
   )
   config.tasks = "inpaint,colorize,super_resolve,denoise,quantize"
   config.mask = "center"

@@ -45,7 +45,7 @@ def restore(y, A: Callable, prior: weights.Trained | None = None, **options) -> 
       [N, S, S, C] to y. The same function object is compiled once.
     prior: From `load_prior`; the shipped denoiser, of faces of 64x64 in colour, by default.
     **options: Of the prior's family: of a denoiser those of `models.denoiser.restore`, of a dcgan
-      those of `latent.restore`.
+      or autoencoder_gan those of `latent.restore`.
 
   Returns:
     A `Result`.
@@ -71,8 +71,8 @@ def load(name: str, **options) -> Restorer:
   """A restorer.
 
   Args:
-    name: For any damage `denoiser` or `map` (the latent search with the shipped DCGAN); a family
-      whose weights are shipped and that is for one kind (`cdcgan`, `unet_gan`, `encoder_dcgan`,
+    name: For any damage `denoiser`, or the latent search: `map` (with the shipped DCGAN) or
+      `autoencoder_gan`; a family whose weights are shipped and that is for one kind (`cdcgan`, `unet_gan`, `encoder_dcgan`,
       `resgan:celeba`, `resgan:mnist`), one without a network (`tv`, `low_rank`, `sparse` for any
       damage; `damaged`, `bicubic`, `lanczos`, `biharmonic`, `mirror`, `non_local_means`,
       `wavelet`), or the path of a weights file or training workdir.
