@@ -72,10 +72,10 @@ def load(name: str, **options) -> Restorer:
 
   Args:
     name: For any damage `denoiser`, or the latent search: `map` (with the shipped DCGAN) or
-      `autoencoder_gan`; a family whose weights are shipped and that is for one kind (`cdcgan`, `unet_gan`, `encoder_dcgan`,
-      `resgan:celeba`, `resgan:mnist`), one without a network (`tv`, `low_rank`, `sparse` for any
-      damage; `damaged`, `bicubic`, `lanczos`, `biharmonic`, `mirror`, `non_local_means`,
-      `wavelet`), or the path of a weights file or training workdir.
+      `autoencoder_gan`; a family whose weights are shipped and that is for one kind (`cdcgan`,
+      `unet_gan`, `encoder_dcgan`, `resgan:celeba`, `resgan:mnist`), one without a network (`tv`,
+      `low_rank`, `sparse` for any damage; `damaged`, `bicubic`, `lanczos`, `biharmonic`, `mirror`,
+      `non_local_means`, `wavelet`), or the path of a weights file or training workdir.
     **options: Keyword arguments fixed for every call, as `candidates` for `denoiser`.
 
   Returns:
