@@ -7,11 +7,12 @@
 The paper's figure 3 is cdcgan.py:simple (one global discriminator), :pyramid (and the feature
 pyramid), :dilated (and dilation), :full (and the local discriminator; the default);
 `gan-restore ablation` trains and compares the four. 5,000 iterations took the paper five hours on
-a P100; the paper names neither batch size, T_g, T_d nor weights. Two cores train --config.width=16;
-the shipped weights' command and scores are in their card, gan_restore/shipped/cdcgan.md.
+a P100; the paper names neither batch size, T_g, T_d nor weights. Its generator learns by L_g alone,
+ours by the L1 distance first and by both at the end. Two cores train --config.width=16; the shipped
+network is configs/shipped/cdcgan.py.
 """
 
-import ml_collections
+from gan_restore.configs import common
 
 VARIANTS = ("simple", "pyramid", "dilated", "full")
 
@@ -19,14 +20,8 @@ VARIANTS = ("simple", "pyramid", "dilated", "full")
 def get_config(variant="full"):
   if variant not in VARIANTS:
     raise ValueError(f"unknown variant {variant!r}; there are: {', '.join(VARIANTS)}")
-  config = ml_collections.ConfigDict()
-  config.family = "cdcgan"
-
-  config.dataset = "celeb_a"  # Any TFDS name, folder:PATH or toy_faces.
-  config.data_dir = ""  # Where TFDS keeps prepared sets; empty for its default.
+  config = common.base("cdcgan")
   config.image_size = 64  # Or 128.
-  config.channels = 3
-  config.flip = True
   config.label = ""  # One attribute as the class, e.g. Smiling with classes = 2; empty for all 40.
   config.classes = 40
   config.masks = "center,center,random,random,strokes"  # Each image draws one; see masks.KINDS.
@@ -35,11 +30,10 @@ def get_config(variant="full"):
   config.dilated = variant in ("dilated", "full")
   config.local = variant == "full"
   config.width = 64  # Of table 1; 16 for two cores.
-  config.dtype = "float32"  # Or bfloat16.
 
   config.generator_steps = 2_500  # T_g: the generator alone,
   config.discriminator_steps = 500  # T_d: then discriminator and classifier; then all.
-  config.reconstruction_weight = 1.0
+  config.reconstruction_weight = 1.0  # Of the L1 distance, which the paper does not have.
   config.known_weight = 0.1  # Of the known pixels in the reconstruction.
   config.adversarial_weight = 0.005
   config.generator_class_weight = 0.005  # L_c^f in the generator's loss,
@@ -48,15 +42,4 @@ def get_config(variant="full"):
 
   config.batch_size = 64
   config.steps = 5_000
-  config.learning_rate = 1e-3
-  config.schedule = "cosine"  # To 0 at the last step; or constant.
-  config.beta1 = 0.5
-  config.ema_decay = 0.999
-  config.seed = 0
-
-  config.log_every = 50
-  config.sample_every = 500
-  config.checkpoint_every = 500
-  config.keep = 2  # Newest checkpoints kept,
-  config.keep_every = 0  # and those at multiples of this step, from which the best is chosen.
   return config

@@ -1,11 +1,11 @@
-"""CGAN (Mirza, Osindero 2014) restoring from a coarse image and its label, a rival of ResGAN.
+"""CGAN (Mirza, Osindero 2014) restoring from a coarse image and its label, a baseline of ResGAN.
 
 The networks are DCGAN's.
 
     python -m gan_restore.main --config=configs/cgan.py:mnist --workdir=runs/cgan-mnist
 """
 
-from configs import gan
+from gan_restore.configs import gan
 
 
 def get_config(name="mnist"):

@@ -1,14 +1,13 @@
-"""The judge of a comparison: a classifier trained on real images alone.
+"""A classifier trained on real images alone, by which restorations are measured.
 
 python -m gan_restore.main --config=configs/classifier.py:mnist --workdir=runs/classifier-mnist
 """
 
-from configs import coarse
+from gan_restore.configs import coarse
 
 
 def get_config(name="mnist"):
-  config = coarse.base(name)
-  config.family = "classifier"
+  config = coarse.base("classifier", name)
   config.augment = "translation"
   config.learning_rate = 1e-3
   config.schedule = "cosine"

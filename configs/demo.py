@@ -3,7 +3,7 @@
 python -m gan_restore.main --config=configs/demo.py --workdir=out/demo/toy_faces
 """
 
-from configs import dcgan
+from gan_restore.configs import dcgan
 
 
 def get_config():

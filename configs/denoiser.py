@@ -1,43 +1,45 @@
-"""The shipped prior for any damage: it learns from damages of every kind and strength at once.
+"""One prior for any damage: it learns from damages of every kind and strength at once.
 
-    XLA_FLAGS=--xla_force_host_platform_device_count=2 python -m gan_restore.main \
+    XLA_FLAGS=--xla_force_host_platform_device_count=2 python -m gan_restore.main \\
         --config=configs/denoiser.py --workdir=runs/denoiser
 
-Three hours on two cores as two devices, for 384,000 images. What ships was trained so long and 40
-minutes more in three parts, see its model card, with its scores.
-`gan-restore restore --method runs/denoiser` restores with it.
+Three hours on two cores as two devices, for 384,000 images. The shipped prior was trained in three
+parts, configs/shipped/denoiser.py. `gan-restore restore --method runs/denoiser` restores with it.
 """
 
-import ml_collections
+from gan_restore.configs import common
 
 
 def get_config():
-  config = ml_collections.ConfigDict()
-  config.family = "denoiser"
-
-  config.dataset = "celeb_a"  # Any TFDS name, folder:PATH or toy_faces.
-  config.data_dir = ""  # Where TFDS keeps prepared sets; empty for its default.
-  config.image_size = 64
-  config.channels = 3
-  config.flip = True
-  config.least_noise = 0.005  # Standard deviations, of images in [0, 1].
-  config.most_noise = 1.0
-
+  config = common.base("denoiser")
   config.width = 64
-  config.dtype = "float32"  # Or bfloat16.
+  config.sigma_min = 0.005  # Standard deviations of the noise, of images in [0, 1].
+  config.sigma_max = 1.0
+
+  # Each image has one damage, with these probabilities, and each of the others with another.
+  config.inpaint_share = 0.4
+  config.denoise_share = 0.175
+  config.quantize_share = 0.175
+  config.super_resolve_share = 0.15
+  config.colorize_share = 0.1
+  config.further_damage = 0.1
+
+  config.pixels_share = 0.5  # Of the holes: single pixels, each with a probability of this range;
+  config.pixel_rates = (0.05, 0.95)
+  config.rectangle_sides = (0.125, 0.75)  # else a rectangle, sides in shares of the image's.
+  config.noise_median = 0.1  # Of the standard deviation, which is log-normal,
+  config.noise_spread = 0.8  # and the standard deviation of its logarithm.
+  config.levels = (2, 11)
+  config.blur_share = 0.25  # Of the low resolutions: a Gaussian blur;
+  config.blur_sigmas = (0.5, 3.0)
+  config.block_factors = (2, 4, 8)  # else the means of blocks.
+  config.second_look_share = 1 / 3  # Of the images: seen a second time, whole, in noise as EDM's
+  config.second_look_median = 0.15  # (its table 1), as a sampler sees them.
+  config.second_look_spread = 1.2
 
   config.batch_size = 16
   config.steps = 24_000
   config.learning_rate = 6e-4
-  config.schedule = "cosine"  # To 0 at the last step; or constant.
   config.beta1 = 0.9
-  config.ema_decay = 0.999
-  config.seed = 0
-  config.start = ""  # A weights file or workdir to begin with, instead of random weights.
-
-  config.log_every = 50
   config.sample_every = 1_000
-  config.checkpoint_every = 500
-  config.keep = 2  # Newest checkpoints kept,
-  config.keep_every = 0  # and those at multiples of this step, from which the best is chosen.
   return config

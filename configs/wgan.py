@@ -1,19 +1,18 @@
-"""WGAN (Arjovsky et al. 2017) restoring from a coarse image, a rival of ResGAN.
+"""WGAN (Arjovsky et al. 2017) restoring from a coarse image, a baseline of ResGAN.
 
     python -m gan_restore.main --config=configs/wgan.py:mnist --workdir=runs/wgan-mnist
 
---config.gradient_penalty=10 --config.clip=0 --config.learning_rate=1e-4 is WGAN-GP (Gulrajani
-et al. 2017).
+--config.gradient_penalty_weight=10 --config.clip=0 --config.learning_rate=1e-4 is WGAN-GP
+(Gulrajani et al. 2017).
 """
 
-from configs import coarse
+from gan_restore.configs import coarse
 
 
 def get_config(name="mnist"):
-  config = coarse.base(name)
-  config.family = "wgan"
+  config = coarse.base("wgan", name)
   config.critic_steps = 5  # For each of the generator's.
   config.clip = 0.01  # Of the critic's weights.
-  config.gradient_penalty = 0.0
+  config.gradient_penalty_weight = 0.0
   config.learning_rate = 5e-4  # The paper's 5e-5 is for many more steps than 3,000.
   return config

@@ -9,7 +9,7 @@ COMMANDS = (restore, evaluate, mask_growth, ablation, compare_gans, demo, app)
 
 
 def main(argv: list[str] | None = None) -> int:
-  """Runs a command; returns the exit status. What is the user's to mend is said in one line."""
+  """Runs a command; returns the exit status. An error of the user's is one line."""
   arguments = parser().parse_args(argv)
   try:
     return arguments.run(arguments)

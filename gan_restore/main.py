@@ -13,7 +13,7 @@ import jax
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from gan_restore import evaluation, train
+from gan_restore.training import loop, selection
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "A file in configs/.", lock_config=True)
 _WORKDIR = flags.DEFINE_string("workdir", None, "Where the run lives.")
@@ -24,10 +24,11 @@ _PROCESS_ID = flags.DEFINE_integer("process_id", None, "Which of them this is.")
 flags.mark_flags_as_required(["config", "workdir"])
 
 
-def main(argv):
+def run(argv):
+  """Trains or evaluates; an error of the user's is one line."""
   if len(argv) > 1:
     raise app.UsageError(f"unexpected arguments: {argv[1:]}")
-  # Orbax tells every step of a save; the user is told what this package says, and warnings.
+  # Of other packages (Orbax logs each part of a save) only warnings are shown.
   logging.get_absl_handler().addFilter(
     lambda record: record.levelno > 20 or "gan_restore" in record.pathname
   )
@@ -35,9 +36,9 @@ def main(argv):
     jax.distributed.initialize()
   elif _COORDINATOR.value:
     jax.distributed.initialize(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
-  run = {"train": train.train, "evaluate": evaluation.evaluate_run}[_MODE.value]
+  action = {"train": loop.train, "evaluate": selection.export_best}[_MODE.value]
   try:
-    run(_CONFIG.value, _WORKDIR.value)
+    action(_CONFIG.value, _WORKDIR.value)
   except (ValueError, FloatingPointError, OSError) as error:
     sys.exit(f"gan_restore: {error}")
 
@@ -52,4 +53,4 @@ def parse(argv):
 
 
 if __name__ == "__main__":
-  app.run(main, flags_parser=parse)
+  app.run(run, flags_parser=parse)

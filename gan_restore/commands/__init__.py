@@ -1,1 +1,1 @@
-"""The commands of `gan-restore`, one module each: its options and what it does."""
+"""The commands of `gan-restore`, one module each: its options, and what it prints."""

@@ -2,8 +2,10 @@
 
 import pathlib
 
-from gan_restore import ablation, evaluation, masks
 from gan_restore.commands import options
+from gan_restore.degradations import masks
+from gan_restore.evaluation import reports
+from gan_restore.studies import ablation
 
 
 def add_parser(commands) -> None:
@@ -25,9 +27,10 @@ def add_parser(commands) -> None:
 
 
 def run(arguments) -> int:
-  """Trains the variants of a config, or values of one of its fields, or goes on, or loads what is
-  done; completes the same test images with each, and prints the scores. Writes them to
-  DIR/ablation.json, the images to restorations.png and the losses on common axes to losses.png."""
+  """Trains the variants of a config, or runs with several values of one of its fields; what is
+  trained already is loaded, and what was interrupted goes on. Completes the same test images with
+  each, and prints the scores. Writes them to DIR/ablation.json, the images to restorations.png and
+  the losses on common axes to losses.png."""
   script = options.script(arguments.config)
   if arguments.vary:
     field, _, values = arguments.vary.partition("=")
@@ -35,7 +38,7 @@ def run(arguments) -> int:
   elif "VARIANTS" in script:
     variants = {name: ((name,), []) for name in script["VARIANTS"]}
   else:
-    raise ValueError(f"{arguments.config}: names no VARIANTS to compare; or --vary FIELD=VALUE,...")
+    raise ValueError(f"{arguments.config} names no VARIANTS; give --vary FIELD=VALUE,...")
   seeds = [int(seed) for seed in arguments.seeds.split(",")] if arguments.seeds else [None]
   configs = {}
   for name, (variant, settings) in variants.items():
@@ -52,6 +55,6 @@ def run(arguments) -> int:
   rows = ablation.run(
     configs, arguments.workdir, arguments.masks.split(","), arguments.limit, arguments.seed
   )
-  print(evaluation.markdown(rows))
+  print(reports.markdown(rows))
   print(f"Wrote ablation.json, restorations.png and losses.png in {arguments.workdir}")
   return 0

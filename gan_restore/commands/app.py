@@ -1,4 +1,18 @@
-"""`gan-restore app`."""
+"""`gan-restore app`: the web page (needs the extra `app`)."""
+
+import functools
+
+import jax
+import numpy as np
+from PIL import Image
+
+from gan_restore import hub
+from gan_restore.commands import options
+from gan_restore.data import images
+from gan_restore.degradations import operators, tasks
+from gan_restore.photos import crops, restoration
+
+SHOWN = 320  # Pixels on a side of the pictures on the page.
 
 
 def add_parser(commands) -> None:
@@ -11,8 +25,99 @@ def add_parser(commands) -> None:
 def run(arguments) -> int:
   """Serves a web page that restores pictures, on this machine alone (needs the extra `app`)."""
   try:
-    from gan_restore import app
+    page = build()
   except ImportError as error:
-    raise ValueError(f"{error}: install the extra, as in pip install 'gan_restore[app]'") from error
-  app.build().launch(server_port=arguments.port)
+    raise ValueError(
+      f"{error}; pip install 'gan_restore[app]' installs what the page needs"
+    ) from error
+  page.launch(server_port=arguments.port)
   return 0
+
+
+def restore(
+  editor: dict | None, task: str, method: str, simulate: bool, crop_face: bool, seed: int
+):
+  """Restores a picture of the page.
+
+  Args:
+    editor: Gradio's image editor: `background`, the picture, and `layers`, what was drawn on it:
+      the hole, for the task `inpaint`.
+    task: One of `tasks.ALL`.
+    method: A restorer by name, as `--method` takes it.
+    simulate: Whether the picture is clean and is damaged first.
+    crop_face: Whether the face in it is looked for; else its centre is taken.
+    seed: Of latents and noise.
+
+  Returns:
+    (damaged, restored): pictures.
+
+  Raises:
+    ValueError: In a sentence for the user.
+  """
+  if not editor or editor.get("background") is None:
+    raise ValueError("Choose a picture first.")
+  restorer = _restorer(method, int(seed))
+  task = tasks.with_factor(task, restorer.factor)
+  shape = restorer.shape or restoration.SHAPE
+  picture = images.to_rgb(Image.fromarray(np.asarray(editor["background"])))
+  box = crops.choose_box(picture, "face" if crop_face else "center")
+  x = crops.crop_picture(picture, shape[:2], shape[2], box)[None]
+  mask = _hole(editor, picture.size, shape[:2], box) if task == "inpaint" else None
+  y, A = tasks.get(task, mask=mask).corrupt(x, jax.random.key(int(seed)))
+  if not simulate:
+    y = A(x)
+  result = restorer(y, A)
+  show = lambda image: Image.fromarray(images.to_uint8(image[0])).resize((SHOWN, SHOWN), 0)
+  return show(operators.show(A, y)), show(result.image)
+
+
+@functools.lru_cache(maxsize=16)
+def _restorer(method: str, seed: int) -> hub.Restorer:
+  return options.method(method, seed)
+
+
+def _hole(editor, size, shape, box) -> np.ndarray:
+  """The mask [H, W, 1] of what was drawn on the picture."""
+  drawn = np.zeros(size[::-1], bool)
+  for layer in editor.get("layers", []):
+    drawn |= np.asarray(layer)[..., 3] > 0
+  return crops.crop_mask(Image.fromarray(np.where(drawn, np.uint8(255), np.uint8(0))), shape, box)
+
+
+def methods() -> list[tuple[str, str]]:
+  """(what the page calls it, name) of every restorer with shipped weights."""
+  return [(f"{name}, for {task or 'any damage'}", name) for name, task in hub.shipped().items()]
+
+
+def build():
+  """The page, a `gradio.Blocks`.
+
+  Raises:
+    ImportError: Without the extra.
+  """
+  import gradio as gr
+
+  def run(*arguments):
+    try:
+      return restore(*arguments)
+    except ValueError as error:
+      raise gr.Error(str(error)) from error
+
+  with gr.Blocks(title="gan_restore") as page:
+    gr.Markdown(
+      "# gan_restore\nChoose a picture of a face. To fill a hole, draw over it. The result is the"
+      " 64x64 face that explains the known part of the picture."
+    )
+    with gr.Row():
+      editor = gr.ImageEditor(label="Picture", image_mode="RGBA")
+      damaged = gr.Image(label="Damaged", interactive=False)
+      restored = gr.Image(label="Restored", interactive=False)
+    with gr.Row():
+      task = gr.Dropdown(list(tasks.ALL), value="inpaint", label="Damage")
+      method = gr.Dropdown(methods(), value="denoiser", label="Method")
+      simulate = gr.Checkbox(True, label="The picture is clean: damage it first")
+      crop_face = gr.Checkbox(True, label="Find the face")
+      seed = gr.Number(0, precision=0, label="Seed")
+    button = gr.Button("Restore", variant="primary")
+    button.click(run, [editor, task, method, simulate, crop_face, seed], [damaged, restored])
+  return page

@@ -2,15 +2,16 @@
 
 import pathlib
 
-from gan_restore import compare, evaluation
 from gan_restore.commands import options
+from gan_restore.evaluation import reports
+from gan_restore.studies import compare_gans
 
 
 def add_parser(commands) -> None:
   """Adds the command."""
   p = commands.add_parser("compare-gans", help="ResGAN's table 1", description=run.__doc__)
   p.add_argument("--datasets", default="mnist,cifar10,celeba", help="of configs/coarse.py")
-  p.add_argument("--models", default=",".join(compare.GIVEN), help="by commas")
+  p.add_argument("--models", default=",".join(compare_gans.GIVEN), help="by commas")
   p.add_argument("--seeds", default="0", help="by commas")
   p.add_argument("--workdir", required=True, type=pathlib.Path, metavar="DIR")
   p.add_argument("--celeba", default="celeb_a", help="celeb_a, or folder:PATH with its files")
@@ -28,8 +29,9 @@ def add_parser(commands) -> None:
 
 
 def run(arguments) -> int:
-  """Trains ResGAN and its rivals on coarse images, or goes on, or loads what is done, and prints
-  the paper's table 1: losses / accuracies. Writes DIR/comparison.json, restorations and curves."""
+  """Trains ResGAN and its baselines on coarse images, measures them by a classifier, and prints the
+  paper's table 1: losses / accuracies. What is trained already is loaded, and what was interrupted
+  goes on. Writes DIR/comparison.json, restorations and curves."""
 
   def make_config(name, dataset, seed):
     script = options.script(f"configs/{'gan' if name == 'dcgan' else name}.py")
@@ -43,10 +45,12 @@ def run(arguments) -> int:
       config.dataset = arguments.celeba
     return config
 
-  unknown = set(arguments.models.split(",")) - set(compare.GIVEN)
+  unknown = set(arguments.models.split(",")) - set(compare_gans.GIVEN)
   if unknown:
-    raise ValueError(f"unknown models {', '.join(unknown)}; there are: {', '.join(compare.GIVEN)}")
-  rows = compare.run(
+    raise ValueError(
+      f"unknown models {', '.join(unknown)}; there are: {', '.join(compare_gans.GIVEN)}"
+    )
+  rows = compare_gans.run(
     make_config,
     arguments.datasets.split(","),
     arguments.models.split(","),
@@ -54,7 +58,7 @@ def run(arguments) -> int:
     arguments.workdir,
     arguments.limit,
   )
-  print(evaluation.markdown(rows))
+  print(reports.markdown(rows))
   print("\nlosses / accuracies, means over the seeds:\n")
-  print(evaluation.markdown(compare.table(rows)))
+  print(reports.markdown(compare_gans.table(rows)))
   return 0

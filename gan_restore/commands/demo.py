@@ -4,12 +4,11 @@ import pathlib
 
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
-from gan_restore import evaluation, figures, restorers, tasks
 from gan_restore.commands import options
-from gan_restore.commands.restore import score
-from gan_restore.data import images
+from gan_restore.degradations import operators, tasks
+from gan_restore.evaluation import figures, reports, scoring
+from gan_restore.photos import crops, restoration
 
 
 def add_parser(commands) -> None:
@@ -21,26 +20,26 @@ def add_parser(commands) -> None:
 
 
 def run(arguments) -> int:
-  """Damages the public-domain portrait of scikit-image in five ways, restores it, draws one
+  """Damages the public-domain portrait of scikit-image in five ways, restores it, and draws one
   picture: original, damaged, restored."""
-  from skimage import data as skimage_data
+  from skimage import data as skimage_data  # Slow to import.
 
   portrait = Image.fromarray(skimage_data.astronaut())
-  restorer = options.method(arguments)
-  shape = restorer.shape or options.SHAPE
-  x = images.to_float(images.crop_and_resample(portrait, shape[0], images.find_face(portrait)))
-  x = x[None]
+  restorer = options.method(arguments.method, arguments.seed)
+  shape = restorer.shape or restoration.SHAPE
+  box = crops.choose_box(portrait, "face")
+  x = crops.crop_picture(portrait, shape[:2], shape[2], box)[None]
   rows, table = [], []
-  for name in tqdm(tasks.NAMES, unit="task", disable=None):
-    y, A = evaluation.damage(tasks.get(name), x, 0, arguments.seed)
+  for name in tasks.NAMES:
+    y, A = scoring.damage(tasks.get(name), x, 0, arguments.seed)
     result = restorer(y, A)
-    rows += [x[0], restorers.classical.damaged(y, A).image[0], result.image[0]]
-    scores = score(result.image, x, A)
-    table.append({"task": name, **scores})
+    rows += [x[0], np.asarray(operators.show(A, y))[0], result.image[0]]
+    scores = scoring.score(result.image, x, operators.missing(A, x.shape))
+    table.append({"task": name, **{score: float(v[0]) for score, v in scores.items()}})
   arguments.out.mkdir(parents=True, exist_ok=True)
   pictures = np.stack(rows).reshape(len(tasks.NAMES), 3, *shape).swapaxes(0, 1)
   path = arguments.out / "demo.png"
   figures.write_grid(path, pictures.reshape(-1, *shape), len(tasks.NAMES), scale=3)
-  print(evaluation.markdown(table))
+  print(reports.markdown(table))
   print(f"Rows: original, damaged, restored. Wrote {path}")
   return 0

@@ -6,15 +6,15 @@ import tempfile
 
 import numpy as np
 
-from gan_restore import data, evaluation, masks, perceptual, table, tasks, weights
+from gan_restore import data, hub
 from gan_restore.commands import options
+from gan_restore.degradations import masks, tasks
+from gan_restore.evaluation import perceptual, reports
+from gan_restore.photos import restoration
 from gan_restore.restorers import fitted
+from gan_restore.studies import table
 
-_SCORERS = {
-  "judge": lambda name: perceptual.judge(weights.load_judge(name)),
-  "fid": perceptual.fid,
-  "lpips": perceptual.lpips,
-}
+_SCORERS = {"judge": hub.load_judge, "fid": perceptual.fid, "lpips": perceptual.lpips}
 
 
 def add_parser(commands) -> None:
@@ -60,17 +60,16 @@ def add_parser(commands) -> None:
 def run(arguments) -> int:
   """Scores restorers on tasks, the same damage for all, and prints the means as Markdown tables.
   DIR gets table.json, table.csv, images.csv (each image's scores) and pictures.png."""
-  methods = options.methods(arguments, tuple(fitted.FITTED))
-  size = options.agreed(methods, "shape", options.SHAPE)[0]
+  methods = options.methods(arguments.methods, arguments.seed, tuple(fitted.FITTED))
+  size = options.agreed(methods, "shape", restoration.SHAPE)[0]
   factor = options.agreed(methods, "factor", None)
-  damages = {
-    name: tasks.get(name, mask=arguments.mask, factor=factor) for name in arguments.tasks.split(",")
-  }
+  names = [tasks.with_factor(name, factor) for name in arguments.tasks.split(",")]
+  damages = {name: tasks.get(name, mask=arguments.mask) for name in names}
   source = data.load(arguments.dataset, arguments.split, size, arguments.data_dir)
-  learners = {name: fitted.FITTED[name] for name in methods if name in fitted.FITTED}
-  if learners:
+  to_fit = {name: fitted.FITTED[name] for name in methods if name in fitted.FITTED}
+  if to_fit:
     images = _training_images(arguments, size)
-    methods |= {name: learn(images) for name, learn in learners.items()}
+    methods |= {name: fit(images) for name, fit in to_fit.items()}
   scorers = [
     make(getattr(arguments, name)) for name, make in _SCORERS.items() if getattr(arguments, name)
   ]
@@ -78,7 +77,7 @@ def run(arguments) -> int:
   settings = {name: getattr(arguments, name) for name in of} | {"size": size, "factor": factor}
   k, _, n = arguments.shard.partition("/")
   if not (k.isdecimal() and n.isdecimal()):
-    raise ValueError(f"--shard {arguments.shard}: wanted K/N, as 0/4")
+    raise ValueError(f"--shard is {arguments.shard}; it must be K/N, as 0/4")
   with tempfile.TemporaryDirectory() as scratch:
     rows = table.run(
       methods,
@@ -91,15 +90,15 @@ def run(arguments) -> int:
       scorers=scorers,
       shard=(int(k), int(n)),
     )
-  print(evaluation.markdown([{k: v for k, v in row.items() if _told(k)} for row in rows]))
-  print("\nPSNR / SSIM of what is returned:\n")
+  print(reports.markdown([{k: v for k, v in row.items() if _printed(k)} for row in rows]))
+  print("\nPSNR / SSIM of what each method returns:\n")
   paper = [{"method": f"{name} (the paper's)", **line} for name, line in arguments.paper.items()]
-  print(evaluation.markdown(table.compact(rows) + paper))
+  print(reports.markdown(table.compact(rows) + paper))
   return 0
 
 
 class _Config(argparse.Action):
-  """Takes options from a config file, and refuses what is no option."""
+  """Takes options from a config file."""
 
   def __call__(self, parser, namespace, values, option_string=None):
     for name, value in options.script(values)["get_config"]().to_dict().items():
@@ -108,7 +107,7 @@ class _Config(argparse.Action):
       setattr(namespace, name, value)
 
 
-def _told(name: str) -> bool:
+def _printed(name: str) -> bool:
   """Whether a column is printed: the intervals are for the files."""
   return not name.endswith(("_low", "_high"))
 

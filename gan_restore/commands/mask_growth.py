@@ -2,8 +2,12 @@
 
 import pathlib
 
-from gan_restore import data, evaluation, mask_growth, masks
+from gan_restore import data
 from gan_restore.commands import options
+from gan_restore.degradations import masks
+from gan_restore.evaluation import reports
+from gan_restore.photos import restoration
+from gan_restore.studies import mask_growth
 
 
 def add_parser(commands) -> None:
@@ -27,12 +31,12 @@ def add_parser(commands) -> None:
 def run(arguments) -> int:
   """Restores the same images under a growing mask by each method, and prints the scores. Writes
   them to DIR/mask_growth.json, their curves to mask_growth.png, and pictures to pictures.png."""
-  methods = options.methods(arguments)
-  size = options.agreed(methods, "shape", options.SHAPE)[0]
+  methods = options.methods(arguments.methods, arguments.seed)
+  size = options.agreed(methods, "shape", restoration.SHAPE)[0]
   source = data.load(arguments.dataset, arguments.split, size, arguments.data_dir)
   grow = [int(pixels) for pixels in arguments.grow.split(",")]
   rows = mask_growth.run(
     methods, source, arguments.out, arguments.mask, grow, arguments.limit, arguments.seed
   )
-  print(evaluation.markdown(rows))
+  print(reports.markdown(rows))
   return 0

@@ -181,17 +181,19 @@ def train_batches(source, batch_size: int, seed: int, flip: bool = True) -> grai
 
 
 def evaluation_batches(source, batch_size: int, limit: int | None = None) -> Iterator[dict]:
-  """The images of `source` in order, each once; the last batch is padded.
+  """The images of `source` in order, each once; the last of several batches is padded.
 
   Args:
     source: From `load`.
-    batch_size: Images in a batch; every batch has this many rows, so nothing recompiles.
+    batch_size: Images in a batch: every batch has this many rows, so that nothing compiles again. A
+      single batch has only as many rows as there are images.
     limit: At most this many images.
 
   Yields:
     Batches as of `train_batches` with `valid`, float32 [B]: 0 for a padding row, else 1.
   """
   count = min(len(source), limit or len(source))
+  batch_size = min(batch_size, count)
   for start in range(0, count, batch_size):
     rows = [source[i] for i in range(start, min(start + batch_size, count))]
     valid = np.arange(batch_size) < len(rows)

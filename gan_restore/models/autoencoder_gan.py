@@ -18,8 +18,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from gan_restore import latent, layers, losses
-from gan_restore.models import dcgan
+from gan_restore.models import Trained, dcgan
+from gan_restore.nn import layers, losses
+from gan_restore.restorers import latent_search
 
 _HE = nn.initializers.he_normal()
 
@@ -80,9 +81,9 @@ class Encoder(nn.Module):
 PLAYERS = ("generator", "discriminator", "encoder")
 CURVES = {"discriminator_loss": "discriminator", "l_rec": "distance, L1"}
 REQUIREMENTS = dcgan.REQUIREMENTS | {
-  "reconstruction": losses.WEIGHT,
-  "adversarial": losses.WEIGHT,
-  "code_noise": losses.WEIGHT,
+  "reconstruction_weight": losses.WEIGHT,
+  "adversarial_weight": losses.WEIGHT,
+  "code_sigma": losses.WEIGHT,
 }
 sample_latent = dcgan.sample_latent
 
@@ -105,13 +106,13 @@ def init(config, key: jax.Array) -> dict[str, dict]:
   return {p: n.init(k, x) for p, n, k, x in zip(PLAYERS, networks(config), keys, inputs)}
 
 
-def learning(config, step: int) -> tuple[str, ...]:
+def active_players(config, step: int) -> tuple[str, ...]:
   """Which players learn at a step: all, always."""
   del config, step
   return PLAYERS
 
 
-def play(config, variables, batch, key, learning):
+def compute_losses(config, variables, batch, key, active):
   r"""One game on one batch.
 
   With codes :math:`z_x = E(x)`, to which a little noise :math:`\epsilon` is added so that
@@ -127,12 +128,12 @@ def play(config, variables, batch, key, learning):
     variables: Of each player.
     batch: `image` [N, S, S, C] in [-1, 1].
     key: A random key of this step and device.
-    learning: The players that learn at this step.
+    active: The players that learn at this step.
 
   Returns:
     ({player: loss}, (batch statistics {player: ...}, further metrics {name: value})).
   """
-  del learning
+  del active
   generator, _, encoder = networks(config)
   x = batch["image"]
   key_z, key_noise, *keys = jax.random.split(key, 4)
@@ -140,18 +141,20 @@ def play(config, variables, batch, key, learning):
     variables[player], *args, True, mutable=["batch_stats"]
   )
   code, stats_e = train(encoder, "encoder", x)
-  noisy = code + config.code_noise * jax.random.normal(key_noise, code.shape)
+  noisy = code + config.code_sigma * jax.random.normal(key_noise, code.shape)
   z = jnp.concatenate([sample_latent(config, key_z, len(x)), jnp.clip(noisy, -1, 1)])
   images, stats_g = train(generator, "generator", z)
   fake, back = jnp.split(images, 2)
 
-  on_real, on_fake, stats_d = dcgan.judge(config, variables["discriminator"], x, fake, keys)
+  on_real, on_fake, stats_d = dcgan.discriminate_augmented(
+    config, variables["discriminator"], x, fake, keys
+  )
   l_rec = jnp.mean(jnp.abs(back - x))
   l_adv = losses.generator_loss(on_fake)
   values = {
-    "generator": config.reconstruction * l_rec + config.adversarial * l_adv,
+    "generator": config.reconstruction_weight * l_rec + config.adversarial_weight * l_adv,
     "discriminator": losses.discriminator_loss(on_real, on_fake),
-    "encoder": config.reconstruction * l_rec,
+    "encoder": config.reconstruction_weight * l_rec,
   }
   stats = {"generator": stats_g, "discriminator": stats_d, "encoder": stats_e}
   metrics = {
@@ -162,28 +165,39 @@ def play(config, variables, batch, key, learning):
   return values, (stats, metrics)
 
 
-def generate(config, variables, z: jax.Array) -> jax.Array:
+def generate(trained: Trained, z: jax.Array) -> jax.Array:
   """G(z) with frozen statistics: [N, latent_dim] -> [N, S, S, C] in [0, 1]."""
-  return (networks(config)[0].apply(variables["generator"], z) + 1) / 2
+  return (networks(trained.config)[0].apply(trained.variables["generator"], z) + 1) / 2
 
 
-def discriminate(config, variables, x: jax.Array) -> jax.Array:
+def discriminate(trained: Trained, x: jax.Array) -> jax.Array:
   """Logits of D with frozen statistics: [N, S, S, C] in [0, 1] -> [N]."""
-  return networks(config)[1].apply(variables["discriminator"], x * 2 - 1)
+  return networks(trained.config)[1].apply(trained.variables["discriminator"], x * 2 - 1)
 
 
-def encode(config, variables, x: jax.Array) -> jax.Array:
+def encode(trained: Trained, x: jax.Array) -> jax.Array:
   """E(x) with frozen statistics: [N, S, S, C] in [0, 1] -> z [N, latent_dim]."""
-  return networks(config)[2].apply(variables["encoder"], x * 2 - 1)
+  return networks(trained.config)[2].apply(trained.variables["encoder"], x * 2 - 1)
 
 
-def samples(config, variables, batch, key: jax.Array) -> jax.Array:
+def latent_prior(trained: Trained) -> latent_search.LatentPrior:
+  """What the latent search asks of it."""
+  return latent_search.LatentPrior(
+    jax.tree_util.Partial(generate, trained),
+    jax.tree_util.Partial(discriminate, trained),
+    jax.tree_util.Partial(encode, trained),
+    latent_dim=trained.config.latent_dim,
+    image_shape=trained.image_shape,
+  )
+
+
+def samples(trained: Trained, batch: dict, key: jax.Array) -> jax.Array:
   """For the grid that training writes: 32 draws, then 16 images, each before G(E(x)); in [0, 1]."""
-  drawn = generate(config, variables, sample_latent(config, key, 32))
+  drawn = generate(trained, sample_latent(trained.config, key, 32))
   x = (batch["image"][:16] + 1) / 2
-  pairs = jnp.stack([x, generate(config, variables, encode(config, variables, x))], 1)
+  pairs = jnp.stack([x, generate(trained, encode(trained, x))], 1)
   return jnp.concatenate([drawn, pairs.reshape(-1, *x.shape[1:])])
 
 
-restore = latent.restore
+restore = functools.partial(latent_search.restore, latent_prior)
 evaluate = dcgan.evaluate

@@ -5,6 +5,11 @@ table and algorithm numbers below are this paper's.
 
 Images inside the networks are [N, S, S, C] in [-1, 1]; masks [N, S, S, 1], 1 where the pixel is
 missing. Missing pixels are blanked to 0, mid-grey.
+
+Departures from the paper. In the first stage its generator minimises L_g (eq. 2) against a
+discriminator that does not learn; here it minimises the L1 distance to the original, which the paper
+does not have, and which stays beside L_g in the last stage (`reconstruction_weight`). Table 1 is
+read as the docstring of `Generator` says.
 """
 
 import functools
@@ -13,7 +18,11 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from gan_restore import blending, inpainting, layers, losses, masks, operators
+from gan_restore.degradations import masks, operators
+from gan_restore.models import Trained
+from gan_restore.models.shared import completion
+from gan_restore.nn import layers, losses
+from gan_restore.restorers import blending
 
 _XAVIER = nn.initializers.xavier_uniform()
 _activate = functools.partial(nn.leaky_relu, negative_slope=0.2)
@@ -195,10 +204,10 @@ CURVES = {  # The paper's figure 4.
   "l_c_fake": "classifier, fake, L_c^f",
 }
 
-_STEPS = (lambda v: v >= 0, "a whole number of at least 0")
-REQUIREMENTS = inpainting.REQUIREMENTS | {
+_STEPS = (lambda v: v >= 0, ">= 0")
+REQUIREMENTS = completion.REQUIREMENTS | {
   "width": (lambda v: v >= 2 and v % 2 == 0, "an even number of at least 2"),
-  "classes": (lambda v: v >= 1, "at least 1"),
+  "classes": (lambda v: v >= 1, ">= 1"),
   "generator_steps": _STEPS,
   "discriminator_steps": _STEPS,
   "reconstruction_weight": losses.WEIGHT,
@@ -233,9 +242,9 @@ def init(config, key: jax.Array) -> dict[str, dict]:
   }
 
 
-def learning(config, step: int) -> tuple[str, ...]:
-  """Algorithm 1: the generator alone for T_g steps; then, for T_d steps, discriminator and
-  classifier; then all of them jointly."""
+def active_players(config, step: int) -> tuple[str, ...]:
+  """Algorithm 1: the generator alone for T_g steps (on the L1 distance, see the head of the module);
+  then, for T_d steps, discriminator and classifier; then all of them jointly."""
   if step < config.generator_steps:
     return ("generator",)
   if step < config.generator_steps + config.discriminator_steps:
@@ -243,23 +252,22 @@ def learning(config, step: int) -> tuple[str, ...]:
   return PLAYERS
 
 
-def complete(config, variables, image, mask, train: bool = False):
-  """G(x, M_g): the raw output [N, S, S, C] in [-1, 1], and with `train` its new statistics too."""
-  generator, _, _ = networks(config)
-  mutable = ["batch_stats"] if train else False
-  blanked = image * (1 - mask)
-  return generator.apply(variables["generator"], blanked, mask, train, mutable=mutable)
+def complete(trained: Trained, image: jax.Array, mask: jax.Array) -> jax.Array:
+  """G(x, M_g) with frozen statistics: raw output [N, S, S, C], both images in [0, 1]."""
+  generator, _, _ = networks(trained.config)
+  blanked = (2 * image - 1) * (1 - mask)
+  return (generator.apply(trained.variables["generator"], blanked, mask) + 1) / 2
 
 
-def play(config, variables, batch, key, learning):
-  """One game on one batch: eqs 2 to 5.
+def compute_losses(config, variables, batch, key, active):
+  """The losses on one batch: eqs 2 to 5.
 
   Args:
     config: The run's config.
     variables: Of each player.
     batch: `image` [N, S, S, C] in [-1, 1], `label` [N] or [N, classes].
     key: A random key of this step and device.
-    learning: The players that learn at this step; with the generator alone no other plays.
+    active: The players that learn at this step.
 
   Returns:
     ({player: loss}, (batch statistics {player: ...}, further metrics {name: value})). The
@@ -270,15 +278,15 @@ def play(config, variables, batch, key, learning):
   key_g, key_d = jax.random.split(key)
   mask_g, mask_d = draw(key_g, real.shape[:3]), draw(key_d, real.shape[:3])
 
-  generated, stats_g = complete(config, variables, real, mask_g, train=True)
-  reconstruction = inpainting.reconstruction_loss(generated, real, mask_g, config.known_weight)
+  generator, discriminator, classifier = networks(config)
+  apply = lambda network, variables, *x: network.apply(variables, *x, True, mutable=["batch_stats"])
+  generated, stats_g = apply(generator, variables["generator"], real * (1 - mask_g), mask_g)
+  reconstruction = completion.reconstruction_loss(generated, real, mask_g, config.known_weight)
   on_generator = config.reconstruction_weight * reconstruction
   metrics = {"l_rec": reconstruction}
-  if learning == ("generator",):
+  if active == ("generator",):
     return {"generator": on_generator}, ({"generator": stats_g}, metrics)
 
-  _, discriminator, classifier = networks(config)
-  apply = lambda network, variables, *x: network.apply(variables, *x, True, mutable=["batch_stats"])
   completed = blending.paste(real, generated, mask_g)
 
   own = variables["discriminator"]
@@ -304,9 +312,9 @@ def play(config, variables, batch, key, learning):
   metrics |= {"l_g": l_g, "l_d": l_d, "l_c_real": l_c_real, "l_c_fake": l_c_fake}
   metrics["d_real"] = jnp.mean(nn.sigmoid(on_real))
   metrics["d_fake"] = jnp.mean(nn.sigmoid(on_fake))
-  return {p: values[p] for p in learning}, (stats, metrics)
+  return {p: values[p] for p in active}, (stats, metrics)
 
 
-samples = functools.partial(inpainting.samples, complete)
-restore = functools.partial(inpainting.restore, complete)
-evaluate = functools.partial(inpainting.evaluate, restore)
+samples = functools.partial(completion.samples, complete)
+restore = functools.partial(completion.restore, complete)
+evaluate = functools.partial(completion.evaluate, restore)

@@ -1,16 +1,21 @@
-"""The judge: a classifier trained on real images alone, never shown to a GAN.
+"""A classifier that is trained on real images alone, to measure restorations.
 
-It measures how much of a picture's class or attributes a restoration has kept. Images inside the
-network are [N, S, S, C] in [-1, 1].
+It tells how much of a picture's class or attributes a restoration has kept; no restorer is trained
+against it. Images inside the network are [N, S, S, C] in [-1, 1].
 """
+
+from collections.abc import Iterator
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gan_restore import augment, data, layers, losses, metrics
-from gan_restore.restorers import classical
+from gan_restore import data
+from gan_restore.degradations import operators
+from gan_restore.evaluation import metrics
+from gan_restore.models import Trained
+from gan_restore.nn import augmentations, layers, losses
 
 
 class Classifier(nn.Module):
@@ -46,8 +51,8 @@ class Classifier(nn.Module):
 PLAYERS = ("classifier",)
 CURVES = {"classifier_loss": "classifier"}
 REQUIREMENTS = {
-  "image_size": (lambda v: v >= 8 and v % 4 == 0, "a multiple of 4, at least 8"),
-  "classes": (lambda v: v >= 2, "at least 2"),
+  "image_size": (lambda v: v >= 12 and v % 4 == 0, "a multiple of 4, at least 12"),
+  "classes": (lambda v: v >= 2, ">= 2"),
 }
 
 
@@ -62,16 +67,16 @@ def init(config, key: jax.Array) -> dict[str, dict]:
   return {"classifier": network(config).init(key, image)}
 
 
-def learning(config, step: int) -> tuple[str, ...]:
+def active_players(config, step: int) -> tuple[str, ...]:
   """The one player, always."""
   del config, step
   return PLAYERS
 
 
-def play(config, variables, batch, key, learning):
-  """The classification loss on one batch of real images; see `models`."""
-  del learning
-  image = augment.augment(batch["image"], config.augment, key)
+def compute_losses(config, variables, batch, key, active):
+  """The classification loss on one batch of real images; see `models.Family`."""
+  del active
+  image = augmentations.augment(batch["image"], config.augment, key)
   (_, logits), stats = network(config).apply(
     variables["classifier"], image, True, mutable=["batch_stats"]
   )
@@ -82,40 +87,41 @@ def play(config, variables, batch, key, learning):
   )
 
 
-def answer(config, variables, image: jax.Array) -> jax.Array:
-  """Logits [N, classes] of images [N, S, S, C] in [-1, 1]."""
-  return look(config, variables, image)[1]
+def features_and_logits(trained: Trained, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+  """Features [N, D] before the last layer, and logits [N, classes], of images [N, S, S, C] in
+  [0, 1]."""
+  return network(trained.config).apply(trained.variables["classifier"], 2 * x - 1)
 
 
-def look(config, variables, image: jax.Array) -> tuple[jax.Array, jax.Array]:
-  """Features [N, D] before the last layer, and logits [N, classes], likewise."""
-  return network(config).apply(variables["classifier"], image)
+def classify(trained: Trained, x: jax.Array) -> jax.Array:
+  """Logits [N, classes] of images [N, S, S, C] in [0, 1]."""
+  return features_and_logits(trained, x)[1]
 
 
-def samples(config, variables, batch, key: jax.Array) -> jax.Array:
-  """The images [N, S, S, C] in [0, 1] it is shown in training."""
-  del variables
-  return jnp.clip((augment.augment(batch["image"], config.augment, key) + 1) / 2, 0, 1)
+def samples(trained: Trained, batch: dict, key: jax.Array) -> jax.Array:
+  """The images [N, S, S, C] in [0, 1] that it is trained on, augmented."""
+  x = augmentations.augment(batch["image"], trained.config.augment, key)
+  return jnp.clip((x + 1) / 2, 0, 1)
 
 
-def restore(trained, y, A):
+def restore(trained: Trained, y, A):
   """Refuses: a classifier restores nothing."""
   del trained, y, A
-  raise classical.UnsupportedOperatorError("a classifier restores nothing")
+  raise operators.UnsupportedOperatorError("a classifier restores nothing")
 
 
-def evaluate(config, variables, source, n: int | None = None):
-  """Its answers on real images.
+def evaluate(trained: Trained, source, n: int | None = None) -> Iterator[tuple[str, float]]:
+  """Its accuracy on real images.
 
   Yields:
     (name, value): `accuracy`, and `balanced_accuracy`, that of each class or attribute counting
     alike.
   """
   logits, labels = [], []
-  ask = jax.jit(lambda image: answer(config, variables, image))
+  apply = jax.jit(classify)
   for batch in data.evaluation_batches(source, 64, n):
     valid = batch["valid"] == 1
-    logits.append(np.asarray(ask(batch["image"].astype(np.float32) / 127.5 - 1))[valid])
+    logits.append(np.asarray(apply(trained, batch["image"].astype(np.float32) / 255))[valid])
     labels.append(batch["label"][valid])
   logits, labels = np.concatenate(logits), np.concatenate(labels)
   yield "accuracy", float(metrics.accuracy(logits, labels).mean())

@@ -6,17 +6,22 @@ T. Y. Lim et al., "Image Restoration with Deep Generative Models", 2018 (its sec
 layer in G this architecture halves the number of channels and doubles the spatial dimension. The
 discriminator D is constructed in reverse order").
 
-Images inside the networks are [N, S, S, C] in [-1, 1], S = 4 * 2^n; latents z are [N, latent_dim],
+Images inside the networks are [N, S, S, C] in [-1, 1], S = 4 * 2^n (16 or more); latents z are [N, latent_dim],
 uniform on [-1, 1].
 """
 
 import functools
+from collections.abc import Iterator
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from gan_restore import augment, evaluation, latent, layers, losses, tasks, weights
+from gan_restore.degradations import tasks
+from gan_restore.evaluation import scoring
+from gan_restore.models import Trained
+from gan_restore.nn import augmentations, layers, losses
+from gan_restore.restorers import latent_search
 
 
 class Generator(nn.Module):
@@ -62,7 +67,7 @@ class Discriminator(nn.Module):
 
 PLAYERS = ("generator", "discriminator")
 CURVES = {"generator_loss": "generator", "discriminator_loss": "discriminator"}
-REQUIREMENTS = {"latent_dim": (lambda v: v >= 1, "a whole number of at least 1")}
+REQUIREMENTS = {"latent_dim": (lambda v: v >= 1, ">= 1")}
 
 
 def networks(config) -> tuple[Generator, Discriminator]:
@@ -83,7 +88,7 @@ def init(config, key: jax.Array) -> dict[str, dict]:
   }
 
 
-def learning(config, step: int) -> tuple[str, ...]:
+def active_players(config, step: int) -> tuple[str, ...]:
   """Which players learn at a step: both, always."""
   del config, step
   return PLAYERS
@@ -94,7 +99,7 @@ def sample_latent(config, key: jax.Array, n: int) -> jax.Array:
   return jax.random.uniform(key, (n, config.latent_dim), minval=-1.0, maxval=1.0)
 
 
-def judge(config, variables, real, fake, keys):
+def discriminate_augmented(config, variables, real, fake, keys):
   """D's logits of real and generated images [N, S, S, C] in [-1, 1], each augmented by its key.
 
   Returns:
@@ -103,16 +108,16 @@ def judge(config, variables, real, fake, keys):
   discriminator = Discriminator(config.width, jnp.dtype(config.dtype))
   logits, stats = [], {}
   for x, key in zip((real, fake), keys):
-    x = augment.augment(x, config.augment, key)
+    x = augmentations.augment(x, config.augment, key)
     on_x, stats = discriminator.apply({**variables, **stats}, x, True, mutable=["batch_stats"])
     logits.append(on_x)
   return *logits, stats
 
 
-def play(config, variables, batch, key, learning):
-  """One game on one batch: eq. 2 of the paper with the non-saturating generator loss.
+def compute_losses(config, variables, batch, key, active):
+  """The losses on one batch: eq. 2 of the paper with the non-saturating generator loss.
 
-  Both players are judged on the same generated images, so that one pass through each network
+  Both players' losses are of the same generated images, so that one pass through each network
   serves both.
 
   Args:
@@ -120,19 +125,21 @@ def play(config, variables, batch, key, learning):
     variables: Of each player.
     batch: `image` [N, S, S, C] in [-1, 1].
     key: A random key of this step and device.
-    learning: The players that learn at this step.
+    active: The players that learn at this step.
 
   Returns:
     ({player: loss}, (batch statistics {player: ...}, further metrics {name: value})).
   """
-  del learning
+  del active
   generator, _ = networks(config)
   real = batch["image"]
   key_z, *keys = jax.random.split(key, 3)
   z = sample_latent(config, key_z, real.shape[0])
   fake, stats_g = generator.apply(variables["generator"], z, True, mutable=["batch_stats"])
 
-  on_real, on_fake, stats_d = judge(config, variables["discriminator"], real, fake, keys)
+  on_real, on_fake, stats_d = discriminate_augmented(
+    config, variables["discriminator"], real, fake, keys
+  )
   values = {
     "generator": losses.generator_loss(on_fake),
     "discriminator": losses.discriminator_loss(on_real, on_fake),
@@ -145,38 +152,48 @@ def play(config, variables, batch, key, learning):
   return values, (stats, metrics)
 
 
-def generate(config, variables, z: jax.Array) -> jax.Array:
+def generate(trained: Trained, z: jax.Array) -> jax.Array:
   """G(z) with frozen statistics: [N, latent_dim] -> [N, S, S, C] in [0, 1]."""
-  generator, _ = networks(config)
-  return (generator.apply(variables["generator"], z) + 1) / 2
+  generator, _ = networks(trained.config)
+  return (generator.apply(trained.variables["generator"], z) + 1) / 2
 
 
-def discriminate(config, variables, x: jax.Array) -> jax.Array:
+def discriminate(trained: Trained, x: jax.Array) -> jax.Array:
   """Logits of D with frozen statistics: [N, S, S, C] in [0, 1] -> [N]."""
-  _, discriminator = networks(config)
-  return discriminator.apply(variables["discriminator"], x * 2 - 1)
+  _, discriminator = networks(trained.config)
+  return discriminator.apply(trained.variables["discriminator"], x * 2 - 1)
 
 
-def samples(config, variables, batch, key: jax.Array) -> jax.Array:
-  """Images [N, S, S, C] in [0, 1] for the grid that training writes; `batch` is not needed here."""
+def latent_prior(trained: Trained) -> latent_search.LatentPrior:
+  """What the latent search asks of a trained DCGAN."""
+  return latent_search.LatentPrior(
+    jax.tree_util.Partial(generate, trained),
+    jax.tree_util.Partial(discriminate, trained),
+    latent_dim=trained.config.latent_dim,
+    image_shape=trained.image_shape,
+  )
+
+
+def samples(trained: Trained, batch: dict, key: jax.Array) -> jax.Array:
+  """64 draws [64, S, S, C] in [0, 1] for the grid that training writes."""
   del batch
-  return generate(config, variables, sample_latent(config, key, 64))
+  return generate(trained, sample_latent(trained.config, key, 64))
 
 
-restore = latent.restore
+restore = functools.partial(latent_search.restore, latent_prior)
 
 
-def evaluate(config, variables, source, n: int = 32):
+def evaluate(trained: Trained, source, n: int = 32) -> Iterator[tuple[str, float]]:
   """How well MAP restoration does with this prior, on the first images of `source`.
 
   Yields:
     (name, value): `psnr`, the mean of raw G(z) over the five tasks, then each task's.
   """
-  trained = weights.Trained(variables, config)
-  restorer = functools.partial(restore, trained, candidates=1, steps=100, blend="none")
+  restorer = functools.partial(
+    trained.family.restore, trained, num_restarts=1, num_steps=100, blend="none"
+  )
   scores = {}
   for task in tasks.NAMES:
-    values = dict(evaluation.evaluate(restorer, tasks.get(task), source, limit=n))
-    scores[task] = values["raw/psnr"]
+    scores[task] = scoring.evaluate(restorer, tasks.get(task), source, limit=n)["raw/psnr"]
   yield "psnr", sum(scores.values()) / len(scores)
   yield from ((f"{task}/psnr", value) for task, value in scores.items())

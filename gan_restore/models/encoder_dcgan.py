@@ -13,7 +13,11 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from gan_restore import blending, inpainting, layers, losses, masks
+from gan_restore.degradations import masks
+from gan_restore.models import Trained
+from gan_restore.models.shared import completion
+from gan_restore.nn import layers, losses
+from gan_restore.restorers import blending
 
 # --- Networks -----------------------------------------------------------------------------------
 
@@ -124,7 +128,7 @@ CURVES = {
   "l_prior": "prior loss",
   "l_d": "discriminator loss",
 }
-REQUIREMENTS = inpainting.REQUIREMENTS | {
+REQUIREMENTS = completion.REQUIREMENTS | {
   "network": (lambda v: v in ("conv", "dense"), "conv or dense"),
   "content_weight": losses.WEIGHT,
   "known_weight": losses.WEIGHT,
@@ -155,15 +159,15 @@ def init(config, key: jax.Array) -> dict[str, dict]:
   }
 
 
-def learning(config, step: int) -> tuple[str, ...]:
+def active_players(config, step: int) -> tuple[str, ...]:
   """Which players learn at a step: both, or the generator alone where it has no adversary (the CNN
   of table 1)."""
   del step
   return PLAYERS if config.generator_weight or config.prior_weight else ("generator",)
 
 
-def play(config, variables, batch, key, learning):
-  r"""One game on one batch: the five losses of the paper.
+def compute_losses(config, variables, batch, key, active):
+  r"""The losses on one batch: the five losses of the paper.
 
   Its loss section is garbled: it has D maximise log D(G(x)) + log(1 - D(x)), with G(x) and x
   exchanged, calls D(x) the generator's, and gives content, gradient and prior loss no formula. They
@@ -180,7 +184,7 @@ def play(config, variables, batch, key, learning):
     variables: Of each player.
     batch: `image` [N, S, S, C] in [-1, 1].
     key: A random key of this step and device: of the masks.
-    learning: The players that learn; with the generator alone no other plays.
+    active: The players that learn at this step.
 
   Returns:
     ({player: loss}, (batch statistics {player: ...}, further metrics {name: value})). The
@@ -195,13 +199,13 @@ def play(config, variables, batch, key, learning):
   generated, stats_g = apply(generator, variables["generator"], broken)
   stitched = blending.paste(real, generated, mask)
   metrics = {
-    "l_content": inpainting.reconstruction_loss(generated, real, mask, config.known_weight),
+    "l_content": completion.reconstruction_loss(generated, real, mask, config.known_weight),
     "l_gradient": gradient_loss(stitched, real),
   }
   on_generator = (
     config.content_weight * metrics["l_content"] + config.gradient_weight * metrics["l_gradient"]
   )
-  if learning == ("generator",):
+  if active == ("generator",):
     return {"generator": on_generator}, ({"generator": stats_g}, metrics)
 
   stats, logits = {}, []
@@ -222,13 +226,13 @@ def play(config, variables, batch, key, learning):
   return values, ({"generator": stats_g, "discriminator": stats}, metrics)
 
 
-def complete(config, variables, image, mask) -> jax.Array:
-  """G's raw output [N, S, S, C] in [-1, 1], with frozen statistics, of images whose missing pixels
-  are not looked at."""
-  generator, _ = networks(config)
-  return generator.apply(variables["generator"], image * (1 - mask))
+def complete(trained: Trained, image: jax.Array, mask: jax.Array) -> jax.Array:
+  """G(b) with frozen statistics: raw output [N, S, S, C], both images in [0, 1]."""
+  generator, _ = networks(trained.config)
+  broken = (2 * image - 1) * (1 - mask)
+  return (generator.apply(trained.variables["generator"], broken) + 1) / 2
 
 
-samples = functools.partial(inpainting.samples, complete)
-restore = functools.partial(inpainting.restore, complete)
-evaluate = functools.partial(inpainting.evaluate, restore)
+samples = functools.partial(completion.samples, complete)
+restore = functools.partial(completion.restore, complete)
+evaluate = functools.partial(completion.evaluate, restore)

@@ -1,10 +1,10 @@
-"""GAN, DCGAN and CGAN restoring from a coarse image: rivals of ResGAN.
+"""GAN, DCGAN and CGAN that restore from a coarse image: baselines of ResGAN.
 
 I. Goodfellow et al., "Generative Adversarial Nets", 2014 (eq. 1 of the ResGAN paper), by dense
 networks; A. Radford, L. Metz, S. Chintala, 2015, by convolutional ones; M. Mirza, S. Osindero,
 "Conditional Generative Adversarial Nets", 2014 (eq. 3), where the label goes into both networks, so
-that it has to be told when restoring. Where those have noise, what is left of the coarse image
-stands here: every model is given the same.
+that it has to be told when restoring. Their noise vector is replaced by the pixels of the coarse
+image, so that every model is given the same.
 
 Images inside the networks are [N, S, S, C] in [-1, 1]; labels are bits [N, classes].
 """
@@ -15,7 +15,10 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from gan_restore import coarse, layers, losses
+from gan_restore.models import Trained
+from gan_restore.models.shared import coarse
+from gan_restore.nn import layers, losses
+from gan_restore.nn import networks as shared_networks
 
 
 class DenseGenerator(nn.Module):
@@ -64,19 +67,21 @@ def networks(config):
   size = config.image_size, config.channels, config.width, dtype
   if config.network == "dense":
     return DenseGenerator(*size), DenseDiscriminator(config.width, dtype)
-  return coarse.Decoder(*size), coarse.Critic(1, config.width, dtype=dtype)
+  return shared_networks.Decoder(*size), shared_networks.StridedDiscriminator(
+    1, config.width, dtype=dtype
+  )
 
 
-def _given(config, coarse_image, label):
-  """What G is given: what is left of the image and, under a condition, the label's bits."""
+def _generator_input(config, coarse_image, label):
+  """The input of G: the coarse pixels and, with a condition, the label's bits."""
   pixels = coarse.vector(config, coarse_image)
   if not config.conditional:
     return pixels
   return jnp.concatenate([pixels, coarse.targets(config, label)], -1)
 
 
-def _shown(config, image, label):
-  """What D is shown: the image and, under a condition, a constant channel for each bit."""
+def _discriminator_input(config, image, label):
+  """The input of D: the image and, with a condition, a constant channel for each bit."""
   if not config.conditional:
     return image
   bits = coarse.targets(config, label)[:, None, None]
@@ -91,39 +96,41 @@ def init(config, key: jax.Array) -> dict[str, dict]:
   image = jnp.zeros((1, config.image_size, config.image_size, config.channels))
   label = jnp.zeros(1, jnp.int32)
   return {
-    "generator": generator.init(keys[0], _given(config, image, label)),
-    "discriminator": discriminator.init(keys[1], _shown(config, image, label)),
+    "generator": generator.init(keys[0], _generator_input(config, image, label)),
+    "discriminator": discriminator.init(keys[1], _discriminator_input(config, image, label)),
   }
 
 
-def learning(config, step: int) -> tuple[str, ...]:
+def active_players(config, step: int) -> tuple[str, ...]:
   """Which players learn at a step: both, always."""
   del config, step
   return PLAYERS
 
 
-def play(config, variables, batch, key, learning):
-  """One game on one batch: eq. 1, or 3 under a condition, with the non-saturating generator loss.
+def compute_losses(config, variables, batch, key, active):
+  """The losses on one batch: eq. 1, or eq. 3 with a condition, with the non-saturating generator loss.
 
   Args:
     config: The run's config.
     variables: Of each player.
-    batch: `image` [N, S, S, C] in [-1, 1]; under a condition `label` [N] or [N, classes].
+    batch: `image` [N, S, S, C] in [-1, 1]; with a condition `label` [N] or [N, classes].
     key: Not used.
-    learning: Not used.
+    active: The players that learn at this step.
 
   Returns:
     ({player: loss}, (batch statistics {player: ...}, further metrics {name: value})).
   """
-  del key, learning
+  del key, active
   generator, discriminator = networks(config)
   real, label = batch["image"], batch.get("label")
   apply = lambda network, variables, x: network.apply(variables, x, True, mutable=["batch_stats"])
-  given = _given(config, coarse.coarsen(config, real), label)
+  given = _generator_input(config, coarse.coarsen(config, real), label)
   fake, stats_g = apply(generator, variables["generator"], given)
   own = variables["discriminator"]
-  on_real, stats_d = apply(discriminator, own, _shown(config, real, label))
-  on_fake, stats_d = apply(discriminator, {**own, **stats_d}, _shown(config, fake, label))
+  on_real, stats_d = apply(discriminator, own, _discriminator_input(config, real, label))
+  on_fake, stats_d = apply(
+    discriminator, {**own, **stats_d}, _discriminator_input(config, fake, label)
+  )
   reconstruction = coarse.reconstruction_loss(fake, real)
   values = {
     "generator": losses.generator_loss(on_fake) + config.reconstruction_weight * reconstruction,
@@ -133,16 +140,18 @@ def play(config, variables, batch, key, learning):
   return values, (stats, {"l_rec": reconstruction})
 
 
-def generate(config, variables, coarse_image, label=None) -> jax.Array:
-  """G with frozen statistics: coarse images [N, S, S, C] -> [N, S, S, C], both in [-1, 1].
+def generate(trained: Trained, coarse_image, label=None) -> jax.Array:
+  """G with frozen statistics: coarse images [N, S, S, C] -> [N, S, S, C], both in [0, 1].
 
   Raises:
-    ValueError: If it was trained under a condition, and there is no label.
+    ValueError: If it was trained with a condition, and there is no label.
   """
+  config = trained.config
   if config.conditional and label is None:
-    raise ValueError("this GAN restores pictures of a known class or known attributes: label=")
+    raise ValueError("a GAN with a condition needs the class or the attributes of y: label=")
   generator, _ = networks(config)
-  return generator.apply(variables["generator"], _given(config, coarse_image, label))
+  given = _generator_input(config, 2 * coarse_image - 1, label)
+  return (generator.apply(trained.variables["generator"], given) + 1) / 2
 
 
 samples = functools.partial(coarse.samples, generate)

@@ -12,8 +12,11 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from gan_restore import coarse, layers
-from gan_restore.metrics import accuracy
+from gan_restore.evaluation.metrics import accuracy
+from gan_restore.models import Trained
+from gan_restore.models.shared import coarse
+from gan_restore.nn import layers
+from gan_restore.nn import networks as shared_networks
 
 # --- Networks -----------------------------------------------------------------------------------
 
@@ -69,7 +72,9 @@ class Discriminator(nn.Module):
 
   @nn.compact
   def __call__(self, x, train: bool = False):
-    return coarse.Critic(self.classes, self.width, dtype=self.dtype)(x, train)
+    return shared_networks.StridedDiscriminator(self.classes, self.width, dtype=self.dtype)(
+      x, train
+    )
 
 
 # --- Losses -------------------------------------------------------------------------------------
@@ -105,8 +110,8 @@ TASK = "coarsen"
 CURVES = {"generator_loss": "generator", "discriminator_loss": "discriminator"}
 REQUIREMENTS = coarse.REQUIREMENTS | {
   "join": (lambda v: v in ("concatenate", "add"), "concatenate or add"),
-  "discriminator_round": (lambda v: v >= 1, "a whole number of at least 1"),
-  "generator_round": (lambda v: v >= 1, "a whole number of at least 1"),
+  "discriminator_round": (lambda v: v >= 1, ">= 1"),
+  "generator_round": (lambda v: v >= 1, ">= 1"),
 }
 
 
@@ -128,7 +133,7 @@ def init(config, key: jax.Array) -> dict[str, dict]:
   }
 
 
-def learning(config, step: int) -> tuple[str, ...]:
+def active_players(config, step: int) -> tuple[str, ...]:
   """Rounds: the discriminator alone for some steps, then the generator alone for some.
 
   "Adversarial training is circularly implemented to prevent degeneration of the generated images."
@@ -139,8 +144,8 @@ def learning(config, step: int) -> tuple[str, ...]:
   return ("generator",)
 
 
-def play(config, variables, batch, key, learning):
-  """One game on one batch: eq. 6, of which each player sees its own part.
+def compute_losses(config, variables, batch, key, active):
+  """The losses on one batch: eq. 6, of which each player sees its own part.
 
   The generator's is taken in its non-saturating form: it maximises the log likelihood of Y under
   D(G(X_r)) instead of minimising that of 1 - Y. Its gradient points the same way.
@@ -150,7 +155,7 @@ def play(config, variables, batch, key, learning):
     variables: Of each player.
     batch: `image` [N, S, S, C] in [-1, 1], `label` [N] or [N, classes].
     key: Not used; the coarse image is all that a restoration depends on.
-    learning: The players that learn at this step.
+    active: The players that learn at this step.
 
   Returns:
     ({player: loss}, (batch statistics {player: ...}, further metrics {name: value})).
@@ -178,19 +183,19 @@ def play(config, variables, batch, key, learning):
   return values, (stats, metrics)
 
 
-def generate(config, variables, coarse_image, label=None) -> jax.Array:
-  """G(X_r) with frozen statistics: [N, S, S, C] -> [N, S, S, C], both in [-1, 1]."""
-  del label  # It is not given to the generator: the paper's difference from CGAN.
-  generator, _ = networks(config)
-  return generator.apply(variables["generator"], coarse_image)
+def generate(trained: Trained, coarse_image, label=None) -> jax.Array:
+  """G(X_r) with frozen statistics: [N, S, S, C] -> [N, S, S, C], both in [0, 1]."""
+  del label  # The generator does not need it: the paper's difference from CGAN.
+  generator, _ = networks(trained.config)
+  return (generator.apply(trained.variables["generator"], 2 * coarse_image - 1) + 1) / 2
 
 
-def answer(config, variables, image) -> jax.Array:
-  """Logits [N, d] of the embedded classifier, of images [N, S, S, C] in [-1, 1]."""
-  _, discriminator = networks(config)
-  return discriminator.apply(variables["discriminator"], image)
+def classify(trained: Trained, x: jax.Array) -> jax.Array:
+  """Logits [N, d] of the embedded classifier, of images [N, S, S, C] in [0, 1]."""
+  _, discriminator = networks(trained.config)
+  return discriminator.apply(trained.variables["discriminator"], 2 * x - 1)
 
 
 samples = functools.partial(coarse.samples, generate)
 restore = functools.partial(coarse.restore, generate)
-evaluate = functools.partial(coarse.evaluate, restore, answer)
+evaluate = functools.partial(coarse.evaluate, restore, classify)

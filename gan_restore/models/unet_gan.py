@@ -13,7 +13,12 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from gan_restore import blending, coarse, fills, inpainting, layers, losses, masks
+from gan_restore.degradations import masks
+from gan_restore.models import Trained
+from gan_restore.models.shared import completion
+from gan_restore.nn import layers, losses
+from gan_restore.nn.networks import StridedDiscriminator
+from gan_restore.restorers import blending, fills
 
 # --- Networks -----------------------------------------------------------------------------------
 
@@ -74,7 +79,7 @@ PLAYERS = ("generator", "discriminator")
 EXPORTED = ("generator",)
 TASK = "inpaint"
 CURVES = {"l_rec": "reconstruction", "l_g": "generator, BCE", "l_d": "discriminator, BCE"}
-REQUIREMENTS = inpainting.REQUIREMENTS | {
+REQUIREMENTS = completion.REQUIREMENTS | {
   "fill": (lambda v: v in fills.FILLS, f"one of {', '.join(fills.FILLS)}"),
   "stages": (lambda v: v in (1, 2), "1 or 2"),
   "reconstruction_weight": losses.WEIGHT,
@@ -83,11 +88,11 @@ REQUIREMENTS = inpainting.REQUIREMENTS | {
 }
 
 
-def networks(config) -> tuple[Generator, coarse.Critic]:
+def networks(config) -> tuple[Generator, StridedDiscriminator]:
   """The two networks of a config; the discriminator is convolutions and a dense layer."""
   dtype = jnp.dtype(config.dtype)
   generator = Generator(config.channels, config.width, config.stages, dtype)
-  return generator, coarse.Critic(1, config.width, dtype=dtype)
+  return generator, StridedDiscriminator(1, config.width, dtype=dtype)
 
 
 def init(config, key: jax.Array) -> dict[str, dict]:
@@ -102,14 +107,14 @@ def init(config, key: jax.Array) -> dict[str, dict]:
   }
 
 
-def learning(config, step: int) -> tuple[str, ...]:
+def active_players(config, step: int) -> tuple[str, ...]:
   """Which players learn at a step: both, always."""
   del config, step
   return PLAYERS
 
 
-def play(config, variables, batch, key, learning):
-  """One game on one batch: binary cross-entropy (eq. 1) for both, and the reconstruction.
+def compute_losses(config, variables, batch, key, active):
+  """The losses on one batch: binary cross-entropy (eq. 1) for both, and the reconstruction.
 
   The paper names no loss but eq. 1, which alone would let G put any face into the hole.
 
@@ -118,12 +123,12 @@ def play(config, variables, batch, key, learning):
     variables: Of each player.
     batch: `image` [N, S, S, C] in [-1, 1].
     key: A random key of this step and device: of masks and noise.
-    learning: Not used.
+    active: The players that learn at this step.
 
   Returns:
     ({player: loss}, (batch statistics {player: ...}, further metrics {name: value})).
   """
-  del learning
+  del active
   generator, discriminator = networks(config)
   real = batch["image"]
   for_masks, for_fill = jax.random.split(key)
@@ -138,7 +143,7 @@ def play(config, variables, batch, key, learning):
   on_fake, stats_d = apply(discriminator, {**own, **stats_d}, shown(completed))
 
   reconstruction = sum(
-    inpainting.reconstruction_loss(x, real, mask, config.known_weight) for x in outputs
+    completion.reconstruction_loss(x, real, mask, config.known_weight) for x in outputs
   )
   l_g, l_d = losses.generator_loss(on_fake), losses.discriminator_loss(on_real, on_fake)
   values = {
@@ -149,14 +154,13 @@ def play(config, variables, batch, key, learning):
   return values, (stats, {"l_rec": reconstruction, "l_g": l_g, "l_d": l_d})
 
 
-def complete(config, variables, image, mask) -> jax.Array:
-  """G's raw output [N, S, S, C] in [-1, 1], with frozen statistics, of images whose missing pixels
-  are not looked at."""
-  generator, _ = networks(config)
-  filled = fills.FILLS[config.fill](image, mask, jax.random.key(0))
-  return generator.apply(variables["generator"], filled, mask)[-1]
+def complete(trained: Trained, image: jax.Array, mask: jax.Array) -> jax.Array:
+  """G's raw output [N, S, S, C] with frozen statistics, both images in [0, 1]."""
+  generator, _ = networks(trained.config)
+  filled = fills.FILLS[trained.config.fill](2 * image - 1, mask, jax.random.key(0))
+  return (generator.apply(trained.variables["generator"], filled, mask)[-1] + 1) / 2
 
 
-samples = functools.partial(inpainting.samples, complete)
-restore = functools.partial(inpainting.restore, complete)
-evaluate = functools.partial(inpainting.evaluate, restore)
+samples = functools.partial(completion.samples, complete)
+restore = functools.partial(completion.restore, complete)
+evaluate = functools.partial(completion.evaluate, restore)

@@ -1,4 +1,4 @@
-"""WGAN restoring from a coarse image: a rival of ResGAN.
+"""WGAN that restores from a coarse image: a baseline of ResGAN.
 
 M. Arjovsky, S. Chintala, L. Bottou, "Wasserstein GAN", 2017: its algorithm 1, with a critic without
 batch norm. The gradient penalty is that of I. Gulrajani et al., 2017.
@@ -12,24 +12,27 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from gan_restore import coarse
+from gan_restore.models import Trained
+from gan_restore.models.shared import coarse
+from gan_restore.nn import losses
+from gan_restore.nn import networks as shared_networks
 
 PLAYERS = ("generator", "critic")
 EXPORTED = ("generator",)
 TASK = "coarsen"
 CURVES = {"generator_loss": "generator", "critic_loss": "critic"}
 REQUIREMENTS = coarse.REQUIREMENTS | {
-  "critic_steps": (lambda v: v >= 1, "a whole number of at least 1"),
-  "clip": (lambda v: v >= 0, "at least 0"),
-  "gradient_penalty": (lambda v: v >= 0, "at least 0"),
+  "critic_steps": (lambda v: v >= 1, ">= 1"),
+  "clip": (lambda v: v >= 0, ">= 0"),
+  "gradient_penalty_weight": losses.WEIGHT,
 }
 
 
-def networks(config) -> tuple[coarse.Decoder, coarse.Critic]:
+def networks(config) -> tuple[shared_networks.Decoder, shared_networks.StridedDiscriminator]:
   """The two networks of a config."""
   dtype = jnp.dtype(config.dtype)
-  generator = coarse.Decoder(config.image_size, config.channels, config.width, dtype)
-  return generator, coarse.Critic(1, config.width, norm=False, dtype=dtype)
+  generator = shared_networks.Decoder(config.image_size, config.channels, config.width, dtype)
+  return generator, shared_networks.StridedDiscriminator(1, config.width, norm=False, dtype=dtype)
 
 
 def init(config, key: jax.Array) -> dict[str, dict]:
@@ -46,7 +49,7 @@ def init(config, key: jax.Array) -> dict[str, dict]:
 def optimizer(config, player: str) -> optax.GradientTransformation:
   """RMSProp, as the paper has it; after each step of the critic its weights are clipped to
   [-clip, clip], if there is a `clip`. With a gradient penalty Adam, as that paper has it."""
-  if config.gradient_penalty:
+  if config.gradient_penalty_weight:
     tx = optax.adam(config.learning_rate, b1=0.0, b2=0.9)
   else:
     tx = optax.rmsprop(config.learning_rate)
@@ -63,53 +66,54 @@ def clip_weights(limit: float) -> optax.GradientTransformation:
   return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
 
 
-def learning(config, step: int) -> tuple[str, ...]:
+def active_players(config, step: int) -> tuple[str, ...]:
   """Algorithm 1: `critic_steps` steps of the critic, then one of the generator."""
   if step % (config.critic_steps + 1) < config.critic_steps:
     return ("critic",)
   return ("generator",)
 
 
-def play(config, variables, batch, key, learning):
-  """One game on one batch: the critic maximises E f(x) - E f(G), the generator maximises E f(G).
+def compute_losses(config, variables, batch, key, active):
+  """The losses on one batch: the critic maximises E f(x) - E f(G), the generator maximises E f(G).
 
   Args:
     config: The run's config.
     variables: Of each player.
     batch: `image` [N, S, S, C] in [-1, 1].
     key: A random key of this step and device, for the gradient penalty.
-    learning: The players that learn at this step.
+    active: The players that learn at this step.
 
   Returns:
     ({player: loss}, (batch statistics {player: ...}, further metrics {name: value})).
   """
-  del learning
+  del active
   generator, critic = networks(config)
   real = batch["image"]
   given = coarse.vector(config, coarse.coarsen(config, real))
   fake, stats = generator.apply(variables["generator"], given, True, mutable=["batch_stats"])
-  judge = lambda x: critic.apply(variables["critic"], x, True)[:, 0]
-  distance = jnp.mean(judge(real)) - jnp.mean(judge(fake))
+  criticise = lambda x: critic.apply(variables["critic"], x, True)[:, 0]
+  distance = jnp.mean(criticise(real)) - jnp.mean(criticise(fake))
   penalty = jnp.zeros(())
-  if config.gradient_penalty:
+  if config.gradient_penalty_weight:
     share = jax.random.uniform(key, (real.shape[0], 1, 1, 1))
     between = share * real + (1 - share) * fake
-    slopes = jax.vmap(lambda x: jnp.linalg.norm(jax.grad(lambda x: judge(x[None])[0])(x)))
+    slopes = jax.vmap(lambda x: jnp.linalg.norm(jax.grad(lambda x: criticise(x[None])[0])(x)))
     penalty = jnp.mean((slopes(between) - 1) ** 2)
   reconstruction = coarse.reconstruction_loss(fake, real)
   values = {
-    "generator": -jnp.mean(judge(fake)) + config.reconstruction_weight * reconstruction,
-    "critic": -distance + config.gradient_penalty * penalty,
+    "generator": -jnp.mean(criticise(fake)) + config.reconstruction_weight * reconstruction,
+    "critic": -distance + config.gradient_penalty_weight * penalty,
   }
   metrics = {"l_rec": reconstruction, "distance": distance}
   return values, ({"generator": stats}, metrics)
 
 
-def generate(config, variables, coarse_image, label=None) -> jax.Array:
-  """G with frozen statistics: coarse images [N, S, S, C] -> [N, S, S, C], both in [-1, 1]."""
+def generate(trained: Trained, coarse_image, label=None) -> jax.Array:
+  """G with frozen statistics: coarse images [N, S, S, C] -> [N, S, S, C], both in [0, 1]."""
   del label
-  generator, _ = networks(config)
-  return generator.apply(variables["generator"], coarse.vector(config, coarse_image))
+  generator, _ = networks(trained.config)
+  given = coarse.vector(trained.config, 2 * coarse_image - 1)
+  return (generator.apply(trained.variables["generator"], given) + 1) / 2
 
 
 samples = functools.partial(coarse.samples, generate)

@@ -1,4 +1,4 @@
-"""Rivals that take a moment to learn: from the training images of the set they are measured on.
+"""Baselines that are fitted first, to the training images of the set they are measured on.
 
 Each is a function of training images [N, H, W, C] in [0, 1] that gives a restorer (y, A) -> Result.
 """
@@ -10,19 +10,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gan_restore import blending, operators
-from gan_restore.restorers.classical import expect
+from gan_restore.degradations import operators
+from gan_restore.restorers import blending, least_squares
 from gan_restore.restorers.result import Result
 
 
 def mean(images) -> Callable:
-  """One image for all, the mean: what knowing nothing but the kind of picture gives; its missing
-  pixels, for `inpaint`."""
+  """Fills the hole with the mean of the training images; for `inpaint`."""
   return functools.partial(_paste, jnp.asarray(np.mean(images, 0), jnp.float32))
 
 
 def _paste(image, y, A) -> Result:
-  expect("mean", A, operators.Inpaint)
+  operators.expect("mean", A, "inpaint")
   generated = jnp.broadcast_to(image, y.shape)
   return Result(image=blending.paste(y, generated, A.mask), generated=generated)
 
@@ -39,8 +38,9 @@ def color_regression(images, ridge: float = 10.0) -> Callable:
   wanted = _ratio(images, v)
   center, middle = features.mean(0), wanted.mean(0)
   features, wanted = features - center, wanted - middle
-  gram = features.T @ features + ridge * jnp.eye(features.shape[1])
-  matrix = jnp.linalg.solve(gram, features.T @ wanted)
+  with least_squares.exactly():
+    gram = features.T @ features + ridge * jnp.eye(features.shape[1])
+    matrix = jnp.linalg.solve(gram, features.T @ wanted)
   return functools.partial(_colorize, center, matrix, middle)
 
 
@@ -53,9 +53,11 @@ def _ratio(images, v):
 
 
 def _colorize(center, matrix, middle, y, A) -> Result:
-  expect("color_regression", A, operators.Colorize)
+  operators.expect("color_regression", A, "colorize")
   n, h, w, _ = y.shape
-  ratio = ((_blocks(y) - center) @ matrix + middle).reshape(n, h // 4, w // 4, 3)
+  with least_squares.exactly():
+    ratio = (_blocks(y) - center) @ matrix + middle
+  ratio = ratio.reshape(n, h // 4, w // 4, 3)
   image = y * jnp.clip(jax.image.resize(ratio, (n, h, w, 3), "linear"), 0, 1)
   return Result(image=image, generated=image)
 

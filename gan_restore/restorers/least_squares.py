@@ -1,29 +1,85 @@
-r"""What an observation y of images tells by itself, whatever the damage: least squares.
+r"""Linear least squares for any damage, by conjugate gradients.
 
-Of images x, before y normally distributed around z with the variance v of every pixel, and of
+Of images x that are normally distributed around z with the variance v of every pixel, and of
 y = A x + noise of standard deviation sigma, Bayes' rule makes
 
 .. math::
   N(m, C), \quad C = (J^T J / \sigma^2 + I / v)^{-1}, \quad
   m = \arg\min_x \|y - A x\|^2 + (\sigma^2 / v) \|x - z\|^2
 
-with A's Jacobian J. Both need of A only what JAX gives: its value and its two products with J, in
-conjugate gradients, for each image by itself. Images are float32 [N, H, W, C].
+with A's Jacobian J. Both need of A only what JAX gives: its value and its two products with J, each
+image by itself. Images are float32 [N, H, W, C]; products of matrices are in full float32 precision
+on every device.
 """
+
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import scipy.linalg
 from jax import lax
 
+from gan_restore.degradations import operators
 
-def linearize(A, around: jax.Array):
+
+def exactly():
+  """Within this context products are in float32; accelerators' default is less."""
+  return jax.default_matmul_precision("highest")
+
+
+def linearize(A: Callable, around: jax.Array) -> Callable:
   """A's tangent at the images `around`: a function that is affine."""
   predicted, forward = jax.linearize(A, around)
   return lambda x: predicted + forward(x - around)
 
 
-def fit(y, A, z, weight, *, iterations: int = 20) -> jax.Array:
+def whiten(y: jax.Array, A: Callable, sigma) -> tuple[jax.Array, Callable, jax.Array]:
+  """The same problem with one standard deviation of the noise for each image.
+
+  Args:
+    y: What was observed [N, ...].
+    A: A function from images to y.
+    sigma: Standard deviation of the noise in y, above 0: a number, or an array against y.
+
+  Returns:
+    (y, A, sigma): y and A divided by sigma / max(sigma), and the maximum, a number or
+    [N or 1, 1, 1, 1]. A number is returned as it is, with y and A.
+  """
+  sigma = jnp.asarray(sigma, jnp.float32)
+  if sigma.ndim == 0:
+    return y, A, sigma
+  largest = jnp.max(sigma, axis=tuple(range(1, sigma.ndim)), keepdims=True)
+  scale = largest / sigma
+  return scale * y, lambda x: scale * A(x), largest.reshape(-1, 1, 1, 1)
+
+
+def standardize(y: jax.Array, A: Callable, shape: tuple[int, ...]) -> tuple:
+  """y and A scaled so that A passes noise on at about its size, as the built-in operators do.
+
+  What restores by a standard deviation of its own (`sigma_min`, say) means it for pixels in [0, 1];
+  sums over many pixels or Fourier coefficients are on other scales.
+
+  Args:
+    y: What was observed [N, ...].
+    A: The damage.
+    shape: [N, H, W, C] of the images.
+
+  Returns:
+    (y, A, sigma, gain): scaled, with the standard deviation of the noise in the scaled y; and by
+    what y and A were divided, 1.0 or [N].
+  """
+  gain, sigma = operators.gain(A, shape), operators.noise(A, shape)
+  if isinstance(gain, float):
+    return y, A, sigma, gain
+  scale = (1 / gain).reshape(-1, *(1,) * (y.ndim - 1))
+  return scale * y, jax.tree_util.Partial(_scaled, A, scale), scale * sigma, gain
+
+
+def _scaled(A, scale, x):
+  return scale * A(x)
+
+
+def fit(y: jax.Array, A: Callable, z: jax.Array, weight, *, iterations: int = 20) -> jax.Array:
   r"""argmin_x \|y - A x\|^2 + weight \|x - z\|^2.
 
   Args:
@@ -35,13 +91,19 @@ def fit(y, A, z, weight, *, iterations: int = 20) -> jax.Array:
 
   Returns:
     Images [N, H, W, C].
+
+  Examples:
+    >>> z = jnp.zeros((1, 4, 4, 1))
+    >>> float(fit(jnp.ones((1, 4, 4, 1)), lambda x: x, z, 1.0)[0, 0, 0, 0])
+    0.5
   """
-  residual, normal, backward = _linear(y, A, z)
-  return z + _solve(lambda d: normal(d) + weight * d, backward(residual)[0], iterations)
+  with exactly():
+    residual, normal, backward = _linear(y, A, z)
+    return z + _solve(lambda d: normal(d) + weight * d, backward(residual)[0], iterations)
 
 
-def posterior(
-  y, A, z, variance, noise, key, *, probes: int = 1, iterations: int = 20
+def independent_posterior(
+  y, A, z, variance, sigma, key, *, probes: int = 1, iterations: int = 20
 ) -> tuple[jax.Array, jax.Array]:
   """The mean m, and the square root of C's diagonal.
 
@@ -51,10 +113,10 @@ def posterior(
 
   Args:
     y: What was observed [N, ...].
-    A: A differentiable function from images to y; its tangent at z stands for it.
+    A: A differentiable function from images to y.
     z: Images [N, H, W, C], C at most 4.
     variance: v, above 0; a number or [N, 1, 1, 1].
-    noise: sigma, above 0; a number or [N, 1, 1, 1].
+    sigma: Above 0; a number or [N, 1, 1, 1].
     key: Of the signs, which are the same for all images.
     probes: How many times four products the diagonal is estimated from.
     iterations: Of conjugate gradients.
@@ -62,19 +124,20 @@ def posterior(
   Returns:
     (mean, standard deviation), both [N, H, W, C].
   """
-  residual, normal, backward = _linear(y, A, z)
-  weight = noise**2 / variance
-  solve = lambda r: _solve(lambda d: normal(d) + weight * d, r, iterations)
+  with exactly():
+    residual, normal, backward = _linear(y, A, z)
+    weight = sigma**2 / variance
+    solve = lambda r: _solve(lambda d: normal(d) + weight * d, r, iterations)
 
-  def product(signs):
-    return signs * solve(normal(jnp.broadcast_to(signs, z.shape)))
+    def product(signs):
+      return signs * solve(normal(jnp.broadcast_to(signs, z.shape)))
 
-  size, colors = z.shape[1:3], scipy.linalg.hadamard(4)[:, : z.shape[-1]].astype(z.dtype)
-  signs = jax.random.rademacher(key, (probes, 4, *size, 1), z.dtype) * colors[:, None, None]
-  # What y leaves of v. Of few iterations it is too much rather than too little.
-  share = 1 - jnp.mean(lax.map(product, signs.reshape(-1, *z.shape[1:])), 0)
-  share = jnp.clip(share, weight / (1 + weight), 1)
-  return z + solve(backward(residual)[0]), jnp.sqrt(variance * share)
+    size, colors = z.shape[1:3], scipy.linalg.hadamard(4)[:, : z.shape[-1]].astype(z.dtype)
+    signs = jax.random.rademacher(key, (probes, 4, *size, 1), z.dtype) * colors[:, None, None]
+    # The share of v that y leaves; too few iterations make it too large rather than too small.
+    share = 1 - jnp.mean(lax.map(product, signs.reshape(-1, *z.shape[1:])), 0)
+    share = jnp.clip(share, weight / (1 + weight), 1)
+    return z + solve(backward(residual)[0]), jnp.sqrt(variance * share)
 
 
 def _linear(y, A, z):

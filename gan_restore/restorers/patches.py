@@ -1,11 +1,10 @@
-"""What is known of patches alone: low rank of similar ones, sparsity in a learned dictionary.
+"""Priors of patches: stacks of similar patches are of low rank, a patch is sparse in a dictionary.
 
 Both remove white noise; `plug_and_play` makes restorers of any damage of them. Images are float32
 [N, H, W, C] in [0, 1], at least 8 pixels on a side.
 """
 
 import functools
-import pathlib
 from collections.abc import Callable
 
 import jax
@@ -13,11 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from gan_restore import operators
+from gan_restore import shipped
+from gan_restore.degradations import operators
 from gan_restore.restorers import plug_and_play
 from gan_restore.restorers.result import Result
-
-DICTIONARY = pathlib.Path(__file__).parents[1] / "shipped" / "dictionary.npy"
 
 # --- Denoisers: (images [N, H, W, C], standard deviation of their noise) -> images ---------------
 
@@ -168,59 +166,62 @@ def sparse_denoiser(x, sigma, dictionary, *, atoms=12, tolerance=1.0):
 # --- Restorers ----------------------------------------------------------------------------------
 
 
-def low_rank(y, A, *, levels: int = 8) -> Result:
+def low_rank(y, A: Callable, *, num_steps: int = 8) -> Result:
   """Restores by stacks of similar patches, which are of low rank; any damage.
 
   Args:
-    y: The damaged images, in [0, 1].
+    y: The damaged images [N, ...].
     A: The damage: an operator or any differentiable function from images of y's size to y.
-    levels: How many times it is denoised, at falling levels of noise.
+    num_steps: How many times it is denoised, at falling levels of noise.
 
   Returns:
     A `Result`.
 
   Raises:
     TypeError: If y is not floating or A is not a function.
-    ValueError: If y holds NaN or leaves [0, 1], or A does not match it.
+    ValueError: If y holds NaN or leaves the operator's range, or A does not match it.
   """
-  return _restore(y, A, jax.tree_util.Partial(low_rank_denoiser), levels)
+  return _restore(y, A, jax.tree_util.Partial(low_rank_denoiser), num_steps)
 
 
-def sparse(y, A, *, dictionary=None, levels: int = 8) -> Result:
+def sparse(y, A: Callable, *, dictionary=None, num_steps: int = 8) -> Result:
   """Restores by patches that are sparse in a dictionary; any damage.
 
   Args:
-    y: The damaged images, in [0, 1].
+    y: The damaged images [N, ...].
     A: The damage: an operator or any differentiable function from images of y's size to y.
     dictionary: From `learn`; by default one of faces.
-    levels: How many times it is denoised, at falling levels of noise.
+    num_steps: How many times it is denoised, at falling levels of noise.
 
   Returns:
     A `Result`.
 
   Raises:
     TypeError: If y is not floating or A is not a function.
-    ValueError: If y holds NaN or leaves [0, 1], A does not match it, or the dictionary is of other
-      channels.
+    ValueError: If y holds NaN or leaves the operator's range, A does not match it, or the
+      dictionary is of other channels.
   """
-  dictionary = jnp.asarray(np.load(DICTIONARY) if dictionary is None else dictionary, jnp.float32)
+  dictionary = np.load(shipped.DICTIONARY) if dictionary is None else dictionary
+  dictionary = jnp.asarray(dictionary, jnp.float32)
   values, channels = dictionary.shape[1], operators.image_shape(A, np.shape(y))[-1]
   if values != channels * round((values / channels) ** 0.5) ** 2:
     raise ValueError(
-      f"dictionary is of patches of {values} values; they are no squares of {channels} channels"
+      f"dictionary has patches of {values} values; they must be squares of {channels} channels"
     )
   denoiser = jax.tree_util.Partial(sparse_denoiser, dictionary=dictionary)
-  return _restore(y, A, denoiser, levels)
+  return _restore(y, A, denoiser, num_steps)
 
 
-def _restore(y, A, denoiser, levels) -> Result:
-  """Levels that end at what the fit leaves of the operator's own noise. Of the trade, tuned: with
-  less, noise under blur is amplified; with more, images are denoised again and again."""
-  trade = 0.1
-  last = max(operators.noise(operators.as_operator(A)) / (1 + trade), 0.01)
+def _restore(y, A, denoiser, num_steps) -> Result:
+  """The weight of the prior is tuned: with less, noise under a blur is amplified; with more, images
+  are denoised again and again."""
+  prior_weight = 0.1
+  A = operators.as_operator(A)
+  last = plug_and_play.last_level(A, operators.image_shape(A, np.shape(y)), prior_weight)
   return plug_and_play.restore(
-    y, A, denoiser, levels=levels, first=max(0.2, last), last=last, trade=trade
-  )
+    y, A, denoiser, num_steps=num_steps, sigma_max=max(0.2, last), sigma_min=last,
+    prior_weight=prior_weight,
+  )  # fmt: skip
 
 
 # --- The dictionary -----------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What every restorer returns, and the choice among candidates."""
+"""What every restorer returns, and the choice among several samples."""
 
 import flax
 import jax
@@ -13,13 +13,13 @@ class Result:
 
   Attributes:
     image: The restored images [N, H, W, C] in [0, 1].
-    generated: What the network made, before the known pixels were put back: raw G(z). The same as
+    generated: What the network made, before known pixels were put back: raw G(z). The same as
       `image` for a method that generates nothing.
     latent: z [N, latent_dim] of a latent search, else None.
     loss: The objective's value at `latent` [N], else None.
-    history: The objective over the steps of a search [N, steps], else None.
-    spread: Where the candidates differ, as they were generated, if there are several: their
-      standard deviation [N, H, W, 1], the root of the channels' mean square, else None.
+    history: The objective over the steps of a search [N, num_steps], else None.
+    spread: The standard deviation of several samples, as they were generated, [N, H, W, 1]: the
+      root of the mean square over the channels; None of a single one.
   """
 
   image: jax.Array
@@ -30,22 +30,21 @@ class Result:
   spread: jax.Array | None = None
 
 
-def choose(candidates: jax.Array, loss: jax.Array, choice: str) -> tuple[jax.Array, jax.Array]:
-  """One image of several candidates for each.
+def choose(samples: jax.Array, loss: jax.Array, choice: str) -> tuple[jax.Array, jax.Array | None]:
+  """One image of several samples for each.
 
   Args:
-    candidates: [K, N, H, W, C].
-    loss: [K, N]; the least is the best.
-    choice: `best`, one of them, as sharp as they are; or `mean`, blurred where they differ, and so
-      nearer to the original on average (of the smallest squared error, were they drawn from the
-      posterior).
+    samples: [K, N, H, W, C].
+    loss: [K, N]; the smallest is the best.
+    choice: `best`, the sample of the smallest loss, as sharp as the samples are; or `mean`, their
+      mean, which is blurred where they differ and has the smaller squared error on average.
 
   Returns:
     (images [N, H, W, C], their `spread` or None).
   """
   index = jnp.argmin(loss, axis=0)[None, :, None, None, None]
-  best = jnp.take_along_axis(candidates, index, 0)[0]
-  mean = jnp.mean(candidates, axis=0)
-  variance = jnp.mean((candidates - mean) ** 2, axis=(0, -1))[..., None]
-  spread = jnp.sqrt(variance) if len(candidates) > 1 else None
+  best = jnp.take_along_axis(samples, index, 0)[0]
+  mean = jnp.mean(samples, axis=0)
+  variance = jnp.mean((samples - mean) ** 2, axis=(0, -1))[..., None]
+  spread = jnp.sqrt(variance) if len(samples) > 1 else None
   return {"best": best, "mean": mean}[choice], spread

@@ -1,0 +1,136 @@
+"""Checks at the entries of the public functions; each error is one sentence: what came, and what it
+must be. Values are checked only where they are concrete, so the functions can be traced.
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+
+def image_batch(x, name: str) -> jax.Array:
+  """Images [N, H, W, C], floating, finite, in [0, 1] -> the same as float32.
+
+  Raises:
+    TypeError: For a dtype that is not floating.
+    ValueError: For another shape, NaN, or values outside [0, 1] by more than rounding.
+  """
+  x = _finite(x, name)
+  if x.ndim != 4:
+    raise ValueError(f"{name} has shape {x.shape}; it must be [N, H, W, C] (one image is x[None])")
+  if 0 in x.shape:
+    raise ValueError(f"{name} has shape {x.shape}, which is empty")
+  _in_unit_range(x, name)
+  return x.astype(jnp.float32)
+
+
+def _finite(x, name: str) -> jax.Array:
+  x = jnp.asarray(x) if not isinstance(x, jax.Array) else x
+  if jnp.issubdtype(x.dtype, jnp.complexfloating):
+    raise TypeError(f"{name} has dtype {x.dtype}; it must be real (stack real and imaginary parts)")
+  if not jnp.issubdtype(x.dtype, jnp.floating):
+    raise TypeError(
+      f"{name} has dtype {x.dtype}; it must be float32 (divide 8-bit images by 255: they are in"
+      " [0, 1] here)"
+    )
+  if not isinstance(x, jax.core.Tracer) and not bool(jnp.all(jnp.isfinite(x))):
+    raise ValueError(f"{name} holds NaN or infinite values")
+  return x
+
+
+def _in_unit_range(x: jax.Array, name: str) -> None:
+  if isinstance(x, jax.core.Tracer):
+    return
+  low, high = float(jnp.min(x)), float(jnp.max(x))
+  if low < -1e-3 or high > 1 + 1e-3:
+    raise ValueError(f"{name} has values in [{low:.4g}, {high:.4g}]; it must be in [0, 1]")
+
+
+def mask(m, name: str = "mask") -> jax.Array:
+  """A mask, 1 where the pixel is missing: [H, W], [H, W, 1] or [N, H, W, 1] -> [N or 1, H, W, 1].
+
+  Raises:
+    ValueError: For another shape, values other than 0 and 1, or a mask that leaves nothing to do
+      (no pixel missing in any image) or nothing to go by (all pixels missing in some image).
+  """
+  m = jnp.asarray(m)
+  if m.ndim == 2:
+    m = m[None, :, :, None]
+  elif m.ndim == 3:
+    m = m[None]
+  if m.ndim != 4 or m.shape[-1] != 1 or 0 in m.shape:
+    raise ValueError(f"{name} has shape {m.shape}; it must be [H, W], [H, W, 1] or [N, H, W, 1]")
+  if not isinstance(m, jax.core.Tracer):
+    values = np.asarray(m).astype(np.float64)
+    if not np.isin(values, (0, 1)).all():
+      raise ValueError(
+        f"{name} is not binary; it must be 1 where the pixel is missing, 0 elsewhere"
+      )
+    if not values.any():
+      raise ValueError(f"{name} is empty: no pixel is missing")
+    if values.all(axis=(1, 2, 3)).any():
+      raise ValueError(f"{name} leaves no known pixel")
+  return m.astype(jnp.float32)
+
+
+def at_least(value, least, name: str) -> None:
+  """A finite number of at least `least`; a whole one if `least` is an int.
+
+  Raises:
+    ValueError: If it is not.
+  """
+  number = np.isscalar(value) and not isinstance(value, bool | str)
+  if not (number and least <= value < np.inf):
+    raise ValueError(f"{name} is {value!r}; it must be >= {least}, and finite")
+  if isinstance(least, int) and int(value) != value:
+    raise ValueError(f"{name} is {value!r}; it must be a whole number")
+
+
+def one_of(value, options, name: str) -> None:
+  """One of some options.
+
+  Raises:
+    ValueError: If it is not.
+  """
+  if value not in options:
+    raise ValueError(f"{name} is {value!r}; it must be one of {', '.join(map(str, options))}")
+
+
+def observation(y, A: Callable, image_shape: tuple[int, ...]) -> jax.Array:
+  """y [N, ...], floating and finite, of the shape that A gives for images of `image_shape`; in
+  [0, 1] where A is an operator that says so.
+
+  Args:
+    y: What was observed.
+    A: The damage.
+    image_shape: [H, W, C].
+
+  Returns:
+    y as float32.
+
+  Raises:
+    TypeError: For a dtype that is not floating.
+    ValueError: For NaN, for values outside the operator's range, or for a shape that A does not
+      give.
+  """
+  y = _finite(y, "y")
+  if y.ndim == 0 or 0 in y.shape:
+    raise ValueError(f"y has shape {y.shape}; it must be [N, ...], and not empty")
+  image = jax.ShapeDtypeStruct((y.shape[0], *image_shape), jnp.float32)
+  try:
+    made = jax.eval_shape(A, image)
+  except Exception as error:
+    raise ValueError(f"A cannot be applied to images {list(image.shape)}: {error}") from error
+  if not hasattr(made, "shape") or made.shape != y.shape:
+    raise ValueError(
+      f"y has shape {list(y.shape)}; A gives {list(getattr(made, 'shape', [])) or made} for"
+      f" images {list(image.shape)}"
+    )
+  if not jnp.issubdtype(made.dtype, jnp.floating):
+    raise ValueError(
+      f"A gives {made.dtype}; it must give real floating numbers, so that it has a gradient"
+    )
+  if getattr(A, "unit_range", False):
+    _in_unit_range(y, "y")
+  return y.astype(jnp.float32)

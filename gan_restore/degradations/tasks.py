@@ -1,0 +1,152 @@
+"""Tasks: a corruption of clean images and the operator that models it, by name.
+
+`NAMES` are the five of the MAP paper (its section 4.1); `coarsen` is the ResGAN paper's. Images are
+float32 [N, H, W, C] in [0, 1].
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+from gan_restore.degradations import checks, masks, operators
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+  """A named corruption.
+
+  Attributes:
+    name: As `get` takes it.
+    operator: (random key, shape [N, H, W, C]) -> the operator, e.g. with masks drawn.
+  """
+
+  name: str
+  operator: Callable[[jax.Array, tuple[int, ...]], Any]
+
+  def corrupt(self, x: jax.Array, key: jax.Array) -> tuple[jax.Array, Any]:
+    """Damages clean images.
+
+    Args:
+      x: Images [N, H, W, C] in [0, 1].
+      key: A random key: of masks and noise.
+
+    Returns:
+      (y, A): the damaged images and the operator that models the damage.
+    """
+    x = checks.image_batch(x, "x")
+    for_operator, for_noise = jax.random.split(key)
+    A = self.operator(for_operator, x.shape)
+    return A.corrupt(x, for_noise), A
+
+
+NAMES = ("inpaint", "colorize", "super_resolve", "denoise", "quantize")
+ALL = (*NAMES, "coarsen", "blur")
+_PARAMETERS: dict[str, tuple[str, type]] = {  # What follows the colon.
+  "super_resolve": ("factor", int),
+  "coarsen": ("factor", int),
+  "denoise": ("sigma", float),
+  "quantize": ("levels", int),
+  "blur": ("sigma", float),
+  "colorize": ("damage", str),
+}
+HELP = (
+  f"{', '.join(ALL)}; super_resolve:FACTOR, coarsen:FACTOR, denoise:SIGMA, quantize:LEVELS,"
+  " blur:SIGMA, inpaint:MASK, colorize:luma; one after the other as blur:1.5+denoise:0.05"
+)
+
+
+def get(name: str, *, mask: str | np.ndarray | jax.Array | None = None) -> Task:
+  """The task of a name.
+
+  Args:
+    name: `inpaint` (a hole), `colorize` (only V of HSV is left), `super_resolve` (factor 4),
+      `denoise` (Gaussian noise of 0.1), `quantize` (5 levels a channel), `coarsen` (blocks of 8x8
+      pixels), `blur` (Gaussian of 1.5 pixels). A number after a colon is another strength:
+      `denoise:0.2`, `quantize:3`, `super_resolve:8`. `inpaint:MASK` is a hole of a kind of `masks`;
+      `colorize:luma` damages by standard greyscale and models by V, as the MAP paper does. Damages
+      that happen one after the other are joined by `+`: `blur:1.5+denoise:0.05`.
+    mask: For each `inpaint` without a kind of its own: a kind of `masks`, or a mask of the image's
+      size, which is enlarged or reduced to the size of what is left there; 'center' by default.
+
+  Returns:
+    The task.
+
+  Raises:
+    ValueError: If there is none of that name, a number cannot be read, or the mask is impossible.
+
+  Examples:
+    >>> import jax, numpy as np
+    >>> y, A = get("super_resolve").corrupt(np.zeros((2, 64, 64, 3)), jax.random.key(0))
+    >>> y.shape
+    (2, 16, 16, 3)
+    >>> get("blur:1+super_resolve:2").corrupt(np.zeros((2, 64, 64, 3)), jax.random.key(0))[0].shape
+    (2, 32, 32, 3)
+  """
+  draws = [_one(part, mask) for part in parts(name)]
+  if len(draws) == 1:
+    return Task(name, draws[0])
+
+  def operator(key, shape):
+    keys = jax.random.split(key, len(draws))
+    A = draws[0](keys[0], shape)
+    for own, draw in zip(keys[1:], draws[1:]):
+      A = operators.compose(draw(own, operators.output_shape(A, shape)), A)
+    return A
+
+  return Task(name, operator)
+
+
+def parts(name: str) -> list[str]:
+  """The damages that a task's name joins, in the order in which they happen.
+
+  Examples:
+    >>> parts("blur:1.5+inpaint:eyes+lips+denoise")  # A union of masks is one damage.
+    ['blur:1.5', 'inpaint:eyes+lips', 'denoise']
+  """
+  found: list[str] = []
+  for part in name.split("+"):
+    if found and found[-1].startswith("inpaint:") and part.partition(":")[0] not in ALL:
+      found[-1] += f"+{part}"
+    else:
+      found.append(part)
+  return found
+
+
+def with_factor(name: str, factor: int | None) -> str:
+  """A task's name with a factor for each damage that has one and names none.
+
+  Examples:
+    >>> with_factor("coarsen+denoise:0.1", 4)
+    'coarsen:4+denoise:0.1'
+  """
+  scaled = lambda part: factor and _PARAMETERS.get(part, ("",))[0] == "factor"
+  return "+".join(f"{part}:{factor}" if scaled(part) else part for part in parts(name))
+
+
+def _one(name, mask) -> Callable:
+  """The `operator` of a `Task` of one damage."""
+  kind, colon, value = name.partition(":")
+  if kind not in ALL:
+    raise ValueError(f"unknown task {name!r}; there are: {HELP}")
+  if kind == "inpaint":
+    return _inpaint(value or ("center" if mask is None else mask))
+  options = {}
+  if colon:
+    option, convert = _PARAMETERS[kind]
+    try:
+      options = {option: convert(value)}
+    except ValueError:
+      raise ValueError(f"the {option} of {name!r} is not a number") from None
+  A = getattr(operators, kind)(**options)
+  return lambda key, shape: A
+
+
+def _inpaint(mask) -> Callable:
+  if isinstance(mask, str):
+    draw = masks.get(mask)
+    return lambda key, shape: operators.Inpaint(draw(key, shape[:3]))
+  mask = checks.mask(mask)
+  return lambda key, shape: operators.inpaint(masks.fit(mask, shape[1:3]))

@@ -1,0 +1,1 @@
+"""Measuring any restorer `(y, A) -> Result`: metrics, scores, reports and figures."""

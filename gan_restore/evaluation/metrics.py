@@ -1,0 +1,163 @@
+"""Metrics: PSNR, SSIM and sharpness of images [N, H, W, C] in [0, 1], whole or in the hole, one
+value an image; accuracy of classifiers; Fréchet distance; bootstrap intervals.
+
+`dm_pix` computes them; its SSIM window is the 11x11 Gaussian of Wang et al. 2004, so it agrees with
+scikit-image's `gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=1`.
+"""
+
+import dm_pix
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+
+def psnr(x: jax.Array, reference: jax.Array, mask: jax.Array | None = None) -> jax.Array:
+  """Peak signal-to-noise ratio in dB.
+
+  Args:
+    x: Images [N, H, W, C] in [0, 1].
+    reference: Likewise.
+    mask: [N or 1, H, W, 1]; if given, only the pixels where it is 1 count.
+
+  Returns:
+    [N].
+  """
+  if mask is None:
+    return dm_pix.psnr(x, reference)
+  mask = jnp.broadcast_to(mask, x.shape)
+  error = jnp.sum(mask * (x - reference) ** 2, axis=(1, 2, 3)) / jnp.sum(mask, axis=(1, 2, 3))
+  return -10 * jnp.log10(error)
+
+
+def ssim(x: jax.Array, reference: jax.Array, mask: jax.Array | None = None) -> jax.Array:
+  """Structural similarity (Wang et al. 2004).
+
+  Args:
+    x: Images [N, H, W, C] in [0, 1], at least 11 pixels on a side.
+    reference: Likewise.
+    mask: [N or 1, H, W, 1]; if given, the mean is over the windows centred where it is 1.
+
+  Returns:
+    [N]; NaN where no window is centred in the mask (closer than 5 pixels to the border).
+  """
+  if mask is None:
+    return dm_pix.ssim(x, reference)
+  values = dm_pix.ssim(x, reference, return_map=True)
+  mask = jnp.broadcast_to(mask[:, 5:-5, 5:-5], values.shape)
+  return jnp.sum(mask * values, axis=(1, 2, 3)) / jnp.sum(mask, axis=(1, 2, 3))
+
+
+def gradient_magnitude(x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
+  r"""Mean gradient magnitude, \sqrt{(\partial_x I)^2 + (\partial_y I)^2} by forward differences.
+
+  Of a restored image, divided by the original's, it says how much of the detail is there: a blurred
+  guess may have the better PSNR.
+
+  Args:
+    x: Images [N, H, W, C] in [0, 1].
+    mask: [N or 1, H, W, 1]; if given, only the pixels where it is 1 count.
+
+  Returns:
+    [N], in units of intensity a pixel; the last row and column are left out.
+  """
+  down, right = x[:, 1:, :-1] - x[:, :-1, :-1], x[:, :-1, 1:] - x[:, :-1, :-1]
+  values = jnp.sqrt(down**2 + right**2)
+  mask = jnp.broadcast_to(1.0 if mask is None else mask[:, :-1, :-1], values.shape)
+  return jnp.sum(mask * values, axis=(1, 2, 3)) / jnp.sum(mask, axis=(1, 2, 3))
+
+
+def decide(logits: jax.Array, exclusive: bool) -> jax.Array:
+  """A classifier's decision.
+
+  Args:
+    logits: [N, classes].
+    exclusive: Whether the classes exclude each other.
+
+  Returns:
+    The class of the largest logit, integer [N], if they exclude each other; else attributes of 0
+    and 1 [N, classes], by the logits' signs.
+  """
+  if exclusive:
+    return jnp.argmax(logits, -1)
+  return (logits > 0).astype(jnp.float32)
+
+
+def accuracy(logits: jax.Array, label: jax.Array) -> jax.Array:
+  """How much of a label a classifier has right.
+
+  Args:
+    logits: [N, classes].
+    label: Integer classes [N], against the largest logit: right or not; or attributes of 0 and 1
+      [N, classes], against the logits' signs: the share that is right.
+
+  Returns:
+    [N].
+  """
+  decided = decide(logits, exclusive=label.ndim == 1)
+  if label.ndim == 1:
+    return (decided == label).astype(jnp.float32)
+  return jnp.mean((decided > 0.5) == (label > 0.5), -1)
+
+
+def balanced_accuracy(logits: np.ndarray, label: np.ndarray) -> float:
+  """Accuracy with each class counting alike, however rare (scikit-learn's). Plain accuracy is high
+  for rare attributes whatever the classifier decides.
+
+  Args:
+    logits: [N, classes].
+    label: As of `accuracy`. Of attributes it is the mean, over those that are there and missing at
+      least once.
+
+  Returns:
+    One number for all of them.
+  """
+  from sklearn.metrics import balanced_accuracy_score  # Slow to import, and rarely needed.
+
+  logits, label = np.asarray(logits), np.asarray(label)
+  if label.ndim == 1:
+    return float(balanced_accuracy_score(label, logits.argmax(-1)))
+  varies = [k for k in range(label.shape[1]) if 0 < label[:, k].sum() < len(label)]
+  return float(np.mean([balanced_accuracy_score(label[:, k], logits[:, k] > 0) for k in varies]))
+
+
+def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
+  r"""The Fréchet distance of two sets of features, taken for normally distributed (Dowson and
+  Landau 1982):
+
+  .. math::
+    \|\mu_a - \mu_b\|^2 + \mathrm{tr}(C_a + C_b - 2 (C_a C_b)^{1/2})
+
+  Args:
+    a: [N, D].
+    b: [M, D].
+
+  Returns:
+    At least 0. It falls with the number of images, so only equal numbers can be compared.
+
+  Raises:
+    ValueError: If there are fewer than two of one.
+  """
+  if min(len(a), len(b)) < 2:
+    raise ValueError(
+      f"there are {len(a)} and {len(b)} features; there must be at least two of each"
+    )
+  a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+  covariances = [np.atleast_2d(np.cov(x, rowvar=False)) for x in (a, b)]
+  values, vectors = np.linalg.eigh(covariances[0])
+  root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
+  cross = np.sqrt(np.maximum(np.linalg.eigvalsh(root @ covariances[1] @ root), 0)).sum()
+  apart = np.sum((a.mean(0) - b.mean(0)) ** 2)
+  return float(max(apart + np.trace(covariances[0]) + np.trace(covariances[1]) - 2 * cross, 0))
+
+
+def bootstrap(values: np.ndarray, resamples: int = 2000, seed: int = 0) -> tuple[float, float]:
+  """The 95% interval of a mean, by resampling the images [N] (Efron's percentiles); NaN are left
+  out, and of no value the interval is NaN."""
+  rng = np.random.default_rng(seed)
+  values = np.asarray(values)
+  values = values[~np.isnan(values)]
+  if not values.size:
+    return float("nan"), float("nan")
+  counts = rng.multinomial(len(values), np.full(len(values), 1 / len(values)), resamples)
+  low, high = np.percentile(counts @ values / len(values), [2.5, 97.5])
+  return float(low), float(high)

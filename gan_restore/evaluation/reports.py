@@ -1,0 +1,59 @@
+"""Scores as tables: rows, Markdown, CSV and JSON files."""
+
+import csv
+import json
+import math
+import os
+import pathlib
+from typing import Any
+
+
+def rows(scores: dict[str, float]) -> list[dict[str, Any]]:
+  """Scores `{OUTPUT/SCORE: value}` as rows of a table, one for each output.
+
+  Examples:
+    >>> rows({"raw/psnr": 20.0, "result/psnr": 21.0, "images": 8})
+    [{'output': 'raw', 'psnr': 20.0, 'images': 8}, {'output': 'result', 'psnr': 21.0, 'images': 8}]
+  """
+  outputs = dict.fromkeys(name.partition("/")[0] for name in scores if "/" in name)
+  common = {name: value for name, value in scores.items() if "/" not in name}
+  own = lambda output: {
+    name.partition("/")[2]: value for name, value in scores.items() if name.startswith(f"{output}/")
+  }
+  return [{"output": output, **own(output), **common} for output in outputs]
+
+
+def markdown(rows: list[dict[str, Any]]) -> str:
+  """Rows as a Markdown table; the columns are all keys, in their order."""
+  names = list(dict.fromkeys(name for row in rows for name in row))
+  show = lambda v: f"{v:.3f}" if isinstance(v, float) else str(v)
+  lines = [names, ["---"] * len(names)]
+  lines += [[show(row.get(name, "")) for name in names] for row in rows]
+  return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def write_csv(path: str | os.PathLike, rows: list[dict[str, Any]]) -> None:
+  """Writes rows as CSV; the columns are all keys, in their order."""
+  fields = list(dict.fromkeys(name for row in rows for name in row))
+  with pathlib.Path(path).open("w", newline="") as file:
+    writer = csv.DictWriter(file, fields)
+    writer.writeheader()
+    writer.writerows(rows)
+
+
+def write_json(path: str | os.PathLike, values: Any) -> None:
+  """Writes values as JSON, whole or not at all. JSON has no NaN and no infinity: they are null."""
+  path = pathlib.Path(path)
+  partial = path.with_name(f".{path.name}.{os.getpid()}")
+  partial.write_text(json.dumps(_finite(values), indent=2, allow_nan=False) + "\n")
+  os.replace(partial, path)
+
+
+def _finite(value: Any) -> Any:
+  if isinstance(value, float) and not math.isfinite(value):
+    return None
+  if isinstance(value, dict):
+    return {key: _finite(v) for key, v in value.items()}
+  if isinstance(value, list | tuple):
+    return [_finite(v) for v in value]
+  return value

@@ -1,0 +1,152 @@
+"""Scores of restorers: any (y, A) -> Result, on any task, the same damage for all."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gan_restore import data
+from gan_restore.degradations import operators, tasks
+from gan_restore.evaluation import metrics, perceptual
+from gan_restore.restorers import blending
+
+
+def damage(task: tasks.Task | Sequence[tasks.Task], x: np.ndarray, first: int, seed: int):
+  """Damages images so that the i-th of a data set is damaged alike whatever batch it is in.
+
+  Args:
+    task: The corruption, or one for each image, which differ by their masks alone.
+    x: Images [N, H, W, C] in [0, 1].
+    first: Index of the first of them in its data set.
+    seed: Of masks and noise.
+
+  Returns:
+    (y, A) of the batch.
+  """
+  each = [task] * len(x) if isinstance(task, tasks.Task) else task
+  keys = [jax.random.fold_in(jax.random.key(seed), first + i) for i in range(len(x))]
+  pairs = [own.corrupt(x[i : i + 1], key) for i, (own, key) in enumerate(zip(each, keys))]
+  return jax.tree.map(lambda *rows: jnp.concatenate(rows), *pairs)
+
+
+@jax.jit
+def score(x: jax.Array, reference: jax.Array, mask: jax.Array | None = None) -> dict:
+  """PSNR and SSIM of images.
+
+  Args:
+    x: Images [N, H, W, C] in [0, 1], at least 11 pixels on a side.
+    reference: The originals, likewise.
+    mask: [N or 1, H, W, 1], 1 where the pixel was missing; or None.
+
+  Returns:
+    {`psnr`: [N], `ssim`: [N]}, and of the hole alone `psnr_hole`, `ssim_hole`, if there is a mask.
+  """
+  scores = {"psnr": metrics.psnr(x, reference), "ssim": metrics.ssim(x, reference)}
+  if mask is not None:
+    scores["psnr_hole"] = metrics.psnr(x, reference, mask)
+    scores["ssim_hole"] = metrics.ssim(x, reference, mask)
+  return scores
+
+
+def measure(
+  restorer: Callable,
+  task: tasks.Task,
+  source,
+  *,
+  batch_size: int = 64,
+  limit: int | None = None,
+  seed: int = 0,
+  scorers: Sequence[perceptual.Scorer] = (),
+  wanted: Callable[[int], bool] = lambda number: True,
+) -> Iterator[tuple[int, dict[str, np.ndarray], np.ndarray]]:
+  """Scores of each image.
+
+  Args:
+    restorer: (y, A) -> Result.
+    task: What is done to the images.
+    source: From `data.load`.
+    batch_size: Images restored at a time; no score depends on it.
+    limit: At most this many images.
+    seed: Of masks and noise.
+    scorers: Further scores; see `perceptual`.
+    wanted: Which batches, by their number.
+
+  Yields:
+    (number of the batch, {`OUTPUT/SCORE`: [images]}, the images [images, H, W, C] as returned).
+    OUTPUT is `raw` (what was generated) and, of a task that is a hole alone, `composited` (the known
+    pixels pasted back) and `result` (as returned, blended as the restorer blends). SCORE is `psnr`,
+    `ssim`, those of the scorers and, where pixels are missing, `psnr_hole`, `ssim_hole` and
+    `gradient`, the gradient magnitude in the hole. Of the originals there are `gradient` and
+    features [images, D], without an OUTPUT; and `seconds`, an image, with compilation.
+  """
+  for number, batch in enumerate(data.evaluation_batches(source, batch_size, limit)):
+    if not wanted(number):
+      continue
+    x = batch["image"].astype(np.float32) / 255
+    y, A = damage(task, x, number * batch_size, seed)
+    start = time.perf_counter()
+    result = jax.block_until_ready(restorer(y, A))
+    seconds = time.perf_counter() - start
+    mask = operators.missing(A, x.shape)
+    outputs = {"raw": result.generated}
+    if getattr(A, "kind", "") == "inpaint":
+      outputs["composited"] = blending.paste(x, result.generated, mask)
+      outputs["result"] = result.image
+    columns = {"seconds": np.full(len(x), seconds / len(x))}  # Padding rows are restored too.
+    if mask is not None:
+      columns["gradient"] = metrics.gradient_magnitude(x, mask)
+    for scorer in scorers:
+      columns |= {name: values for name, values in scorer(x, x).items() if values.ndim == 2}
+    for output, image in outputs.items():
+      scores = score(image, x, mask)
+      if mask is not None:
+        scores["gradient"] = metrics.gradient_magnitude(image, mask)
+      for scorer in scorers:
+        scores |= scorer(image, x)
+      columns |= {f"{output}/{name}": values for name, values in scores.items()}
+    valid = batch["valid"] == 1
+    columns = {name: np.asarray(values)[valid] for name, values in columns.items()}
+    yield number, columns, np.asarray(result.image)[valid]
+
+
+def evaluate(restorer: Callable, task: tasks.Task, source, **options) -> dict[str, float]:
+  """Mean scores of a restorer on a task; the options are those of `measure`.
+
+  Returns:
+    {name: value}, those of `means`.
+  """
+  batches = [columns for _, columns, _ in measure(restorer, task, source, **options)]
+  return means(join(batches))
+
+
+def join(batches: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+  """The columns of several batches as one."""
+  return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
+
+
+def means(columns: dict[str, np.ndarray]) -> dict[str, float]:
+  """Mean scores of what `measure` yields.
+
+  Args:
+    columns: {name: [images], or features [images, D]}.
+
+  Returns:
+    The mean over the images of every score, of those images that have it (NaN if none has);
+    `sharpness` for the gradients (relative to the originals': 1 is as sharp), and of features their
+    Fréchet distance to the originals'. Then `seconds` and `images`, how many.
+  """
+  values = {}
+  for name, column in columns.items():
+    output, _, score = name.rpartition("/")
+    if not output:
+      continue
+    if score == "gradient":
+      values[f"{output}/sharpness"] = float(column.mean() / columns["gradient"].mean())
+    elif column.ndim == 2:
+      values[name] = metrics.frechet_distance(column, columns[score])
+    else:
+      there = column[~np.isnan(column)]
+      values[name] = float(there.mean()) if there.size else float("nan")
+  return values | {"seconds": float(columns["seconds"].mean()), "images": len(columns["seconds"])}

@@ -1,0 +1,115 @@
+"""Completion in one forward pass: what cDCGAN, the encoder-decoder DCGAN and the U-Net GAN share.
+
+Each of these families has a function
+
+  complete(trained, image, mask) -> images [N, S, S, C] in [0, 1]
+
+of images [N, S, S, C] in [0, 1], whose missing pixels do not matter, and masks [N, S, S, 1], 1 where
+the pixel is missing.
+"""
+
+import functools
+import math
+from collections.abc import Callable, Iterator
+
+import jax
+import jax.numpy as jnp
+
+from gan_restore.degradations import checks, masks, operators, tasks
+from gan_restore.evaluation import scoring
+from gan_restore.models import Trained
+from gan_restore.restorers import blending
+from gan_restore.restorers.result import Result
+
+REQUIREMENTS = {"masks": (masks.is_kind, f"kinds by commas, out of {masks.HELP}")}
+
+
+def reconstruction_loss(generated, image, mask, known_weight) -> jax.Array:
+  """The L1 distance to the original: its mean over the hole, plus a share of that over the rest.
+
+  In the rest of the image it makes G meet the known pixels at the hole's border.
+
+  Args:
+    generated: [N, S, S, C].
+    image: [N, S, S, C].
+    mask: [N, S, S, 1].
+    known_weight: Of the rest.
+
+  Returns:
+    A scalar.
+  """
+  error = jnp.abs(generated - image).mean(-1, keepdims=True)
+  hole = (mask * error).sum() / jnp.maximum(mask.sum(), 1)
+  rest = ((1 - mask) * error).sum() / jnp.maximum((1 - mask).sum(), 1)
+  return hole + known_weight * rest
+
+
+def samples(complete: Callable, trained: Trained, batch: dict, key: jax.Array) -> jax.Array:
+  """Rows of four: original, masked, raw output and completed image, in [0, 1]."""
+  real = (batch["image"][:16] + 1) / 2
+  mask = masks.get(trained.config.masks)(key, real.shape[:3])
+  generated = complete(trained, real, mask)
+  completed = blending.paste(real, generated, mask)
+  masked = real * (1 - mask) + 0.5 * mask
+  columns = jnp.stack([real, masked, generated, completed], 1)
+  return columns.reshape(-1, *real.shape[1:])
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _complete(complete, trained, y, mask):
+  return complete(trained, y, mask)
+
+
+def restore(
+  complete: Callable, trained: Trained, y: jax.Array, A: Callable, *, blend: str = "paste"
+) -> Result:
+  """Completes images in one forward pass.
+
+  Args:
+    complete: The family's.
+    trained: The family's trained networks.
+    y: Images [N, S, S, C] in [0, 1]; their missing pixels do not matter.
+    A: An `operators.inpaint`: any mask, with one hole or several.
+    blend: How the completion enters the image: `paste`, `poisson`, or `none` for G's raw output.
+
+  Returns:
+    The result.
+
+  Raises:
+    UnsupportedOperatorError: For any other operator.
+    ValueError: For images of another size, or an unknown `blend`.
+  """
+  operators.expect(trained.config.family, A, "inpaint")
+  checks.one_of(blend, blending.BLENDS, "blend")
+  y = checks.observation(y, A, trained.image_shape)
+  generated = _complete(complete, trained, y, jnp.broadcast_to(A.mask, (*y.shape[:3], 1)))
+  return Result(image=blending.blend(y, generated, A.mask, blend), generated=generated)
+
+
+def evaluate(
+  restore: Callable, trained: Trained, source, n: int = 64
+) -> Iterator[tuple[str, float]]:
+  """Completion of the first images of `source`, pasted in.
+
+  Args:
+    restore: The family's.
+    trained: The family's trained networks.
+    source: From `data.load`.
+    n: Images at most.
+
+  Yields:
+    (name, value): `score`, with the centre missing: the whole image's PSNR in dB, less what its
+    hole lacks of the originals' gradient magnitude, in dB too, as PSNR alone prefers a blur; then,
+    for the centre and for rectangles, every score of `scoring.evaluate`.
+  """
+  restorer = functools.partial(restore, trained)
+  scores = {}
+  for kind in ("center", "random"):
+    found = scoring.evaluate(restorer, tasks.get("inpaint", mask=kind), source, limit=n)
+    for name, value in found.items():
+      output, _, score = name.partition("/")
+      if output == "composited":
+        scores[f"{kind}/{score}"] = value
+  lacking = min(0.0, 20 * math.log10(max(scores["center/sharpness"], 1e-6)))
+  yield "score", scores["center/psnr"] + lacking
+  yield from scores.items()

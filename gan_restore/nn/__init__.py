@@ -1,0 +1,1 @@
+"""Layers, networks, losses and augmentations that several families share."""

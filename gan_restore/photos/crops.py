@@ -1,0 +1,107 @@
+"""The square of a photograph that a restorer is given, and the mask of the same square."""
+
+import os
+
+import numpy as np
+from PIL import Image
+
+from gan_restore.data import images
+from gan_restore.photos import faces
+
+CROPS = ("center", "face")
+Box = tuple[int, int, int, int]
+
+
+def choose_box(picture: Image.Image, crop: str) -> Box | None:
+  """The square to take: None for the centred one, or that of the largest frontal face.
+
+  Args:
+    picture: The photograph.
+    crop: 'center' or 'face'.
+
+  Returns:
+    (left, top, right, bottom), or None.
+
+  Raises:
+    ImageError: If there is no face.
+  """
+  if crop == "center":
+    return None
+  box = faces.find_face(picture)
+  if box is None:
+    raise images.ImageError("no frontal face found; with --crop center the centre is taken")
+  return box
+
+
+def crop_picture(
+  picture: Image.Image, size: tuple[int, int], channels: int, box: Box | None = None
+) -> np.ndarray:
+  """A square of a photograph as float32 [H, W, C] in [0, 1].
+
+  Args:
+    picture: The photograph.
+    size: (H, W), alike.
+    channels: 3, or 1 for grey.
+    box: From `choose_box`.
+
+  Returns:
+    The square, resampled.
+  """
+  picture = images.crop_and_resample(picture, size[0], box)
+  return images.to_float(picture.convert("L") if channels == 1 else picture)
+
+
+def crop_mask(mask: Image.Image, size: tuple[int, int], box: Box | None = None) -> np.ndarray:
+  """The mask of the same square, float32 [H, W, 1]: a pixel is missing if any part of it is.
+
+  Args:
+    mask: Mode L, 255 where a pixel of the photograph is missing, else 0.
+    size: (H, W), alike.
+    box: From `choose_box`.
+
+  Returns:
+    1 where a pixel of the square is missing, else 0.
+
+  Raises:
+    ImageError: If every or no pixel of the square is missing.
+  """
+  cropped = images.to_float(images.crop_and_resample(mask, size[0], box)) > 0
+  if cropped.all() or not cropped.any():
+    which = "every" if cropped.all() else "no"
+    raise images.ImageError(f"by the mask {which} pixel of the crop is missing")
+  return cropped.astype(np.float32)
+
+
+def read_crop(
+  path: str | os.PathLike,
+  size: tuple[int, int],
+  channels: int,
+  crop: str = "center",
+  mask: str | os.PathLike | None = None,
+) -> tuple[np.ndarray, np.ndarray | None]:
+  """A square of a photograph, and of its mask.
+
+  Args:
+    path: The photograph.
+    size: (H, W) of the square, alike.
+    channels: 3, or 1 for grey.
+    crop: 'center' or 'face'.
+    mask: A black and white picture of the photograph's size, white where pixels are missing.
+
+  Returns:
+    (picture [H, W, C] in [0, 1], mask [H, W, 1] or None).
+
+  Raises:
+    ImageError: If a file cannot be used, there is no face, or the mask does not fit.
+  """
+  picture = images.read_image(path)
+  box = choose_box(picture, crop)
+  cropped = None
+  if mask is not None:
+    whole = images.read_mask(mask)
+    if whole.size != picture.size:
+      raise images.ImageError(
+        f"the picture is {picture.width}x{picture.height}, its mask {whole.width}x{whole.height}"
+      )
+    cropped = crop_mask(whole, size, box)
+  return crop_picture(picture, size, channels, box), cropped

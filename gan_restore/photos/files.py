@@ -1,0 +1,60 @@
+"""Files that a command names: inputs, and the outputs that belong to them."""
+
+import glob
+import pathlib
+from collections.abc import Sequence
+
+from gan_restore.data import images
+
+
+def expand(inputs: Sequence[str]) -> tuple[list[pathlib.Path], list[str]]:
+  """The files of inputs, each once.
+
+  Args:
+    inputs: Files, folders or globs.
+
+  Returns:
+    (the files, in order; what is wrong with the other inputs, a sentence each).
+  """
+  paths: dict[pathlib.Path, None] = {}
+  failures = []
+  for entry in inputs:
+    path = pathlib.Path(entry)
+    if path.is_dir():
+      found = images.find_images(path)
+      if not found:
+        failures.append(f"{entry}: no images in this folder")
+    elif path.exists() or not glob.has_magic(entry):
+      found = [path]
+    else:
+      found = sorted(map(pathlib.Path, glob.glob(entry, recursive=True)))
+      if not found:
+        failures.append(f"{entry}: matches nothing")
+    paths |= dict.fromkeys(found)
+  return list(paths), failures
+
+
+def name_outputs(
+  paths: Sequence[pathlib.Path], folder: pathlib.Path, taken: Sequence[str] = ()
+) -> list[pathlib.Path]:
+  """`NAME.png` in a folder for each file, numbered where two files share a name.
+
+  Args:
+    paths: The inputs.
+    folder: Of the outputs.
+    taken: Stems that are not to be used.
+
+  Examples:
+    >>> [path.name for path in name_outputs([pathlib.Path("a/x.jpg"), pathlib.Path("b/x.png")],
+    ...                                     pathlib.Path("out"))]
+    ['x.png', 'x-2.png']
+  """
+  used = set(taken)
+  outputs = []
+  for path in paths:
+    stem, number = path.stem, 2
+    while stem in used:
+      stem, number = f"{path.stem}-{number}", number + 1
+    used.add(stem)
+    outputs.append(folder / f"{stem}.png")
+  return outputs

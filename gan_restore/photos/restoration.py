@@ -1,0 +1,187 @@
+"""Restoring photographs from file to file."""
+
+import dataclasses
+import pathlib
+from collections.abc import Sequence
+
+import jax
+import numpy as np
+from tqdm import tqdm
+
+from gan_restore.data import images
+from gan_restore.degradations import masks, operators, tasks
+from gan_restore.evaluation import figures, reports, scoring
+from gan_restore.hub import Restorer
+from gan_restore.photos import crops, files
+
+SHAPE = (64, 64, 3)  # Of what is restored by a restorer that is for any shape.
+BATCH = 16  # Pictures restored at a time; the last of several batches is padded.
+_SHEET_ROWS = 64  # Pictures on the sheet, at most.
+WHITE = 0.25  # The spread that is drawn in white.
+
+
+@dataclasses.dataclass(frozen=True)
+class Damage:
+  """What happened to the photographs.
+
+  Attributes:
+    task: A name of `tasks.get`.
+    mask: For each `inpaint` of the task: a picture's path, or a kind of `masks`; or None.
+    simulate: Whether the photographs are clean, and are damaged first.
+    seed: Of masks and noise.
+
+  Raises:
+    ValueError: If the task and the mask do not fit together.
+  """
+
+  task: str
+  mask: str | None = None
+  simulate: bool = False
+  seed: int = 0
+
+  def __post_init__(self):
+    tasks.get(self.task)
+    parts = tasks.parts(self.task)
+    holes = [part.partition(":")[2] for part in parts if part.partition(":")[0] == "inpaint"]
+    if self.mask and "" not in holes:
+      raise ValueError(
+        f"--mask is for the damage inpaint, which --task {self.task} does not name without a mask of"
+        f" its own; it may be inpaint+{self.task}"
+      )
+    if not self.mask and "" in holes:
+      raise ValueError(
+        f"--task {self.task} needs --mask: a picture, white where pixels are missing, or a kind of"
+        " mask"
+      )
+    kinds = [kind or self.mask for kind in holes]
+    for kind in kinds:
+      if masks.is_kind(kind) and not masks.is_fixed(kind) and not self.simulate:
+        raise ValueError(
+          f"the mask {kind} is drawn at random: give the damage's own mask, or --simulate"
+        )
+
+  @property
+  def mask_file(self) -> str | None:
+    """The mask, if it is a file."""
+    return self.mask if self.mask and not masks.is_kind(self.mask) else None
+
+  def shape(self, shape: tuple[int, int, int]) -> tuple[int, int, int]:
+    """(H, W, C) of the photographs' squares, for images of a shape: that of what was observed."""
+    if self.simulate:
+      return shape
+    A = tasks.get(self.task).operator(jax.random.key(0), (1, *shape))
+    _, height, width, *_ = operators.output_shape(A, (1, *shape))
+    if A.kind == "coarsen":  # The few pixels themselves.
+      height, width = height // A.factor, width // A.factor
+    return height, width, shape[2]
+
+  def observe(self, squares: np.ndarray, mask: np.ndarray | None, shape, first: int):
+    """What a restorer is given.
+
+    Args:
+      squares: Of photographs [N, H, W, C] in [0, 1], of `self.shape(shape)`.
+      mask: [N, H, W, 1], if the mask is a file.
+      shape: (H, W, C) of the images.
+      first: Index of the first photograph.
+
+    Returns:
+      (y, A).
+    """
+    given = lambda i: mask[i] if mask is not None else self.mask
+    if self.simulate:
+      own = [tasks.get(self.task, mask=given(i)) for i in range(len(squares))]
+      return scoring.damage(own, squares, first, self.seed)
+    task = tasks.get(self.task, mask=mask if mask is not None else self.mask)
+    shape = (len(squares), *shape)
+    A = task.operator(jax.random.key(self.seed), shape)
+    return operators.observe(A, squares, shape), A
+
+
+def restore_files(
+  restorer: Restorer,
+  damage: Damage,
+  inputs: Sequence[str],
+  out: pathlib.Path,
+  *,
+  crop: str = "center",
+  spread: bool = False,
+  overwrite: bool = False,
+) -> tuple[dict[str, dict[str, float]], list[str], int]:
+  """Restores photographs, and writes a PNG for each and a sheet of damaged and restored ones.
+
+  Args:
+    restorer: From `hub.load`.
+    damage: What happened to the photographs.
+    inputs: Files, folders or globs.
+    out: Gets `NAME.png` for each, `sheet.png`, of clean photographs `results.json` with the scores,
+      and with `spread` also `spread/NAME.png`.
+    crop: Which square is taken; see `crops`.
+    spread: Whether to draw where several samples differ.
+    overwrite: Whether files that are there are replaced.
+
+  Returns:
+    (the scores of clean photographs {path: {name: value}}, what failed, a sentence each, and the
+    number of photographs restored). A photograph that fails does not stop the others.
+
+  Raises:
+    ValueError: If nothing can be restored; nothing has been written then.
+  """
+  paths, failures = files.expand(inputs)
+  outputs = files.name_outputs(paths, out, taken=("sheet",))
+  sheet, report = out / "sheet.png", out / "results.json"
+  shape = restorer.shape or SHAPE
+  height, width, channels = damage.shape(shape)
+
+  # --- Read ---
+  items = []  # (input, output, square, mask or None)
+  for path, output in zip(paths, outputs):
+    try:
+      for there in (output, _spread_of(output)) if spread else (output,):
+        if there.exists() and not overwrite:
+          raise ValueError(f"{there} exists; --overwrite replaces it")
+      items.append(
+        (path, output, *crops.read_crop(path, (height, width), channels, crop, damage.mask_file))
+      )
+    except (ValueError, OSError) as error:
+      failures.append(f"{path}: {str(error).removeprefix(f'{path}: ')}")
+  for there in (sheet, report) if damage.simulate else (sheet,):
+    if items and there.exists() and not overwrite:
+      raise ValueError(f"{there} exists; --overwrite replaces it")
+
+  # --- Restore ---
+  rows, scores = [], {}
+  with tqdm(total=len(items), unit="image", disable=None) as bar:
+    for start in range(0, len(items), BATCH):
+      chunk = items[start : start + BATCH]
+      padded = chunk + chunk[-1:] * (BATCH - len(chunk) if len(items) > BATCH else 0)
+      squares = np.stack([square for _, _, square, _ in padded])
+      mask = np.stack([m for *_, m in padded]) if damage.mask_file else None
+      y, A = damage.observe(squares, mask, shape, start)
+      result = restorer(y, A)
+      if spread and result.spread is None:
+        raise ValueError("--spread needs a method of several samples, as denoiser:num_samples=4")
+      given = np.asarray(operators.show(A, y)).clip(0, 1)
+      if damage.simulate:
+        found = scoring.score(result.image, squares, operators.missing(A, squares.shape))
+
+      # --- Write ---
+      (_spread_of(sheet).parent if spread else out).mkdir(parents=True, exist_ok=True)
+      for i, (path, output, square, _) in enumerate(chunk):
+        images.write_png(output, np.asarray(result.image[i]))
+        if spread:
+          images.write_png(_spread_of(output), np.minimum(np.asarray(result.spread[i]) / WHITE, 1))
+        rows.append(([square] if damage.simulate else []) + [given[i], result.image[i]])
+        if damage.simulate:
+          scores[str(path)] = {name: float(values[i]) for name, values in found.items()}
+      bar.update(len(chunk))
+  if rows:
+    shown = np.stack([x for row in rows[:_SHEET_ROWS] for x in row])
+    figures.write_grid(sheet, shown, len(rows[0]), scale=2)
+  if scores:
+    reports.write_json(report, scores)
+  return scores, failures, len(items)
+
+
+def _spread_of(output: pathlib.Path) -> pathlib.Path:
+  """The file of a restoration's spread."""
+  return output.parent / "spread" / output.name

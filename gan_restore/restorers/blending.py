@@ -1,0 +1,91 @@
+"""Putting a generated hole into the known image: pasting, and Poisson blending.
+
+Images are float32 [N, H, W, C] in [0, 1]; masks [N or 1, H, W, 1], 1 where the pixel is missing.
+"""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+
+from gan_restore.degradations import checks
+from gan_restore.restorers import least_squares
+
+BLENDS = ("poisson", "paste", "none")
+
+
+@functools.partial(jax.jit, static_argnames="how")
+def blend(known: jax.Array, generated: jax.Array, mask: jax.Array, how: str) -> jax.Array:
+  """What becomes of the known pixels.
+
+  Args:
+    known: y [N, H, W, C].
+    generated: [N, H, W, C].
+    mask: [N or 1, H, W, 1].
+    how: `poisson` (kept, and the hole is fitted to them without a seam), `paste` (kept), or `none`
+      (the generated image as it is).
+
+  Returns:
+    Images [N, H, W, C].
+
+  Raises:
+    ValueError: For another `how`.
+  """
+  checks.one_of(how, BLENDS, "blend")
+  if how == "none":
+    return generated
+  return {"poisson": poisson, "paste": paste}[how](known, generated, mask)
+
+
+def paste(known: jax.Array, generated: jax.Array, mask: jax.Array) -> jax.Array:
+  """The known pixels of `known`, the missing ones of `generated`."""
+  return known * (1 - mask) + generated * mask
+
+
+def _neighbours(x: jax.Array) -> jax.Array:
+  """Sum over the four neighbours inside the image, x [H, W, ...]."""
+  rows = jnp.pad(x[1:], ((0, 1),) + ((0, 0),) * (x.ndim - 1))
+  rows += jnp.pad(x[:-1], ((1, 0),) + ((0, 0),) * (x.ndim - 1))
+  columns = jnp.pad(x[:, 1:], ((0, 0), (0, 1)) + ((0, 0),) * (x.ndim - 2))
+  columns += jnp.pad(x[:, :-1], ((0, 0), (1, 0)) + ((0, 0),) * (x.ndim - 2))
+  return rows + columns
+
+
+def _laplacian(x: jax.Array) -> jax.Array:
+  """How much each pixel is above its neighbours inside the image, x [H, W, C]: the sum of the
+  differences."""
+  return _neighbours(jnp.ones_like(x[..., :1])) * x - _neighbours(x)
+
+
+def _solve(known: jax.Array, generated: jax.Array, mask: jax.Array) -> jax.Array:
+  """One image [H, W, C], one mask [H, W, 1]."""
+
+  def unknown(x):  # The Laplacian of the unknown pixels; those outside the hole count as zero.
+    return mask * _laplacian(mask * x)
+
+  # Unknowns are the differences to the generated pixels, whose Laplacian is then zero: the
+  # boundary's differences are all that drives them.
+  right = mask * _neighbours((1 - mask) * (known - generated))
+  difference, _ = jax.scipy.sparse.linalg.cg(unknown, right, tol=1e-6, maxiter=2000)
+  return paste(known, generated + difference, mask)
+
+
+def poisson(known: jax.Array, generated: jax.Array, mask: jax.Array) -> jax.Array:
+  r"""Poisson blending (P. Pérez, M. Gangnet, A. Blake, 2003, eqs 3 and 7).
+
+  Inside the hole f solves \Delta f = \Delta g with f = y on the pixels around it, so that the
+  generated image g keeps its gradients and meets the known image y without a seam. Where the hole
+  reaches the image's border, the neighbours outside are left out. Solved by conjugate gradients,
+  every image of the batch at once.
+
+  Args:
+    known: y [N, H, W, C]; its missing pixels are not looked at.
+    generated: g [N, H, W, C].
+    mask: [N or 1, H, W, 1], 1 where the pixel is missing.
+
+  Returns:
+    Images [N, H, W, C], clipped to [0, 1]; where every pixel is missing, g itself.
+  """
+  mask = jnp.broadcast_to(mask, known.shape[:3] + (1,))
+  with least_squares.exactly():
+    return jnp.clip(jax.vmap(_solve)(known, generated, mask), 0, 1)

@@ -1,0 +1,242 @@
+"""The latent search: maximum a posteriori restoration in the latent space of a generator.
+
+R. A. Yeh, T. Y. Lim et al., "Image Restoration with Deep Generative Models", 2018, eq. 3. Images
+are float32 [N, H, W, C] in [0, 1].
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+import optax
+from jax import lax
+
+from gan_restore.degradations import checks, operators
+from gan_restore.restorers import blending
+from gan_restore.restorers.result import CHOICES, Result, choose
+from gan_restore.restorers.total_variation import tv
+
+_NEAR = 0.5  # How far from the encoder's latent, in each coordinate, further restarts begin.
+_GRID = 16  # An encoder's latents are rounded to so many values a unit: `tv` differs by 1e-7 with
+# the batch, which a search would amplify.
+
+OPTIMIZERS = {
+  "adam": optax.scale_by_adam(b1=0.9, b2=0.999),
+  "momentum": optax.trace(0.9),
+  "sgd": optax.identity(),
+}
+
+
+@flax.struct.dataclass
+class LatentPrior:
+  """What a search asks of a trained GAN. A pytree; the functions are `jax.tree_util.Partial`.
+
+  Attributes:
+    generate: Latents [N, d] in [-1, 1] -> images [N, H, W, C] in [0, 1].
+    discriminate: Images [N, H, W, C] in [0, 1] -> logits [N].
+    encode: Images [N, H, W, C] in [0, 1] -> latents [N, d], or None.
+    latent_dim: d.
+    image_shape: (H, W, C).
+  """
+
+  generate: Callable
+  discriminate: Callable
+  encode: Callable | None = None
+  latent_dim: int = flax.struct.field(pytree_node=False, default=100)
+  image_shape: tuple[int, int, int] = flax.struct.field(pytree_node=False, default=(64, 64, 3))
+
+
+def restore(
+  make_prior: Callable[[Any], LatentPrior],
+  trained: Any,
+  y: jax.Array,
+  A: Callable,
+  *,
+  p: float = 1.0,
+  prior_weight: float = 1.0,
+  num_steps: int = 200,
+  learning_rate: float = 0.1,
+  optimizer: str = "adam",
+  num_restarts: int = 4,
+  choice: str = "best",
+  weighted: bool = False,
+  patience: int = 0,
+  blend: str = "poisson",
+  seed: int = 0,
+) -> Result:
+  r"""Restores damaged images by the most probable image of the prior that explains them.
+
+  Searches, by gradient descent from `num_restarts` latents for each image,
+
+  .. math::
+    \hat z = \arg\min_z \|y - A(G(z))\|_p^p
+      + \lambda\,(\log(1 - D(G(z))) - \log D(G(z)))
+
+  (eq. 3, which has the norm itself where this is its p-th power: the two agree for the paper's
+  p = 1. p_Z is uniform on [-1, 1]^d, so its term is a constant there, and z is projected to the box
+  after each step). With logits l of D the regulariser is -l, which is how it is computed. The data
+  term is a sum over all values of y.
+
+  The first latents are random; a prior with an encoder begins with the code of total variation's
+  answer, and with latents near it.
+
+  Everything is jitted and batched; one compilation serves a shape and an operator. An image's
+  answer does not depend on the batch it is in.
+
+  Args:
+    make_prior: `trained` -> what the search asks of it.
+    trained: A trained `dcgan` or `autoencoder_gan`.
+    y: The damaged images [N, ...], of whatever shape A gives.
+    A: The damage: an operator of `gan_restore.operators`, or any JAX function from images
+      [N, S, S, C] to y. The same function object is compiled once.
+    p: The norm's exponent, at least 1; the paper found 1 to perform well.
+    prior_weight: lambda, at least 0.
+    num_steps: Gradient steps, at least 1; the learning rate falls to 0 over them along a cosine.
+    learning_rate: The first step's.
+    optimizer: 'adam', 'momentum' or 'sgd'.
+    num_restarts: Searches for each image, at least 1.
+    choice: 'best', the restart of the lowest objective, or 'mean', the mean of their images.
+    weighted: For `inpaint`: known pixels count by the share of missing pixels in the 7x7 window
+      around them, those near no hole not at all (Yeh et al. 2017, eq. 3).
+    patience: Stop a restart whose best objective has not fallen by a thousandth in so many steps; 0
+      for never.
+    blend: For `inpaint`: what becomes of the known pixels in `image`: 'poisson' (kept, and the hole
+      is fitted to them without a seam), 'paste' (kept) or 'none' (raw G(z)).
+    seed: Of the first latents. The same seed gives the same answer.
+
+  Returns:
+    A `Result`: `image`, `generated` (raw G(z), or the mean), `latent`, `loss` and `history` (of the
+    best restart, constant after it stopped), and `spread` of several restarts.
+
+  Raises:
+    TypeError: If y is not floating or A is not a function.
+    ValueError: If y holds NaN or leaves the operator's range, A's output does not match y, or an
+      option is impossible.
+
+  Examples:
+    >>> import gan_restore as gr, jax.numpy as jnp
+    >>> y, prior = jnp.full((1, 16, 16, 3), 0.5), gr.load_prior("dcgan")
+    >>> A = gr.operators.super_resolve(4)
+    >>> gr.restore(y, A, prior, num_steps=2, num_restarts=1).image.shape
+    (1, 64, 64, 3)
+  """
+  checks.at_least(p, 1.0, "p")
+  checks.at_least(prior_weight, 0.0, "prior_weight")
+  checks.at_least(num_steps, 1, "num_steps")
+  checks.at_least(num_restarts, 1, "num_restarts")
+  checks.at_least(patience, 0, "patience")
+  if not learning_rate > 0:
+    raise ValueError(f"learning_rate is {learning_rate!r}; it must be > 0")
+  checks.one_of(optimizer, OPTIMIZERS, "optimizer")
+  checks.one_of(choice, CHOICES, "choice")
+  checks.one_of(blend, blending.BLENDS, "blend")
+  prior = make_prior(trained)
+  A = operators.as_operator(A)
+  y = checks.observation(y, A, prior.image_shape)
+  if weighted:
+    operators.expect("weighted", A, "inpaint")
+  inpainting = getattr(A, "kind", "") == "inpaint"
+  importance = _importance(A.mask) if weighted else jnp.ones(())
+
+  first = _first_latents(prior, y, A, int(num_restarts), jax.random.key(seed))
+  if num_restarts * y.shape[0] == 1:  # A single row would be computed in another order than many.
+    first = jnp.repeat(first, 2, axis=0)
+  found = _search(
+    prior, A, y, importance, first, float(prior_weight), float(learning_rate),
+    p=float(p), num_steps=int(num_steps), patience=int(patience), optimizer=optimizer,
+    choice=choice,
+  )  # fmt: skip
+  if num_restarts == 1:
+    found = found.replace(spread=None)
+  if inpainting:
+    found = found.replace(image=blending.blend(y, found.generated, A.mask, blend))
+  return found
+
+
+def _first_latents(prior, y, A, num_restarts, key) -> jax.Array:
+  """Latents [num_restarts, N, d] to begin with: the same for every image, but for its code."""
+  shape = (num_restarts, prior.latent_dim)
+  first = jax.random.uniform(key, shape, minval=-1.0, maxval=1.0)[:, None]
+  if prior.encode is None:
+    return jnp.broadcast_to(first, (num_restarts, len(y), prior.latent_dim))
+  code = prior.encode(tv(y, A, shape=prior.image_shape).image)
+  return jnp.clip(jnp.round(_GRID * code) / _GRID + _NEAR * first.at[0].set(0), -1, 1)
+
+
+def _importance(mask: jax.Array, window: int = 7) -> jax.Array:
+  """Share of missing pixels in the window around each known pixel [N, H, W, 1]; 0 in the hole."""
+  summed = lambda x: lax.reduce_window(
+    x, 0.0, lax.add, (1, window, window, 1), (1, 1, 1, 1), "SAME"
+  )
+  return (1 - mask) * summed(mask) / summed(jnp.ones_like(mask))
+
+
+@functools.partial(jax.jit, static_argnames=("p", "num_steps", "patience", "optimizer", "choice"))
+def _search(
+  prior, A, y, importance, first, prior_weight, learning_rate, *, p, num_steps, patience,
+  optimizer, choice,
+):  # fmt: skip
+  """The search itself. Latents are [K, N, d]: K restarts for each of N images."""
+  tx = OPTIMIZERS[optimizer]
+  k, n = first.shape[0], y.shape[0]
+
+  def objective(z):  # [K, N, d] -> [K, N]
+    x = prior.generate(z.reshape(k * n, -1))
+    logits = prior.discriminate(x).reshape(k, n)
+    x = x.reshape(k, n, *x.shape[1:])
+    error = jnp.abs(importance * (y - jax.vmap(A)(x)))
+    error = error if p == 1 else error**p
+    data = jnp.sum(error, axis=tuple(range(2, error.ndim)))
+    return data - prior_weight * logits
+
+  def value_and_grad(z):
+    value, pullback = jax.vjp(objective, z)
+    return value, pullback(jnp.ones_like(value))[0]
+
+  def body(carry):
+    i, z, opt_state, best, history = carry
+    value, gradient = value_and_grad(z)
+    # A restart that has stopped stays where it is, so that no answer depends on its neighbours.
+    active = best["stalled"] < patience if patience else jnp.ones((k, n), bool)
+    better = active & (value < best["value"])
+    much_better = active & (value < best["mark"] - 1e-3 * jnp.abs(best["mark"]))
+    best = {
+      "z": jnp.where(better[..., None], z, best["z"]),
+      "value": jnp.where(better, value, best["value"]),
+      "mark": jnp.where(much_better, value, best["mark"]),
+      "stalled": jnp.where(much_better, 0, best["stalled"] + 1),
+    }
+    history = history.at[i].set(jnp.where(active, value, best["value"]))
+    updates, opt_state = tx.update(gradient, opt_state)
+    rate = learning_rate * 0.5 * (1 + jnp.cos(jnp.pi * i / num_steps))
+    moved = jnp.clip(z - rate * updates, -1, 1)
+    return i + 1, jnp.where(active[..., None], moved, z), opt_state, best, history
+
+  def unfinished(carry):
+    i, _, _, best, _ = carry
+    return (i < num_steps) & (jnp.any(best["stalled"] < patience) if patience else True)
+
+  best = {
+    "z": first,
+    "value": jnp.full((k, n), jnp.inf),
+    "mark": jnp.full((k, n), jnp.finfo(jnp.float32).max),
+    "stalled": jnp.zeros((k, n), jnp.int32),
+  }
+  history = jnp.zeros((num_steps, k, n))
+  carry = (0, first, tx.init(first), best, history)
+  done, _, _, best, history = lax.while_loop(unfinished, body, carry)
+  history = jnp.where(jnp.arange(num_steps)[:, None, None] < done, history, best["value"])
+  winner = jnp.argmin(best["value"], axis=0)  # [N]
+  images = prior.generate(best["z"].reshape(k * n, -1))
+  generated, spread = choose(images.reshape(k, n, *images.shape[1:]), best["value"], choice)
+  return Result(
+    image=generated,
+    generated=generated,
+    latent=jnp.take_along_axis(best["z"], winner[None, :, None], 0)[0],
+    loss=jnp.take_along_axis(best["value"], winner[None], 0)[0],
+    history=jnp.take_along_axis(history, winner[None, None], 1)[:, 0].T,
+    spread=spread,
+  )

@@ -1,0 +1,18 @@
+"""The files that come with the package, each with a card that says what it is: weights of families,
+classifiers that measure restorations (`judges/`), and a dictionary of patches.
+"""
+
+import pathlib
+
+FOLDER = pathlib.Path(__file__).parent
+DICTIONARY = FOLDER / "dictionary.npy"
+
+
+def weights() -> dict[str, pathlib.Path]:
+  """The weights files by name: FAMILY.safetensors is FAMILY, FAMILY-SET.safetensors FAMILY:SET."""
+  return {path.stem.replace("-", ":"): path for path in sorted(FOLDER.glob("*.safetensors"))}
+
+
+def judges() -> dict[str, pathlib.Path]:
+  """The classifiers' weights files by name."""
+  return {path.stem: path for path in sorted((FOLDER / "judges").glob("*.safetensors"))}

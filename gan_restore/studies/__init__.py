@@ -1,0 +1,1 @@
+"""The papers' comparisons: tables, ablations, GANs compared, growing masks."""

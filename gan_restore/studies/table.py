@@ -1,0 +1,193 @@
+"""The table of any restorers on any tasks, the same damage for all: `gan-restore evaluate`.
+
+Every batch is kept on disk once it is scored, so a table goes on where it was, grows by methods,
+tasks and images, and can be divided among machines.
+"""
+
+import json
+import os
+import pathlib
+from collections.abc import Callable, Sequence
+from urllib.parse import quote
+
+import numpy as np
+from tqdm import tqdm
+
+from gan_restore import data
+from gan_restore.degradations import operators, tasks
+from gan_restore.evaluation import figures, metrics, perceptual, reports, scoring
+from gan_restore.restorers import classical
+
+BATCH = 64
+SHOWN = 3  # Images of each task on the sheet of pictures.
+INTERVALS = ("psnr", "ssim", "psnr_hole", "ssim_hole", "agreement", "lpips")
+
+
+def run(
+  methods: dict[str, Callable],
+  damages: dict[str, tasks.Task],
+  source,
+  out: str | os.PathLike,
+  *,
+  settings: dict,
+  limit: int | None = None,
+  seed: int = 0,
+  scorers: Sequence[perceptual.Scorer] = (),
+  shard: tuple[int, int] = (0, 1),
+) -> list[dict]:
+  """Scores what is not scored yet, and writes the table of all that is.
+
+  Args:
+    methods: {name: (y, A) -> Result}; one that refuses a task's operator has no row there.
+    damages: {name: task}.
+    source: From `data.load`.
+    out: Gets the batches' scores, `table.json` and `table.csv` (the rows), `images.csv` (the scores
+      of each image) and `pictures.png` (original, damaged, and restored by each method).
+    settings: What else the scores depend on; a table of others is not continued.
+    limit: Images at most.
+    seed: Of masks and noise.
+    scorers: Further scores; see `perceptual`. Their choice belongs into `settings`.
+    shard: (k, n): only the batches k, k + n, ...; for n machines that share `out`.
+
+  Returns:
+    Rows: `task`, `method`, `output` and the scores of `scoring.means`, with `SCORE_low` and
+    `SCORE_high`, the bootstrap's 95% interval.
+
+  Raises:
+    ValueError: If `out` holds a table of other settings, or the shard is impossible.
+  """
+  index, count = shard
+  if not 0 <= index < count:
+    raise ValueError(f"shard is {index} of {count}; it must be 0 to {count - 1}")
+  out = pathlib.Path(out)
+  _agree(out, {**settings, "seed": seed})
+  images = min(len(source), limit or len(source))
+  rows, per_image = [], []
+  cells = [(task, method) for task in damages for method in methods]
+  with tqdm(cells, unit="cell", disable=None) as progress:
+    for task, method in progress:
+      folder = _folder(out, task, method)
+      numbers = range(-(-images // BATCH))
+      size = lambda number: min(BATCH, images - number * BATCH)
+      kept = {number: _read(folder, number, size(number)) for number in numbers}
+      missing = {n for n in numbers if kept[n] is None and n % count == index}
+      batches = scoring.measure(
+        methods[method], damages[task], source, batch_size=BATCH, limit=limit, seed=seed,
+        scorers=scorers, wanted=missing.__contains__,
+      )  # fmt: skip
+      try:
+        for number, columns, restored in batches if missing else ():
+          _write(folder, number, columns, restored)
+          kept[number] = columns
+          progress.set_description(f"{task} {method} {number + 1}/{len(numbers)}")
+      except operators.UnsupportedOperatorError:
+        continue
+      done = {number: columns for number, columns in kept.items() if columns is not None}
+      if done:
+        columns = scoring.join(list(done.values()))
+        rows += [{"task": task, "method": method, **row} for row in summary(columns)]
+        of = np.concatenate([np.arange(n * BATCH, n * BATCH + size(n)) for n in done])
+        per_image += _per_image(task, method, of, columns)
+  reports.write_json(out / "table.json", rows)
+  reports.write_csv(out / "table.csv", rows)
+  reports.write_csv(out / "images.csv", per_image)
+  _draw(out, methods, damages, source, seed)
+  return rows
+
+
+def summary(columns: dict[str, np.ndarray]) -> list[dict]:
+  """Rows of the means, one for each output, with intervals."""
+  rows = reports.rows(scoring.means(columns))
+  for row in rows:
+    for score in INTERVALS:
+      if score in row:
+        interval = metrics.bootstrap(columns[f"{row['output']}/{score}"])
+        row[f"{score}_low"], row[f"{score}_high"] = interval
+  return rows
+
+
+def compact(rows: list[dict]) -> list[dict]:
+  """The table for people: a row for each method, a column for each task, "PSNR / SSIM" of what the
+  method returns."""
+  table = {}
+  for row in rows:  # Of several outputs the last is what is returned.
+    line = table.setdefault(row["method"], {"method": row["method"]})
+    line[row["task"]] = f"{row['psnr']:.2f} / {row['ssim']:.3f}"
+  return list(table.values())
+
+
+def _agree(out, settings) -> None:
+  """Refuses to mix tables."""
+  path = out / "settings.json"
+  settings = json.loads(json.dumps(settings))
+  if path.exists():
+    there = json.loads(path.read_text())
+    for name in sorted({*there, *settings}):
+      if there.get(name) != settings.get(name):
+        raise ValueError(
+          f"{out} holds a table with {name} {there.get(name)!r}, not {settings.get(name)!r};"
+          " choose another folder"
+        )
+    return
+  out.mkdir(parents=True, exist_ok=True)
+  reports.write_json(path, settings)
+
+
+def _folder(out, task, method) -> pathlib.Path:
+  return out / "batches" / quote(task, safe="") / quote(method, safe="")
+
+
+def _file(folder, number) -> pathlib.Path:
+  return folder / f"{number:05d}.npz"
+
+
+def _read(folder, number, size) -> dict[str, np.ndarray] | None:
+  """A batch's columns, or None if it is not there or was of fewer images."""
+  path = _file(folder, number)
+  if not path.exists():
+    return None
+  with np.load(path) as kept:
+    columns = {name.replace("|", "/"): kept[name] for name in kept.files if name != "pictures"}
+  return columns if len(columns["seconds"]) == size else None
+
+
+def _write(folder, number, columns, restored) -> None:
+  """Whole or not at all."""
+  folder.mkdir(parents=True, exist_ok=True)
+  path = _file(folder, number)
+  partial = path.with_name(f".{path.name}")
+  columns = {name.replace("/", "|"): values for name, values in columns.items()}
+  pictures = np.round(255 * restored[: SHOWN if number == 0 else 0]).astype(np.uint8)
+  with partial.open("wb") as file:
+    np.savez(file, pictures=pictures, **columns)
+  os.replace(partial, path)
+
+
+def _per_image(task, method, of, columns) -> list[dict]:
+  """Rows of `images.csv`."""
+  told = {name: values for name, values in columns.items() if values.ndim == 1}
+  return [
+    {"task": task, "method": method, "image": int(image), **{n: v[i] for n, v in told.items()}}
+    for i, image in enumerate(of)
+  ]
+
+
+def _draw(out, methods, damages, source, seed) -> None:
+  """The sheet: for each task the first images, one a row: original, damaged, each method (white
+  where it is not for that task)."""
+  methods = [method for method in methods if method != "damaged"]
+  batch = next(data.evaluation_batches(source, min(SHOWN, len(source))))
+  x = batch["image"].astype(np.float32) / 255
+  sheet = []
+  for task, damage in damages.items():
+    y, A = scoring.damage(damage, x, 0, seed)
+    columns = [x, np.asarray(classical.damaged(y, A).image)]
+    for method in methods:
+      path = _file(_folder(out, task, method), 0)
+      column = np.ones_like(x)
+      if path.exists():
+        with np.load(path) as kept:
+          column[: len(kept["pictures"])] = kept["pictures"] / 255
+      columns.append(column)
+    sheet.append(np.stack(columns, 1).reshape(-1, *x.shape[1:]))
+  figures.write_grid(out / "pictures.png", np.concatenate(sheet), len(methods) + 2)

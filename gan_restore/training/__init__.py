@@ -1,0 +1,1 @@
+"""Training a family: state, step, loop, history, checkpoints and weights files."""

@@ -1,0 +1,105 @@
+"""Training checkpoints: the whole state of a run, by Orbax, asynchronously."""
+
+import pathlib
+from typing import Any
+
+import jax
+import orbax.checkpoint as ocp
+from absl import logging
+
+
+class MismatchError(ValueError):
+  """A checkpoint of another architecture."""
+
+
+class Checkpoints:
+  """The checkpoints of a workdir.
+
+  Args:
+    workdir: They live in `workdir/checkpoints/STEP`.
+    max_to_keep: How many of the newest are kept.
+    keep_period: Checkpoints at multiples of this step are kept for ever; 0 for none.
+  """
+
+  def __init__(self, workdir: str | pathlib.Path, max_to_keep: int = 2, keep_period: int = 0):
+    self._folder = pathlib.Path(workdir).resolve() / "checkpoints"
+    self._manager = ocp.CheckpointManager(
+      self._folder,
+      options=ocp.CheckpointManagerOptions(
+        max_to_keep=max_to_keep, keep_period=keep_period or None, enable_async_checkpointing=True
+      ),
+      item_names=("state", "position"),
+    )
+
+  def steps(self) -> list[int]:
+    """The steps there are checkpoints of, in order."""
+    return sorted(self._manager.all_steps())
+
+  def save(self, step: int, state: Any, data: dict) -> None:
+    """Starts writing a checkpoint: a tree of arrays, and the data position as JSON."""
+    if step in self._manager.all_steps():
+      return
+    position = {"data": data, "shapes": _shapes(state)}
+    items = {"state": ocp.args.StandardSave(state), "position": ocp.args.JsonSave(position)}
+    self._manager.save(step, args=ocp.args.Composite(**items), force=True)
+
+  def wait(self) -> None:
+    """Returns when everything is on the disk."""
+    self._manager.wait_until_finished()
+
+  def restore(self, step: int, like: Any) -> tuple[Any, dict]:
+    """(state, data) of a step.
+
+    Args:
+      step: One of `steps()`.
+      like: A tree of arrays of the same shapes.
+
+    Raises:
+      MismatchError: If the checkpoint holds arrays of other names or shapes.
+    """
+    items = {"position": ocp.args.JsonRestore()}
+    position = self._manager.restore(step, args=ocp.args.Composite(**items)).position
+    theirs, ours = position["shapes"], _shapes(like)
+    differing = sorted(k for k in {*theirs, *ours} if theirs.get(k) != ours.get(k))
+    if differing:
+      name = differing[0]
+      raise MismatchError(
+        f"checkpoint {step} belongs to another config: {name} is {theirs.get(name, 'absent')}"
+        f" there and {ours.get(name, 'absent')} here"
+      )
+    abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
+    items = {"state": ocp.args.StandardRestore(abstract)}
+    return self._manager.restore(step, args=ocp.args.Composite(**items)).state, position["data"]
+
+  def restore_newest(self, like: Any) -> tuple[Any, dict] | None:
+    """The newest checkpoint that can be read, or None if there is none at all.
+
+    A broken one is reported and moved aside, and the one before it is tried.
+
+    Raises:
+      MismatchError: If they are another config's.
+      ValueError: If there are some and none can be read.
+    """
+    steps = self.steps()
+    for step in reversed(steps):
+      try:
+        return self.restore(step, like)
+      except MismatchError:
+        raise
+      except Exception as error:  # Whatever a damaged file makes its readers raise.
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        logging.error("Checkpoint %d cannot be read (%s); taking the one before.", step, reason)
+      if jax.process_index() == 0:
+        (self._folder / str(step)).rename(self._folder.parent / f"broken_checkpoint_{step}")
+      self._manager.reload()
+    if steps:
+      raise ValueError(f"{self._folder}: none of the checkpoints {steps} can be read")
+    return None
+
+  def close(self) -> None:
+    self._manager.close()
+
+
+def _shapes(tree: Any) -> dict[str, str]:
+  leaves = jax.tree_util.tree_leaves_with_path(tree)
+  return {jax.tree_util.keystr(path): f"{x.dtype}{list(x.shape)}" for path, x in leaves}

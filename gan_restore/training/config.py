@@ -1,0 +1,55 @@
+"""What a config must hold: `validate`."""
+
+import jax
+import ml_collections
+
+from gan_restore import models
+from gan_restore.nn import augmentations
+
+_POSITIVE = (lambda v: v > 0, "> 0")
+_COUNT = (lambda v: v >= 1, "a whole number >= 1")
+_FRACTION = (lambda v: 0 <= v < 1, ">= 0 and < 1")
+REQUIREMENTS: dict[str, models.Requirement] = {
+  "batch_size": _COUNT,
+  "steps": _COUNT,
+  # SSIM's window of 11x11 has to fit in.
+  "image_size": (lambda v: v >= 16 and v & (v - 1) == 0, "a power of two, at least 16"),
+  "channels": (lambda v: v in (1, 3), "1 or 3"),
+  "width": _COUNT,
+  "learning_rate": _POSITIVE,
+  "schedule": (lambda v: v in ("constant", "cosine"), "constant or cosine"),
+  "beta1": _FRACTION,
+  "ema_decay": _FRACTION,
+  "log_every": _COUNT,
+  "sample_every": _COUNT,
+  "checkpoint_every": _COUNT,
+  "max_to_keep": _COUNT,
+  "keep_period": (lambda v: v >= 0, "a whole number >= 0"),
+  "export_step": (lambda v: v >= 0, "a whole number >= 0"),
+  "seed": (lambda v: 0 <= v < 2**32, "between 0 and 2^32 - 1"),
+  "dtype": (lambda v: v in ("float32", "bfloat16"), "float32 or bfloat16"),
+  "augment": (
+    lambda v: not set(filter(None, v.split(","))) - set(augmentations.POLICIES),
+    f"names out of {', '.join(augmentations.POLICIES)}, by commas",
+  ),
+}
+
+
+def validate(config: ml_collections.ConfigDict) -> None:
+  """Refuses impossible values.
+
+  Args:
+    config: A run, as in `configs/`.
+
+  Raises:
+    ValueError: Naming the field, its value and what it must be.
+  """
+  family = models.get(config.family)
+  for field, (holds, wanted) in (REQUIREMENTS | family.REQUIREMENTS).items():
+    if field in config and not holds(config[field]):
+      raise ValueError(f"config.{field} is {config[field]!r}; it must be {wanted}")
+  if config.batch_size % jax.device_count():
+    raise ValueError(
+      f"config.batch_size is {config.batch_size}; it must be divisible by the"
+      f" {jax.device_count()} devices"
+    )

@@ -1,0 +1,69 @@
+"""The choice of the best checkpoint of a run, and its export as a weights file."""
+
+import json
+import os
+import pathlib
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+from absl import logging
+
+from gan_restore import data, models
+from gan_restore.evaluation import reports
+from gan_restore.training import config as training_config
+from gan_restore.training import weights
+from gan_restore.training.checkpoints import Checkpoints
+from gan_restore.training.state import init_state
+
+
+def export_best(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> dict:
+  """Scores every kept checkpoint of a run on the validation split and exports the best.
+
+  Writes `evaluation.json`, and `weights.safetensors` with the averaged weights of the checkpoint
+  whose first score is the largest, or of step `config.export_step`, if that is not 0.
+
+  Args:
+    config: The run's.
+    workdir: The run's.
+
+  Returns:
+    {step: {name: score}}.
+
+  Raises:
+    ValueError: If there is no checkpoint, or none of `config.export_step`.
+  """
+  training_config.validate(config)
+  workdir = pathlib.Path(workdir)
+  family = models.get(config.family)
+  checkpoints = Checkpoints(workdir, config.max_to_keep, config.keep_period)
+  steps = checkpoints.steps()
+  if not steps:
+    raise ValueError(f"{workdir}: no checkpoint to evaluate")
+  if config.export_step and config.export_step not in steps:
+    raise ValueError(
+      f"config.export_step is {config.export_step}; {workdir} has checkpoints of {steps}"
+    )
+  source = data.load(
+    config.dataset, "validation", config.image_size, config.data_dir, config.get("label", "")
+  )
+  like = jax.eval_shape(lambda: init_state(config))
+  frozen = ml_collections.FrozenConfigDict(config)
+
+  def trained(step):
+    ema = checkpoints.restore(step, like)[0].ema
+    return models.Trained(jax.tree.map(jnp.asarray, ema), frozen)
+
+  path = workdir / "evaluation.json"
+  scores = json.loads(path.read_text()) if path.exists() else {}
+  for step in steps:
+    if str(step) not in scores:
+      scores[str(step)] = dict(family.evaluate(trained(step), source))
+      reports.write_json(path, scores)
+    logging.info("step %d: %s", step, scores[str(step)])
+  first = lambda step: next(iter(scores[str(step)].values()))
+  best = config.export_step or max(steps, key=first)
+  weights.save(workdir / "weights.safetensors", trained(best), f"step {best}")
+  logging.info("Exported step %d: %s", best, workdir / "weights.safetensors")
+  checkpoints.close()
+  return scores

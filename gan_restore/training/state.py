@@ -1,0 +1,43 @@
+"""The state of a run."""
+
+from typing import Any
+
+import flax
+import jax
+import jax.numpy as jnp
+import ml_collections
+
+from gan_restore import models
+from gan_restore.training import step
+
+
+@flax.struct.dataclass
+class TrainState:
+  """Everything a run consists of, but for its data position.
+
+  Attributes:
+    step: Steps done, int32.
+    key: The run's random key; each step folds its number in.
+    variables: {player: {"params": ..., "batch_stats": ...}}.
+    ema: Exponential moving average of `variables`.
+    opt_state: {player: optimiser state}.
+  """
+
+  step: jax.Array
+  key: jax.Array
+  variables: models.Variables
+  ema: models.Variables
+  opt_state: dict[str, Any]
+
+
+def init_state(config: ml_collections.ConfigDict) -> TrainState:
+  """The state at step 0, a function of the config alone."""
+  key = jax.random.PRNGKey(config.seed)
+  variables = models.get(config.family).init(config, key)
+  return TrainState(
+    step=jnp.zeros((), jnp.int32),
+    key=key,
+    variables=variables,
+    ema=jax.tree.map(jnp.copy, variables),
+    opt_state={p: step.optimizer(config, p).init(v["params"]) for p, v in variables.items()},
+  )

@@ -1,0 +1,95 @@
+"""The training step: a pure per-device function, wrapped once in `jax.pmap`."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+import optax
+
+from gan_restore import models
+from gan_restore.nn.layers import AXIS
+
+
+def optimizer(config: ml_collections.ConfigDict, player: str) -> optax.GradientTransformation:
+  """A player's optimiser: the family's own, or Adam."""
+  family = models.get(config.family)
+  if hasattr(family, "optimizer"):
+    return family.optimizer(config, player)
+  return optax.adam(config.learning_rate, b1=config.beta1)
+
+
+def learning_rate_factor(config: ml_collections.ConfigDict, step: jax.Array) -> jax.Array:
+  """The factor of the learning rate at a step of the run, whichever players learn."""
+  if config.schedule == "cosine":
+    return optax.cosine_decay_schedule(1.0, config.steps)(step)
+  return jnp.ones(())
+
+
+def make_step(config: ml_collections.ConfigDict) -> Callable:
+  """The per-device step: (state, batch, active players) -> (state, metrics).
+
+  All players' losses come from one forward pass; each player's gradient is the pullback of its own
+  loss. Gradients, batch statistics and metrics are averaged over the axis.
+  """
+  family = models.get(config.family)
+  tx = {player: optimizer(config, player) for player in family.PLAYERS}
+
+  def step(state, batch: dict, active: tuple[str, ...]):
+    key = jax.random.fold_in(jax.random.fold_in(state.key, state.step), jax.lax.axis_index(AXIS))
+    batch = {**batch, "image": batch["image"].astype(jnp.float32) / 127.5 - 1}
+
+    def losses(params):
+      variables = {p: {**v, "params": params[p]} for p, v in state.variables.items()}
+      return family.compute_losses(config, variables, batch, key, active)
+
+    params = {p: v["params"] for p, v in state.variables.items()}
+    values, pullback, (stats, metrics) = jax.vjp(losses, params, has_aux=True)
+    variables, opt_state = dict(state.variables), dict(state.opt_state)
+    factor = learning_rate_factor(config, state.step)
+    for player in active:
+      own = {p: jnp.asarray(p == player, v.dtype) for p, v in values.items()}
+      gradient = jax.lax.pmean(pullback(own)[0][player], AXIS)
+      updates, opt_state[player] = tx[player].update(gradient, opt_state[player], params[player])
+      updates = jax.tree.map(lambda x: factor * x, updates)
+      variables[player] = {
+        **jax.lax.pmean(stats.get(player, {}), AXIS),
+        "params": optax.apply_updates(params[player], updates),
+      }
+    # At first the average spans a tenth of the run, so that it forgets the initial weights.
+    decay = jnp.minimum(config.ema_decay, (1 + state.step) / (10 + state.step))
+    ema = jax.tree.map(lambda a, b: decay * a + (1 - decay) * b, state.ema, variables)
+    metrics = {**{f"{player}_loss": value for player, value in values.items()}, **metrics}
+    state = state.replace(step=state.step + 1, variables=variables, ema=ema, opt_state=opt_state)
+    return state, jax.lax.pmean(metrics, AXIS)
+
+  return step
+
+
+def parallel(step: Callable) -> Callable:
+  """The step of `make_step` over this process's devices.
+
+  The state is whole on each device, without an axis of devices; its memory is used again for the new
+  one. The batch has a leading axis of devices.
+  """
+  return jax.pmap(
+    step,
+    axis_name=AXIS,
+    in_axes=(None, 0, None),
+    out_axes=None,
+    donate_argnums=0,
+    static_broadcasted_argnums=2,
+  )
+
+
+def place(state):
+  """The state on every device, as a step returns it: so that the second step does not compile
+  again."""
+  devices = np.zeros(jax.local_device_count())
+  return jax.pmap(lambda s, _: s, axis_name=AXIS, in_axes=(None, 0), out_axes=None)(state, devices)
+
+
+def shard(batch: dict) -> dict:
+  """A batch of this process [B, ...] with a leading axis of its devices [D, B / D, ...]."""
+  return jax.tree.map(lambda x: x.reshape(jax.local_device_count(), -1, *x.shape[1:]), batch)

@@ -1,0 +1,177 @@
+"""Weights files: one safetensors file that can rebuild its network, and nothing that can run code.
+
+It holds the players that restore; the metadata holds the training config as JSON, from which the
+networks are rebuilt. Kernels are stored as float16 where their values fit, vectors (biases, batch
+statistics) as float32.
+"""
+
+import json
+import os
+import pathlib
+from typing import Any
+
+import jax
+import ml_collections
+import numpy as np
+import safetensors
+import safetensors.numpy
+from flax import traverse_util
+
+from gan_restore import models
+from gan_restore.models import Trained
+from gan_restore.training.checkpoints import Checkpoints
+from gan_restore.training.state import TrainState, init_state
+
+_FORMAT = "gan_restore/2"
+
+
+class WeightsError(ValueError):
+  """A weights file that cannot be used; the message is one sentence that names it."""
+
+
+def save(path: str | os.PathLike, trained: Trained, note: str = "") -> None:
+  """Writes a weights file, whole or not at all.
+
+  Args:
+    path: The file.
+    trained: What to write.
+    note: A line for people, kept in the metadata.
+
+  Raises:
+    WeightsError: If a value is NaN or infinite; nothing is written then.
+  """
+  players = models.exported_players(trained.family)
+  held = {player: trained.variables[player] for player in players}
+  flat = traverse_util.flatten_dict(jax.device_get(held), sep="/")
+  tensors = {name: _compact(path, name, x) for name, x in flat.items()}
+  metadata = {"format": _FORMAT, "config": _to_json(trained.config), "note": note}
+  path = pathlib.Path(path)
+  partial = path.with_name(f".{path.name}.partial")
+  safetensors.numpy.save_file(tensors, partial, metadata)
+  partial.chmod(0o644)  # safetensors makes files that only their owner reads.
+  os.replace(partial, path)
+
+
+def _compact(path, name: str, x) -> np.ndarray:
+  x = np.asarray(x, np.float32, order="C")
+  if not np.isfinite(x).all():
+    raise WeightsError(f"{path}: not written, as {name} holds NaN or infinite values")
+  fits = np.abs(x).max(initial=0) <= np.finfo(np.float16).max
+  return x.astype(np.float16) if x.ndim > 1 and fits else x
+
+
+def _to_json(config) -> str:
+  """The config without the paths of the machine it ran on."""
+  paths = {name: "" for name in ("data_dir", "init_from") if name in config}
+  return json.dumps(config.to_dict() | paths | {"dataset": config.dataset.partition(":")[0]})
+
+
+def load(path: str | os.PathLike, family: str | None = None) -> Trained:
+  """Reads a weights file, or the newest checkpoint's averaged weights of a training workdir.
+
+  Args:
+    path: A file, or a folder that holds `config.json` and `checkpoints`.
+    family: If given, the family it must be.
+
+  Returns:
+    The trained networks, float32.
+
+  Raises:
+    WeightsError: If it is missing, truncated, no weights file, or of another family.
+  """
+  path = pathlib.Path(path)
+  if path.is_dir():
+    trained = _load_workdir(path)
+  elif path.is_file():
+    trained = _load_file(path)
+  else:
+    raise WeightsError(f"{path}: no such weights file or training workdir")
+  if family and trained.config.family != family:
+    raise WeightsError(f"{path}: holds a {trained.config.family}; it must hold a {family}")
+  return trained
+
+
+def read_config(path: str | os.PathLike) -> ml_collections.FrozenConfigDict:
+  """The training config that a weights file carries, without its weights.
+
+  Raises:
+    WeightsError: If the file cannot be used.
+  """
+  return _read(path, names=())[0]
+
+
+def _load_file(path) -> Trained:
+  config, flat = _read(path)
+  variables = _rebuild(path, config, flat)
+  return Trained(jax.tree.map(jax.numpy.asarray, variables), config)
+
+
+def _read(path, names=None) -> tuple[ml_collections.FrozenConfigDict, dict[str, np.ndarray]]:
+  """The config and the tensors {name: float32}: all of them, or those of some names."""
+  try:
+    with safetensors.safe_open(path, framework="numpy") as file:
+      metadata = file.metadata() or {}
+      names = file.keys() if names is None else names
+      flat = {name: file.get_tensor(name).astype(np.float32) for name in names}
+  except Exception as error:  # safetensors raises its own error for whatever is broken.
+    raise WeightsError(f"{path}: not a readable weights file ({error})") from error
+  if metadata.get("format") != _FORMAT:
+    raise WeightsError(
+      f"{path}: a safetensors file of the format {metadata.get('format')!r}; it must be {_FORMAT!r}"
+    )
+  return ml_collections.FrozenConfigDict(json.loads(metadata["config"])), flat
+
+
+def _rebuild(path, config, flat) -> dict[str, Any]:
+  """The variables of the config's networks, out of tensors by name."""
+  try:
+    family = models.get(config.family)
+    wanted = jax.eval_shape(lambda key: family.init(config, key), jax.random.key(0))
+    wanted = {player: wanted[player] for player in models.exported_players(family)}
+  except Exception as error:
+    raise WeightsError(f"{path}: its config builds no network ({error})") from error
+  # By the networks' own keys: a layer's may hold a slash, as flax's SpectralNorm's do.
+  keys = traverse_util.flatten_dict(wanted)
+  shapes = {"/".join(key): leaf.shape for key, leaf in keys.items()}
+  for name in sorted({*shapes, *flat}):
+    theirs = flat[name].shape if name in flat else "absent"
+    ours = shapes.get(name, "absent")
+    if theirs != ours:
+      raise WeightsError(f"{path}: of another architecture: {name} is {theirs}; it must be {ours}")
+  return traverse_util.unflatten_dict({key: flat["/".join(key)] for key in keys})
+
+
+def _load_workdir(path) -> Trained:
+  if not (path / "config.json").is_file():
+    raise WeightsError(f"{path}: no config.json there, so it is not a training workdir")
+  config = ml_collections.ConfigDict(json.loads((path / "config.json").read_text()))
+  checkpoints = Checkpoints(path)
+  restored = checkpoints.restore_newest(jax.eval_shape(lambda: init_state(config)))
+  checkpoints.close()
+  if restored is None:
+    raise WeightsError(f"{path}: a training workdir without a checkpoint yet")
+  ema = jax.tree.map(jax.numpy.asarray, restored[0].ema)
+  return Trained(ema, ml_collections.FrozenConfigDict(config))
+
+
+def init_from(state: TrainState, path: str | os.PathLike) -> TrainState:
+  """A fresh state with the networks of a weights file or a training workdir in place of its own.
+
+  Args:
+    state: Of step 0.
+    path: As `weights.load` takes it; players that it does not hold stay as they are.
+
+  Returns:
+    The state.
+
+  Raises:
+    WeightsError: If there are no weights.
+    ValueError: If they are of another architecture.
+  """
+  theirs = load(path).variables
+  shapes = lambda tree: jax.tree.map(np.shape, tree)
+  for player, own in theirs.items():
+    if shapes(own) != shapes(state.variables.get(player)):
+      raise ValueError(f"config.init_from is {path!r}, whose {player} is of another architecture")
+  variables = {**state.variables, **theirs}
+  return state.replace(variables=variables, ema=jax.tree.map(jax.numpy.copy, variables))
