@@ -4,7 +4,8 @@ import ml_collections
 
 
 def base(family: str) -> ml_collections.ConfigDict:
-  """The fields of every run; a config file sets those of its family, and others where they differ."""
+  """The fields of every run; a config file sets those of its family, and others where they
+  differ."""
   config = ml_collections.ConfigDict()
   config.family = family
 

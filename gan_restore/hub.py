@@ -17,7 +17,7 @@ import jax
 from gan_restore import models
 from gan_restore import shipped as shipped_files
 from gan_restore.evaluation import perceptual
-from gan_restore.models import Trained
+from gan_restore.models import Trained, classifier
 from gan_restore.restorers import classical
 from gan_restore.restorers.result import Result
 from gan_restore.training import weights
@@ -164,5 +164,5 @@ def load_judge(name: str | os.PathLike) -> perceptual.Scorer:
     WeightsError: If there is none at that path.
   """
   trained = weights.load(shipped_files.judges().get(str(name), name), family="classifier")
-  classify = jax.jit(functools.partial(trained.family.features_and_logits, trained))
+  classify = jax.jit(functools.partial(classifier.features_and_logits, trained))
   return perceptual.agreement(classify, trained.config.exclusive)

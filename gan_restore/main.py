@@ -36,6 +36,7 @@ def run(argv):
     jax.distributed.initialize()
   elif _COORDINATOR.value:
     jax.distributed.initialize(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
+  assert _WORKDIR.value  # absl requires it.
   action = {"train": loop.train, "evaluate": selection.export_best}[_MODE.value]
   try:
     action(_CONFIG.value, _WORKDIR.value)

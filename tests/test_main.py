@@ -1,22 +1,29 @@
 """`python -m gan_restore.main` and the configs."""
 
-import importlib
 import os
+import pathlib
+import runpy
 import signal
 import socket
 import subprocess
 import sys
 import time
 
+import jax
 import numpy as np
 import pytest
-from conftest import ROOT, small_config
+from conftest import ROOT
+from helpers import small_config
 from ml_collections import ConfigDict
 
-from gan_restore import train, weights
+from gan_restore import models, shipped
+from gan_restore.training import weights
+from gan_restore.training.config import validate
 
 CONFIGS = sorted(
-  p.stem for p in (ROOT / "configs").glob("*.py") if "def get_config(" in p.read_text()
+  str(path.relative_to(ROOT / "configs"))
+  for path in [*(ROOT / "configs").glob("*.py"), *(ROOT / "configs" / "shipped").glob("*.py")]
+  if "def get_config(" in path.read_text()
 )
 
 
@@ -27,11 +34,29 @@ def main(*arguments):
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_every_config_is_valid_flat_and_says_how_it_is_run(name):
-  module = importlib.import_module(f"configs.{name}")
-  config = module.get_config()
-  train.validate(config)
-  assert not any(isinstance(value, ConfigDict) for value in config.values())
-  assert f"configs/{name}.py" in module.__doc__ or "make " in module.__doc__
+  script = runpy.run_path(str(ROOT / "configs" / name))
+  for part in script.get("PARTS", script.get("VARIANTS", (None,))):
+    config = script["get_config"](*filter(None, [part]))
+    validate(config)
+    assert not any(isinstance(value, ConfigDict) for value in config.values())
+  stem = pathlib.Path(name).stem
+  assert f"configs/{name}" in script["__doc__"] or f"make train-{stem} " in script["__doc__"]
+
+
+def test_every_shipped_file_has_a_card_and_a_config_that_trains_its_architecture():
+  files = {path.stem: path for path in shipped.weights().values()}
+  files |= {f"judge-{name}": path for name, path in shipped.judges().items()}
+  for stem, path in files.items():
+    assert path.with_suffix(".md").exists(), stem
+    config = runpy.run_path(str(ROOT / "configs" / "shipped" / f"{stem}.py"))["get_config"]()
+    theirs = weights.read_config(path)
+    assert set(config) == set(theirs), stem
+    shapes = lambda config: jax.tree.map(
+      lambda x: x.shape,
+      jax.eval_shape(lambda key: models.get(config.family).init(config, key), jax.random.key(0)),
+    )
+    assert shapes(config) == shapes(theirs), stem
+    validate(ConfigDict(theirs))
 
 
 @pytest.mark.parametrize(
@@ -39,7 +64,7 @@ def test_every_config_is_valid_flat_and_says_how_it_is_run(name):
   [
     ("--config.batchsize=32", "batchsize"),
     ("--config.batch_size=many", "batch_size"),
-    ("--config.batch_size=-1", "config.batch_size is -1; it must be a whole number of at least 1"),
+    ("--config.batch_size=-1", "config.batch_size is -1; it must be a whole number >= 1"),
     ("--config.dataset=nothing", "unknown data set 'nothing'"),
   ],
 )
@@ -80,6 +105,7 @@ def finish(processes):
   assert [process.returncode for process in processes] == [0, 0], "\n\n".join(outputs)
 
 
+@pytest.mark.slow
 def test_two_processes_train_one_run(tmp_path):
   """Each reads its share; the gradients are averaged; one checkpoint is written, by both."""
   finish(start_two(tmp_path, steps=4))
@@ -89,6 +115,7 @@ def test_two_processes_train_one_run(tmp_path):
   assert (tmp_path / "metrics.csv").exists()
 
 
+@pytest.mark.slow
 def test_a_signal_to_one_of_two_processes_stops_both_after_the_same_step(tmp_path):
   processes = start_two(tmp_path, steps=100_000, checkpoint_every=100_000)
   deadline = time.monotonic() + 120

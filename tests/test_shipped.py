@@ -2,7 +2,9 @@
 
 import pytest
 
-from gan_restore import data, evaluation, restorers, tasks
+from gan_restore import data, hub
+from gan_restore.degradations import tasks
+from gan_restore.evaluation import scoring
 
 
 @pytest.fixture(scope="module")
@@ -12,8 +14,8 @@ def scores(real_data, tmp_path_factory):
   )
 
   def scores(name, task, limit=32, **options):
-    restorer = restorers.load(name, **options)
-    found = dict(evaluation.evaluate(restorer, tasks.get(task), source, limit=limit))
+    restorer = hub.load(name, **options)
+    found = scoring.evaluate(restorer, tasks.get(task), source, limit=limit)
     output = "result" if task.startswith("inpaint") else "raw"
     return found[f"{output}/psnr"], found[f"{output}/ssim"]
 
@@ -31,11 +33,13 @@ def test_a_large_hole_is_filled_by_one_pass(scores, name):
 def test_the_unet_fills_facial_parts(scores, part):
   """A dB ahead of biharmonic inpainting and of the mirrored face."""
   ours, _ = scores("unet_gan", f"inpaint:{part}")
-  assert all(ours > scores(rival, f"inpaint:{part}")[0] + 1 for rival in ("biharmonic", "mirror"))
+  assert all(
+    ours > scores(baseline, f"inpaint:{part}")[0] + 1 for baseline in ("biharmonic", "mirror")
+  )
 
 
 @pytest.mark.parametrize(
-  "task,rival,margin,ssim",
+  "task,baseline,margin,ssim",
   [
     ("inpaint", "biharmonic", 3, 0.81),
     ("colorize", "damaged", 6, 0.951),
@@ -44,14 +48,15 @@ def test_the_unet_fills_facial_parts(scores, part):
     ("quantize", "non_local_means", 1.5, 0.87),
   ],
 )
-def test_one_prior_is_for_any_damage(scores, task, rival, margin, ssim):
+def test_one_prior_is_for_any_damage(scores, task, baseline, margin, ssim):
   """Ahead of what a person would try first, by `margin` dB, and so similar at least by SSIM."""
   psnr, structure = scores("denoiser", task)
-  assert psnr > scores(rival, task)[0] + margin and structure > ssim
+  assert psnr > scores(baseline, task)[0] + margin and structure > ssim
 
 
+@pytest.mark.slow
 def test_a_stronger_prior_is_searched_better(scores):
   """A dB and a half ahead of the DCGAN, and more similar, where the whole face is G(z)."""
-  few = {"limit": 16, "candidates": 1}
+  few = {"limit": 16, "num_restarts": 1}
   ours, theirs = (scores(name, "super_resolve", **few) for name in ("autoencoder_gan", "map"))
   assert ours[0] > theirs[0] + 1.5 and ours[1] > theirs[1] + 0.05

@@ -2,8 +2,8 @@
 
     make train-dcgan DATA=folder:/path/to/celeba
 
-Differs from the paper's config in the augmentation, as 8,000 faces are few, and in the batch, halved
-for twice the steps. Two hours on two CPU cores; step 7,000 was chosen by score.
+Differs from the paper's config in the augmentation, as 8,000 faces are few, and in the batch,
+halved for twice the steps. Two hours on two CPU cores; step 7,000 was chosen by score.
 """
 
 from gan_restore.configs import dcgan

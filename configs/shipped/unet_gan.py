@@ -1,9 +1,10 @@
-"""The shipped U-Net GAN, trained in two parts in one workdir: `unet_gan.py`, then a weaker adversary.
+"""The shipped U-Net GAN, trained in two parts in one workdir: `unet_gan.py`, then a weaker
+adversary.
 
     make train-unet_gan DATA=folder:/path/to/celeba
 
-:first is `unet_gan.py` as it is; :second goes on for 1,500 steps, the cosine of which is that of all
-6,500. 85 minutes on two CPU cores, as two devices.
+:first is `unet_gan.py` as it is; :second goes on for 1,500 steps, the cosine of which is that of
+all 6,500. 85 minutes on two CPU cores, as two devices.
 """
 
 from gan_restore.configs import unet_gan

@@ -34,7 +34,7 @@ def run(arguments) -> int:
   script = options.script(arguments.config)
   if arguments.vary:
     field, _, values = arguments.vary.partition("=")
-    variants = {value: ((), [f"{field}={value}"]) for value in values.split(",")}
+    variants: dict[str, tuple] = {v: ((), [f"{field}={v}"]) for v in values.split(",")}
   elif "VARIANTS" in script:
     variants = {name: ((name,), []) for name in script["VARIANTS"]}
   else:

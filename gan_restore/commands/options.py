@@ -12,7 +12,8 @@ from typing import Any
 
 import ml_collections
 
-from gan_restore import configs, hub
+import gan_restore.configs as configs
+from gan_restore import hub
 
 _SYNTAX = "NAME:OPTION=VALUE:... sets options, as denoiser:num_samples=8:choice=mean"
 

@@ -37,8 +37,8 @@ def add_parser(commands) -> None:
   p.add_argument(
     "--spread",
     action="store_true",
-    help="write DIR/spread/NAME.png too: where several samples differ, white at a standard deviation"
-    f" of {restoration.WHITE} or more",
+    help="write DIR/spread/NAME.png too: where several samples differ, white at a standard"
+    f" deviation of {restoration.WHITE} or more",
   )
   p.add_argument("--overwrite", action="store_true", help="replace files that are there")
   options.add_method(p)

@@ -39,7 +39,7 @@ class _Listing:
     self.files = images.find_images(root / "img_align_celeba" if self.is_celeba else root)
     if not self.files:
       raise DataError(f"folder:{root}: no images there (looked for {', '.join(images.EXTENSIONS)})")
-    labels = {}
+    labels: dict[str, list[int]] = {}
     if self.is_celeba:
       self.attributes, labels = _read_attributes(root / "list_attr_celeba.txt")
       splits = _read_partition(root / "list_eval_partition.txt")
@@ -163,7 +163,7 @@ class Folder(tfds.core.GeneratorBasedBuilder):
         continue
       aligned = self._listing.is_celeba and images.is_aligned_celeba(image.size)
       box = images.celeba_box(image.size) if aligned else None
-      example = {"image": images.crop_and_resample(image, self._image_size, box)}
+      example: dict[str, object] = {"image": images.crop_and_resample(image, self._image_size, box)}
       if label is not None:
         example["label"] = np.array(label, np.uint8)
       yield path.relative_to(self._root).as_posix(), example

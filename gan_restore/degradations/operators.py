@@ -1,9 +1,9 @@
 """Operators A: what happened to an image, as restoration models it.
 
 An operator maps images x [N, H, W, C], float32 in [0, 1], to observations y [N, ...]. Any JAX
-function of that kind will do for `restore`; it needs no adjoint and no class. The operators here are
-pytrees (their arrays are leaves), so that a jitted function compiles once for all masks of a shape.
-An operator knows:
+function of that kind will do for `restore`; it needs no adjoint and no class. The operators here
+are pytrees (their arrays are leaves), so that a jitted function compiles once for all masks of a
+shape. An operator knows:
 
   A(x)                 the model, through which gradients flow (eq. 3 of the MAP paper),
   A.corrupt(x, key)    the damage itself: the model and what it leaves out (noise, rounding),
@@ -14,14 +14,14 @@ An operator knows:
   A.show(y)            y as a picture of the image's size,
   A.missing(shape)     the mask of the pixels that y says nothing about, if there are any.
 
-The functions `corrupt`, `noise`, ... of this module ask the same of any A, plain functions included.
-A standard deviation is a number where it is the same everywhere, else an array that broadcasts
-against y. Errors of different values of y are taken for independent.
+The functions `corrupt`, `noise`, ... of this module ask the same of any A, plain functions
+included. A standard deviation is a number where it is the same everywhere, else an array that
+broadcasts against y. Errors of different values of y are taken for independent.
 """
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import dm_pix
 import flax
@@ -44,11 +44,14 @@ class Operator:
 
   Attributes:
     kind: The task of this name (see `tasks`); empty for a composition.
-    unit_range: Whether y lies in [0, 1].
   """
 
-  kind = ""
-  unit_range = True
+  kind: ClassVar[str] = ""
+
+  @property
+  def unit_range(self) -> bool:
+    """Whether y lies in [0, 1]."""
+    return True
 
   def __call__(self, x: jax.Array) -> jax.Array:
     """The model: images [N, H, W, C] in [0, 1] -> y [N, ...]."""
@@ -131,7 +134,7 @@ class Colorize(Operator):
     return (*shape[:3], 3)
 
   def project(self, x, y):
-    return x * y / jnp.maximum(self(x), 1e-6)
+    return x * jnp.maximum(y, 0) / jnp.maximum(self(x), 1e-6)
 
   def show(self, y):
     return jnp.repeat(y, 3, axis=-1)
@@ -204,8 +207,11 @@ class Denoise(Operator):
   """See `denoise`."""
 
   kind = "denoise"
-  unit_range = False  # Noise need not be clipped.
   sigma: float = flax.struct.field(pytree_node=False)
+
+  @property
+  def unit_range(self):
+    return False  # Noise need not be clipped.
 
   def noise(self, shape):
     return self.sigma
@@ -578,8 +584,8 @@ def image_shape(A: Callable, shape: Shape) -> Shape:
 
 
 def project(A: Callable, x: jax.Array, y: jax.Array) -> jax.Array:
-  """Projects x onto the images that are consistent with y: known pixels, the means of blocks, V, and
-  the interval that each rounded value lies in. Where noise hides the values, and of a plain
+  """Projects x onto the images that are consistent with y: known pixels, the means of blocks, V,
+  and the interval that each rounded value lies in. Where noise hides the values, and of a plain
   function, it is x itself.
 
   A composition is projected by one sweep: the inner operator's output first, then the image.
@@ -618,7 +624,13 @@ def missing(A: Callable, shape: Shape) -> jax.Array | None:
   return A.missing(shape) if isinstance(A, Operator) else None
 
 
-def observe(A: Callable, picture: jax.Array, shape: Shape) -> jax.Array:
+def hole(A: Callable) -> jax.Array | None:
+  """The mask [N or 1, H, W, 1] of a damage that is a hole alone, so that y holds the other pixels
+  as they were; else None."""
+  return A.mask if isinstance(A, Inpaint) else None
+
+
+def observe(A: Callable, picture: jax.Array | np.ndarray, shape: Shape) -> jax.Array:
   """y, from a picture of what was observed: V where A leaves one channel, and A's own value where a
   value of y does not depend on the image (what a picture holds in a hole is not looked at).
 
@@ -638,9 +650,11 @@ def observe(A: Callable, picture: jax.Array, shape: Shape) -> jax.Array:
   factor = wanted[1] // picture.shape[1] if picture.shape[1] else 0
   if (picture.shape[1] * factor, picture.shape[2] * factor) != wanted[1:3]:
     raise ValueError(
-      f"the picture has shape {list(picture.shape)}; A gives {list(wanted)} for images {list(shape)}"
+      f"the picture has shape {list(picture.shape)}; A gives {list(wanted)} for images"
+      f" {list(shape)}"
     )
-  y = hsv_value(picture) if wanted[-1] == 1 else picture
+  y = jnp.asarray(picture)
+  y = hsv_value(y) if wanted[-1] == 1 else y
   y = enlarge(y, factor) if factor > 1 else y
   blank, full = A(jnp.zeros(shape)), A(jnp.ones(shape))
   return jnp.where(blank == full, blank, y)
@@ -650,13 +664,16 @@ class UnsupportedOperatorError(ValueError):
   """A restorer was given a damage it is not for."""
 
 
-def expect(name: str, A: Callable, *kinds: str) -> None:
+def expect(name: str, A: Callable, *kinds: str) -> Any:
   """Refuses a damage that is none of some kinds.
 
   Args:
     name: Of the restorer, for the error.
     A: The damage.
     *kinds: Of operators, as `Operator.kind`.
+
+  Returns:
+    A.
 
   Raises:
     UnsupportedOperatorError: In one sentence.
@@ -665,6 +682,7 @@ def expect(name: str, A: Callable, *kinds: str) -> None:
   if kind not in kinds:
     given = kind or ("composition" if isinstance(A, Compose) else "function of one's own")
     raise UnsupportedOperatorError(f"{name} is for {' or '.join(kinds)} alone; A is {given}")
+  return A
 
 
 # --- Pixels -------------------------------------------------------------------------------------
@@ -674,8 +692,8 @@ def expect(name: str, A: Callable, *kinds: str) -> None:
 def hsv_value(x: jax.Array) -> jax.Array:
   """V of HSV, the largest channel: [..., C] -> [..., 1].
 
-  Channels that differ by rounding alone share the gradient. (The gradient of `jnp.max` compares with
-  a value that XLA may have computed in another way, and is NaN where no channel equals it.)
+  Channels that differ by rounding alone share the gradient. (The gradient of `jnp.max` compares
+  with a value that XLA may have computed in another way, and is NaN where no channel equals it.)
   """
   return jnp.max(x, axis=-1, keepdims=True)
 
@@ -696,7 +714,8 @@ def luma(x: jax.Array) -> jax.Array:
 
 
 def enlarge(x: jax.Array, factor: int) -> jax.Array:
-  """Repeats each pixel: [N, h, w, C] -> [N, h factor, w factor, C]; `jnp.repeat` without a gather."""
+  """Repeats each pixel: [N, h, w, C] -> [N, h factor, w factor, C]; `jnp.repeat` without a
+  gather."""
   n, h, w, c = x.shape
   x = jnp.broadcast_to(x[:, :, None, :, None], (n, h, factor, w, factor, c))
   return x.reshape(n, h * factor, w * factor, c)

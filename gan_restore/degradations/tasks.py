@@ -26,7 +26,7 @@ class Task:
   name: str
   operator: Callable[[jax.Array, tuple[int, ...]], Any]
 
-  def corrupt(self, x: jax.Array, key: jax.Array) -> tuple[jax.Array, Any]:
+  def corrupt(self, x: jax.Array | np.ndarray, key: jax.Array) -> tuple[jax.Array, Any]:
     """Damages clean images.
 
     Args:

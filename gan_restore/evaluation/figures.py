@@ -32,7 +32,7 @@ def grid(pictures: np.ndarray, columns: int | None = None, scale: int = 1) -> np
   return sheet.repeat(scale, 0).repeat(scale, 1)
 
 
-def write_grid(path: str | os.PathLike, pictures: np.ndarray, columns: int | None = None, scale=1):
+def write_grid(path: str | os.PathLike, pictures, columns: int | None = None, scale=1):
   """Writes `grid` as a PNG."""
   images.write_png(path, grid(np.asarray(pictures), columns, scale))
 

@@ -66,7 +66,7 @@ def gradient_magnitude(x: jax.Array, mask: jax.Array | None = None) -> jax.Array
   return jnp.sum(mask * values, axis=(1, 2, 3)) / jnp.sum(mask, axis=(1, 2, 3))
 
 
-def decide(logits: jax.Array, exclusive: bool) -> jax.Array:
+def decide(logits: jax.Array | np.ndarray, exclusive: bool) -> jax.Array:
   """A classifier's decision.
 
   Args:
@@ -77,12 +77,13 @@ def decide(logits: jax.Array, exclusive: bool) -> jax.Array:
     The class of the largest logit, integer [N], if they exclude each other; else attributes of 0
     and 1 [N, classes], by the logits' signs.
   """
+  logits = jnp.asarray(logits)
   if exclusive:
     return jnp.argmax(logits, -1)
   return (logits > 0).astype(jnp.float32)
 
 
-def accuracy(logits: jax.Array, label: jax.Array) -> jax.Array:
+def accuracy(logits: jax.Array | np.ndarray, label: jax.Array | np.ndarray) -> jax.Array:
   """How much of a label a classifier has right.
 
   Args:

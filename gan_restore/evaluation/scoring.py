@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -75,9 +76,9 @@ def measure(
 
   Yields:
     (number of the batch, {`OUTPUT/SCORE`: [images]}, the images [images, H, W, C] as returned).
-    OUTPUT is `raw` (what was generated) and, of a task that is a hole alone, `composited` (the known
-    pixels pasted back) and `result` (as returned, blended as the restorer blends). SCORE is `psnr`,
-    `ssim`, those of the scorers and, where pixels are missing, `psnr_hole`, `ssim_hole` and
+    OUTPUT is `raw` (what was generated) and, of a task that is a hole alone, `composited` (the
+    known pixels pasted back) and `result` (as returned, blended as the restorer blends). SCORE is
+    `psnr`, `ssim`, those of the scorers and, where pixels are missing, `psnr_hole`, `ssim_hole` and
     `gradient`, the gradient magnitude in the hole. Of the originals there are `gradient` and
     features [images, D], without an OUTPUT; and `seconds`, an image, with compilation.
   """
@@ -89,12 +90,13 @@ def measure(
     start = time.perf_counter()
     result = jax.block_until_ready(restorer(y, A))
     seconds = time.perf_counter() - start
-    mask = operators.missing(A, x.shape)
+    mask, hole = operators.missing(A, x.shape), operators.hole(A)
     outputs = {"raw": result.generated}
-    if getattr(A, "kind", "") == "inpaint":
-      outputs["composited"] = blending.paste(x, result.generated, mask)
+    if hole is not None:
+      outputs["composited"] = blending.paste(x, result.generated, hole)
       outputs["result"] = result.image
-    columns = {"seconds": np.full(len(x), seconds / len(x))}  # Padding rows are restored too.
+    # Padding rows are restored too, so the seconds are divided by all rows.
+    columns: dict[str, Any] = {"seconds": np.full(len(x), seconds / len(x))}
     if mask is not None:
       columns["gradient"] = metrics.gradient_magnitude(x, mask)
     for scorer in scorers:

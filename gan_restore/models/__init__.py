@@ -7,7 +7,7 @@ training, the hub and the commands know of it. A new one is a file here and a co
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, cast, runtime_checkable
 
 import flax
 import jax
@@ -82,21 +82,24 @@ class Family(Protocol):
   def samples(self, trained: Trained, batch: dict, key: jax.Array) -> jax.Array:
     """Images [M, S, S, C] in [0, 1] for the grids that training writes."""
 
-  def evaluate(self, trained: Trained, source: Any) -> Iterator[tuple[str, float]]:
-    """Yields (name, value); the best checkpoint is the one with the largest first value."""
+  def evaluate(self, trained: Trained, source: Any, n: int = ...) -> Iterator[tuple[str, float]]:
+    """Yields (name, value), of the first n images of `source`; the best checkpoint is the one with
+    the largest first value."""
 
   def restore(self, trained: Trained, y: jax.Array, A: Callable, **options: Any) -> Result:
     """The family as a restorer; its keyword arguments are its options."""
 
 
-class WithOptimizer(Family, Protocol):
+@runtime_checkable
+class WithOptimizer(Protocol):
   """A family whose optimiser is not Adam."""
 
   def optimizer(self, config: Any, player: str) -> optax.GradientTransformation:
     """A player's optimiser."""
 
 
-class WithClassifier(Family, Protocol):
+@runtime_checkable
+class WithClassifier(Protocol):
   """A family with a network that classifies images."""
 
   def classify(self, trained: Trained, x: jax.Array) -> jax.Array:

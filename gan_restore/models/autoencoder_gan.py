@@ -101,9 +101,13 @@ def networks(config) -> tuple[Generator, dcgan.Discriminator, Encoder]:
 def init(config, key: jax.Array) -> dict[str, dict]:
   """Fresh variables (`params`, `batch_stats`) of each player."""
   image = jnp.zeros((1, config.image_size, config.image_size, config.channels))
-  inputs = (jnp.zeros((1, config.latent_dim)), image, image)
   keys = jax.random.split(key, 3)
-  return {p: n.init(k, x) for p, n, k, x in zip(PLAYERS, networks(config), keys, inputs)}
+  generator, discriminator, encoder = networks(config)
+  return {
+    "generator": generator.init(keys[0], jnp.zeros((1, config.latent_dim))),
+    "discriminator": discriminator.init(keys[1], image),
+    "encoder": encoder.init(keys[2], image),
+  }
 
 
 def active_players(config, step: int) -> tuple[str, ...]:

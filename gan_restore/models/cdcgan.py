@@ -6,10 +6,10 @@ table and algorithm numbers below are this paper's.
 Images inside the networks are [N, S, S, C] in [-1, 1]; masks [N, S, S, 1], 1 where the pixel is
 missing. Missing pixels are blanked to 0, mid-grey.
 
-Departures from the paper. In the first stage its generator minimises L_g (eq. 2) against a
-discriminator that does not learn; here it minimises the L1 distance to the original, which the paper
-does not have, and which stays beside L_g in the last stage (`reconstruction_weight`). Table 1 is
-read as the docstring of `Generator` says.
+Departures from the paper: in the first stage its generator minimises L_g (eq. 2) against a
+discriminator that does not learn; here it minimises the L1 distance to the original, which the
+paper does not have, and which stays beside L_g in the last stage (`reconstruction_weight`). Table 1
+is read as the docstring of `Generator` says.
 """
 
 import functools
@@ -243,8 +243,8 @@ def init(config, key: jax.Array) -> dict[str, dict]:
 
 
 def active_players(config, step: int) -> tuple[str, ...]:
-  """Algorithm 1: the generator alone for T_g steps (on the L1 distance, see the head of the module);
-  then, for T_d steps, discriminator and classifier; then all of them jointly."""
+  """Algorithm 1: the generator alone for T_g steps (on the L1 distance, see the head of the
+  module); then, for T_d steps, discriminator and classifier; then all of them jointly."""
   if step < config.generator_steps:
     return ("generator",)
   if step < config.generator_steps + config.discriminator_steps:

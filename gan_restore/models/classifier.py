@@ -117,12 +117,12 @@ def evaluate(trained: Trained, source, n: int | None = None) -> Iterator[tuple[s
     (name, value): `accuracy`, and `balanced_accuracy`, that of each class or attribute counting
     alike.
   """
-  logits, labels = [], []
+  rows = []
   apply = jax.jit(classify)
   for batch in data.evaluation_batches(source, 64, n):
     valid = batch["valid"] == 1
-    logits.append(np.asarray(apply(trained, batch["image"].astype(np.float32) / 255))[valid])
-    labels.append(batch["label"][valid])
-  logits, labels = np.concatenate(logits), np.concatenate(labels)
+    found = np.asarray(apply(trained, batch["image"].astype(np.float32) / 255))
+    rows.append((found[valid], batch["label"][valid]))
+  logits, labels = map(np.concatenate, zip(*rows))
   yield "accuracy", float(metrics.accuracy(logits, labels).mean())
   yield "balanced_accuracy", metrics.balanced_accuracy(logits, labels)

@@ -6,8 +6,8 @@ T. Y. Lim et al., "Image Restoration with Deep Generative Models", 2018 (its sec
 layer in G this architecture halves the number of channels and doubles the spatial dimension. The
 discriminator D is constructed in reverse order").
 
-Images inside the networks are [N, S, S, C] in [-1, 1], S = 4 * 2^n (16 or more); latents z are [N, latent_dim],
-uniform on [-1, 1].
+Images inside the networks are [N, S, S, C] in [-1, 1], S = 4 * 2^n (16 or more); latents z are [N,
+latent_dim], uniform on [-1, 1].
 """
 
 import functools
@@ -106,7 +106,8 @@ def discriminate_augmented(config, variables, real, fake, keys):
     (logits of the real ones [N], of the generated ones [N], D's batch statistics after both).
   """
   discriminator = Discriminator(config.width, jnp.dtype(config.dtype))
-  logits, stats = [], {}
+  logits: list[jax.Array] = []
+  stats: dict = {}
   for x, key in zip((real, fake), keys):
     x = augmentations.augment(x, config.augment, key)
     on_x, stats = discriminator.apply({**variables, **stats}, x, True, mutable=["batch_stats"])

@@ -70,8 +70,8 @@ class Denoiser(nn.Module):
   A U-Net of residual blocks on blocks of 2x2 pixels: S / 2, S / 4, ... down to 8, each size with
   twice the features, four times the first at most; one residual block a size and way, two at the
   finest; sums join the way down to the way up. Two images come out: a correction, in units of the
-  posterior deviation, and the logit of the share between the mean and the smooth mean to which it is
-  added. An untrained network, whose outputs are 0, gives a mixture of the two means.
+  posterior deviation, and the logit of the share between the mean and the smooth mean to which it
+  is added. An untrained network, whose outputs are 0, gives a mixture of the two means.
   """
 
   channels: int = 3
@@ -285,7 +285,8 @@ def restore_mean(
     trained: The trained prior.
     posterior: Of the images.
     mirrored: Whether a network that was trained on mirrored images too is also applied to the
-      mirrored posterior, and the mean of both outputs taken: 0.02 to 0.1 dB for half again the time.
+      mirrored posterior, and the mean of both outputs taken: 0.02 to 0.1 dB for half again the
+      time.
 
   Returns:
     The images.
@@ -310,14 +311,16 @@ def restore(
 ) -> Result:
   """Restores any damage: by the mean of all images that explain y, or by samples of them.
 
-  A sample begins with noise of `sigma_max`. At each of falling levels the network is given y and the
-  sample so far, as a second look at the image, and the sample moves to its output with less noise.
+  A sample begins with noise of `sigma_max`. At each of falling levels the network is given y and
+  the sample so far, as a second look at the image, and the sample moves to its output with less
+  noise.
 
   Args:
     trained: A trained prior.
     y: The damaged images [N, ...].
     A: The damage: an operator or any differentiable function from images to y.
-    num_samples: 1 for the mean, which is best in PSNR, and soft where y leaves much open; or so many
+    num_samples: 1 for the mean, which is best in PSNR, and soft where y leaves much open; or so
+    many
       samples, at least 2, each sharper than the mean and further from the truth.
     choice: Of several samples: 'best', the one nearest to the mean that the network gives, or
       'mean'.
@@ -414,14 +417,14 @@ def samples(trained: Trained, batch: dict, key: jax.Array) -> jax.Array:
 
 
 def evaluate(trained: Trained, source, n: int = 256) -> Iterator[tuple[str, float]]:
-  """Scores of the first images of `source` on the MAP paper's five tasks; grey images are not scored
-  on colorize.
+  """Scores of the first images of `source` on the MAP paper's five tasks; grey images are not
+  scored on colorize.
 
   Yields:
     (name, value): `psnr`, the mean over the tasks, then `psnr` and `ssim` of each.
   """
   restorer = functools.partial(restore, trained)
-  scores = {}
+  scores: dict[str, float] = {}
   for task in tasks.NAMES:
     if task == "colorize" and trained.config.channels != 3:
       continue

@@ -113,7 +113,8 @@ def gradient_loss(x: jax.Array, reference: jax.Array) -> jax.Array:
     A scalar: the mean along rows plus that along columns.
   """
   error = x - reference
-  return sum(jnp.mean(jnp.abs(jnp.diff(error, axis=axis))) for axis in (1, 2))
+  rows, columns = (jnp.mean(jnp.abs(jnp.diff(error, axis=axis))) for axis in (1, 2))
+  return rows + columns
 
 
 # --- The family ---------------------------------------------------------------------------------
@@ -208,7 +209,8 @@ def compute_losses(config, variables, batch, key, active):
   if active == ("generator",):
     return {"generator": on_generator}, ({"generator": stats_g}, metrics)
 
-  stats, logits = {}, []
+  stats: dict = {}
+  logits: list[jax.Array] = []
   for image in (real, generated, stitched):
     own = {**variables["discriminator"], **stats}
     on_image, stats = apply(discriminator, own, broken, image)

@@ -108,7 +108,8 @@ def active_players(config, step: int) -> tuple[str, ...]:
 
 
 def compute_losses(config, variables, batch, key, active):
-  """The losses on one batch: eq. 1, or eq. 3 with a condition, with the non-saturating generator loss.
+  """The losses on one batch: eq. 1, or eq. 3 with a condition, with the non-saturating generator
+  loss.
 
   Args:
     config: The run's config.

@@ -45,15 +45,15 @@ class Damage:
     holes = [part.partition(":")[2] for part in parts if part.partition(":")[0] == "inpaint"]
     if self.mask and "" not in holes:
       raise ValueError(
-        f"--mask is for the damage inpaint, which --task {self.task} does not name without a mask of"
-        f" its own; it may be inpaint+{self.task}"
+        f"--mask is for the damage inpaint, which --task {self.task} does not name without a mask"
+        f" of its own; it may be inpaint+{self.task}"
       )
     if not self.mask and "" in holes:
       raise ValueError(
         f"--task {self.task} needs --mask: a picture, white where pixels are missing, or a kind of"
         " mask"
       )
-    kinds = [kind or self.mask for kind in holes]
+    kinds = [kind or str(self.mask) for kind in holes]
     for kind in kinds:
       if masks.is_kind(kind) and not masks.is_fixed(kind) and not self.simulate:
         raise ValueError(
@@ -155,7 +155,8 @@ def restore_files(
       chunk = items[start : start + BATCH]
       padded = chunk + chunk[-1:] * (BATCH - len(chunk) if len(items) > BATCH else 0)
       squares = np.stack([square for _, _, square, _ in padded])
-      mask = np.stack([m for *_, m in padded]) if damage.mask_file else None
+      drawn = [m for *_, m in padded if m is not None]
+      mask = np.stack(drawn) if drawn else None
       y, A = damage.observe(squares, mask, shape, start)
       result = restorer(y, A)
       if spread and result.spread is None:
@@ -168,7 +169,7 @@ def restore_files(
       (_spread_of(sheet).parent if spread else out).mkdir(parents=True, exist_ok=True)
       for i, (path, output, square, _) in enumerate(chunk):
         images.write_png(output, np.asarray(result.image[i]))
-        if spread:
+        if spread and result.spread is not None:
           images.write_png(_spread_of(output), np.minimum(np.asarray(result.spread[i]) / WHITE, 1))
         rows.append(([square] if damage.simulate else []) + [given[i], result.image[i]])
         if damage.simulate:

@@ -39,17 +39,16 @@ def lanczos(y, A: Callable) -> Result:
 
 
 def _interpolated(name, method, y, A):
-  operators.expect(name, A, "super_resolve", "coarsen")
-  y = A.low_resolution(jnp.asarray(y))
-  n, h, w, c = y.shape
-  return _result(jax.image.resize(y, (n, h * A.factor, w * A.factor, c), method))
+  blocks = operators.expect(name, A, "super_resolve", "coarsen")
+  n, h, w, c = operators.image_shape(A, jnp.shape(y))
+  return _result(jax.image.resize(blocks.low_resolution(jnp.asarray(y)), (n, h, w, c), method))
 
 
 def biharmonic(y, A: Callable) -> Result:
   """Biharmonic interpolation from the hole's border (scikit-image); for `inpaint`."""
-  operators.expect("biharmonic", A, "inpaint")
+  hole = operators.expect("biharmonic", A, "inpaint").mask
   y = np.asarray(y)
-  masks = np.broadcast_to(np.asarray(A.mask), y.shape[:3] + (1,))[..., 0].astype(bool)
+  masks = np.broadcast_to(np.asarray(hole), y.shape[:3] + (1,))[..., 0].astype(bool)
   return _result([restoration.inpaint_biharmonic(x, m, channel_axis=-1) for x, m in zip(y, masks)])
 
 
@@ -57,9 +56,9 @@ def mirror(y, A: Callable) -> Result:
   """The symmetric crop (a baseline of Bidari and Nyaupane): missing pixels are taken from the other
   side of the face, and where both sides are missing from the nearest pixel then known; for
   `inpaint`."""
-  operators.expect("mirror", A, "inpaint")
+  hole = operators.expect("mirror", A, "inpaint").mask
   y = jnp.asarray(y)
-  missing = jnp.broadcast_to(A.mask, (*y.shape[:3], 1))
+  missing = jnp.broadcast_to(hole, (*y.shape[:3], 1))
   both = missing * missing[:, :, ::-1]
   return _result(fills.nearest(blending.paste(y, y[:, :, ::-1], missing), both))
 
@@ -69,11 +68,11 @@ _NON_LOCAL_MEANS_H = {"denoise": 0.7, "quantize": 1.3}  # Times sigma: the best 
 
 def non_local_means(y, A: Callable) -> Result:
   """Non-local means (Buades et al. 2005, scikit-image); for `denoise` and `quantize`."""
-  operators.expect("non_local_means", A, *_NON_LOCAL_MEANS_H)
+  kind = operators.expect("non_local_means", A, *_NON_LOCAL_MEANS_H).kind
   sigma = operators.noise(A, np.shape(y))
   denoise = functools.partial(
     restoration.denoise_nl_means,
-    patch_size=5, patch_distance=9, h=_NON_LOCAL_MEANS_H[A.kind] * sigma, sigma=sigma,
+    patch_size=5, patch_distance=9, h=_NON_LOCAL_MEANS_H[kind] * sigma, sigma=sigma,
     fast_mode=False, channel_axis=-1,
   )  # fmt: skip
   return _result([denoise(image) for image in np.asarray(y)])

@@ -136,23 +136,23 @@ def restore(
   prior = make_prior(trained)
   A = operators.as_operator(A)
   y = checks.observation(y, A, prior.image_shape)
+  weights = jnp.ones(())
   if weighted:
-    operators.expect("weighted", A, "inpaint")
-  inpainting = getattr(A, "kind", "") == "inpaint"
-  importance = _importance(A.mask) if weighted else jnp.ones(())
+    weights = importance(operators.expect("weighted", A, "inpaint").mask)
 
   first = _first_latents(prior, y, A, int(num_restarts), jax.random.key(seed))
   if num_restarts * y.shape[0] == 1:  # A single row would be computed in another order than many.
     first = jnp.repeat(first, 2, axis=0)
   found = _search(
-    prior, A, y, importance, first, float(prior_weight), float(learning_rate),
+    prior, A, y, weights, first, float(prior_weight), float(learning_rate),
     p=float(p), num_steps=int(num_steps), patience=int(patience), optimizer=optimizer,
     choice=choice,
   )  # fmt: skip
   if num_restarts == 1:
     found = found.replace(spread=None)
-  if inpainting:
-    found = found.replace(image=blending.blend(y, found.generated, A.mask, blend))
+  hole = operators.hole(A)
+  if hole is not None:
+    found = found.replace(image=blending.blend(y, found.generated, hole, blend))
   return found
 
 
@@ -166,8 +166,16 @@ def _first_latents(prior, y, A, num_restarts, key) -> jax.Array:
   return jnp.clip(jnp.round(_GRID * code) / _GRID + _NEAR * first.at[0].set(0), -1, 1)
 
 
-def _importance(mask: jax.Array, window: int = 7) -> jax.Array:
-  """Share of missing pixels in the window around each known pixel [N, H, W, 1]; 0 in the hole."""
+def importance(mask: jax.Array, window: int = 7) -> jax.Array:
+  """The weights of `weighted`: the share of missing pixels around each known pixel.
+
+  Args:
+    mask: [N, H, W, 1], 1 where the pixel is missing.
+    window: Pixels on a side of the window.
+
+  Returns:
+    [N, H, W, 1]; 0 in the hole.
+  """
   summed = lambda x: lax.reduce_window(
     x, 0.0, lax.add, (1, window, window, 1), (1, 1, 1, 1), "SAME"
   )
@@ -176,7 +184,7 @@ def _importance(mask: jax.Array, window: int = 7) -> jax.Array:
 
 @functools.partial(jax.jit, static_argnames=("p", "num_steps", "patience", "optimizer", "choice"))
 def _search(
-  prior, A, y, importance, first, prior_weight, learning_rate, *, p, num_steps, patience,
+  prior, A, y, weights, first, prior_weight, learning_rate, *, p, num_steps, patience,
   optimizer, choice,
 ):  # fmt: skip
   """The search itself. Latents are [K, N, d]: K restarts for each of N images."""
@@ -187,7 +195,7 @@ def _search(
     x = prior.generate(z.reshape(k * n, -1))
     logits = prior.discriminate(x).reshape(k, n)
     x = x.reshape(k, n, *x.shape[1:])
-    error = jnp.abs(importance * (y - jax.vmap(A)(x)))
+    error = jnp.abs(weights * (y - jax.vmap(A)(x)))
     error = error if p == 1 else error**p
     data = jnp.sum(error, axis=tuple(range(2, error.ndim)))
     return data - prior_weight * logits

@@ -129,14 +129,19 @@ def independent_posterior(
     weight = sigma**2 / variance
     solve = lambda r: _solve(lambda d: normal(d) + weight * d, r, iterations)
 
-    def product(signs):
-      return signs * solve(normal(jnp.broadcast_to(signs, z.shape)))
+    def products(signs):
+      known = normal(jnp.broadcast_to(signs, z.shape))
+      return signs * solve(known), signs * known
 
     size, colors = z.shape[1:3], scipy.linalg.hadamard(4)[:, : z.shape[-1]].astype(z.dtype)
     signs = jax.random.rademacher(key, (probes, 4, *size, 1), z.dtype) * colors[:, None, None]
     # The share of v that y leaves; too few iterations make it too large rather than too small.
-    share = 1 - jnp.mean(lax.map(product, signs.reshape(-1, *z.shape[1:])), 0)
-    share = jnp.clip(share, weight / (1 + weight), 1)
+    known, energy = lax.map(products, signs.reshape(-1, *z.shape[1:]))
+    share = 1 - jnp.mean(known, 0)
+    # No share is below weight / (weight + e), where e is the largest entry of J^T J's diagonal: at
+    # most 1 of the built-in operators.
+    largest = jnp.max(jnp.mean(energy, 0), axis=(1, 2, 3), keepdims=True)
+    share = jnp.clip(share, weight / (weight + jnp.maximum(largest, 1)), 1)
     return z + solve(backward(residual)[0]), jnp.sqrt(variance * share)
 
 

@@ -145,16 +145,17 @@ def sparse_denoiser(x, sigma, dictionary, *, atoms=12, tolerance=1.0):
   gram = dictionary @ dictionary.T
   score = signal @ dictionary.T  # Products of the residual with all atoms,
   left = jnp.sum(signal**2, -1, keepdims=True)  # and its energy.
-  basis = []  # Orthonormal: its products with all atoms [P, K],
-  mixes = []  # and what it is of those that joined [P, atoms].
-  joined, code = [], jnp.zeros((len(signal), atoms))
+  basis: list = []  # Orthonormal: its products with all atoms [P, K],
+  mixes: list = []  # and what it is of those that joined [P, atoms].
+  joined: list = []
+  code = jnp.zeros((len(signal), atoms))
   for own in jnp.eye(atoms):
     atom = _largest(jnp.abs(score))
     shares = [jnp.take_along_axis(products, atom[:, None], 1) for products in basis]
     norm = jnp.sqrt(jnp.maximum(1 - sum(share**2 for share in shares), 1e-6))
     scale = jnp.where((left > enough) & (norm > 0.01), 1 / norm, 0)
-    products = scale * (gram[atom] - sum(map(jnp.multiply, shares, basis)))
-    mix = scale * (own - sum(map(jnp.multiply, shares, mixes)))
+    products = scale * (gram[atom] - sum(a * b for a, b in zip(shares, basis)))
+    mix = scale * (own - sum(a * b for a, b in zip(shares, mixes)))
     weight = scale * jnp.take_along_axis(score, atom[:, None], 1)
     score, left, code = score - weight * products, left - weight**2, code + weight * mix
     basis, mixes, joined = [*basis, products], [*mixes, mix], [*joined, atom]

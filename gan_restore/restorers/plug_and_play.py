@@ -1,7 +1,7 @@
 r"""Any denoiser as a restorer of any damage.
 
-At levels of noise sigma that fall, the image so far is denoised, and then fitted to y (half-quadratic
-splitting):
+At levels of noise sigma that fall, the image so far is denoised, and then fitted to y
+(half-quadratic splitting):
 
 .. math::
   z = D(x, \sigma), \quad

@@ -36,7 +36,8 @@ class PixelPosterior:
 def pixel_posterior(
   y, A: Callable, sigma, key, around, *, second_look=None, precision=0.0
 ) -> PixelPosterior:
-  r"""The posterior of y = A x + noise, where x is normally distributed around 1/2 with deviation 1/4.
+  r"""The posterior of y = A x + noise, where x is normally distributed around 1/2 with deviation
+  1/4.
 
   The mean and standard deviation of independent values are those of
   `least_squares.independent_posterior`. For the smooth mean, pixels d rows or columns apart have
@@ -72,11 +73,11 @@ def pixel_posterior(
 
     # Smooth images, in the basis where the prior's covariance K is diagonal.
     at = np.arange(size)
-    variances, rows = np.linalg.eigh(np.exp(-4 * abs(at[:, None] - at) / size))
+    variances, basis = np.linalg.eigh(np.exp(-4 * abs(at[:, None] - at) / size))
     color_covariance = COLOR_CORRELATION + (1 - COLOR_CORRELATION) * np.eye(channels)
     color_variances, colors = np.linalg.eigh(color_covariance)
     stds = PRIOR_STD * np.sqrt(np.einsum("i,j,c->ijc", variances, variances, color_variances))
-    rows = jnp.broadcast_to(rows.astype(np.float32), (n, size, size))  # Alike in any batch.
+    rows = jnp.broadcast_to(basis.astype(np.float32), (n, size, size))  # Alike in any batch.
     images = lambda w: 0.5 + jnp.einsum("nij,njkc,nlk,dc->nild", rows, w, rows, jnp.float32(colors))
 
     white_y, white_A, level = least_squares.whiten(y, A, jnp.maximum(sigma, _SMOOTH_SIGMA_MIN))

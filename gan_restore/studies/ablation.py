@@ -1,7 +1,7 @@
 """Variants of a system compared: `gan-restore ablation`.
 
-All train on the same data, for the same steps, with the same seed; all complete the same test images
-with the same holes.
+All train on the same data, for the same steps, with the same seed; all complete the same test
+images with the same holes.
 """
 
 import os
@@ -73,7 +73,7 @@ def _training(workdir) -> dict[str, float]:
   for name in late[-1]:
     if name.endswith("_loss"):
       losses = [row[name] for row in late if name in row]
-      share = np.std(losses) / max(abs(np.mean(losses)), 1e-9)
+      share = np.std(losses) / max(abs(float(np.mean(losses))), 1e-9)
       values[f"{name.removesuffix('_loss')}_fluctuation"] = float(share)
   return values
 

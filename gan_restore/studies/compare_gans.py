@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 from collections.abc import Callable
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -61,9 +62,8 @@ def measure(
     `own_accuracy`, that of the model's own classifier, if there is one.
   """
   A = operators.coarsen(factor)
-  classify = jax.jit(functools.partial(classifier.family.classify, classifier))
-  classify_own = own and jax.jit(functools.partial(own.family.classify, own))
-  columns: dict[str, list] = {}
+  classify, classify_own = _classify(classifier), own and _classify(own)
+  batches: dict[str, list] = {}
   for batch in data.evaluation_batches(source, 64, limit):
     x, label = batch["image"].astype(np.float32) / 255, batch["label"]
     image = restore(A(x), A, label=label).image
@@ -71,14 +71,20 @@ def measure(
     if classify_own:
       values["own_accuracy"] = metrics.accuracy(classify_own(image), label)
     for name, value in values.items():
-      columns.setdefault(name, []).append(np.asarray(value)[batch["valid"] == 1])
-  columns = {name: np.concatenate(values) for name, values in columns.items()}
+      batches.setdefault(name, []).append(np.asarray(value)[batch["valid"] == 1])
+  columns = {name: np.concatenate(values) for name, values in batches.items()}
   logits, label = columns.pop("logits"), columns.pop("label")
   return {
     "accuracy": float(jnp.mean(metrics.accuracy(logits, label))),
     "balanced_accuracy": metrics.balanced_accuracy(logits, label),
     **{name: float(values.mean()) for name, values in columns.items()},
   }
+
+
+def _classify(trained: Trained) -> Callable:
+  """Images in [0, 1] -> logits."""
+  family = cast(models.WithClassifier, trained.family)
+  return jax.jit(functools.partial(family.classify, trained))
 
 
 def run(
@@ -118,10 +124,10 @@ def run(
     classifier = weights.load(workdir / dataset / "classifier", family="classifier")
     given = classifier, source, config.factor, limit
 
-    cells = [(name, None) for name in ("real", *REFERENCES)]
+    cells: list[tuple[str, int | None]] = [(name, None) for name in ("real", *REFERENCES)]
     cells += [(name, seed) for seed in seeds for name in names]
     for name, seed in cells:
-      cell = {"dataset": dataset, "model": name, "images": min(limit, len(source))}
+      cell: dict[str, Any] = {"dataset": dataset, "model": name, "images": min(limit, len(source))}
       folder = workdir / dataset / f"{name}-{seed}"
       if seed is not None:
         config = make_config(name, dataset, seed)
@@ -140,7 +146,7 @@ def run(
         loop.finish(config, folder)
         trained = weights.load(folder)
         restore = functools.partial(trained.family.restore, trained)
-        own = trained if hasattr(trained.family, "classify") else None
+        own = trained if isinstance(trained.family, models.WithClassifier) else None
         values = _training(folder, config) | measure(restore, *given, own)
       rows.append(cell | values)
       reports.write_json(path, rows)
@@ -176,7 +182,7 @@ def _draw(workdir, dataset, names, seed, source, count=8) -> None:
   figures.write_grid(workdir / f"{dataset}.png", pictures, len(restored) + 2, scale=2)
   for name, folder in folders.items():
     rows = history.read_metrics(folder)
-    panels = {"loss": {}, "accuracy": {}}
+    panels: dict[str, dict] = {"loss": {}, "accuracy": {}}
     for metric in dict.fromkeys(metric for row in rows for metric in row):
       for kind, panel in panels.items():
         if kind in metric.split("_"):

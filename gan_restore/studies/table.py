@@ -109,7 +109,7 @@ def summary(columns: dict[str, np.ndarray]) -> list[dict]:
 def compact(rows: list[dict]) -> list[dict]:
   """The table for people: a row for each method, a column for each task, "PSNR / SSIM" of what the
   method returns."""
-  table = {}
+  table: dict[str, dict] = {}
   for row in rows:  # Of several outputs the last is what is returned.
     line = table.setdefault(row["method"], {"method": row["method"]})
     line[row["task"]] = f"{row['psnr']:.2f} / {row['ssim']:.3f}"

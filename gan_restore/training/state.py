@@ -33,7 +33,8 @@ class TrainState:
 def init_state(config: ml_collections.ConfigDict) -> TrainState:
   """The state at step 0, a function of the config alone."""
   key = jax.random.PRNGKey(config.seed)
-  variables = models.get(config.family).init(config, key)
+  family = models.get(config.family)
+  variables = jax.jit(lambda key: family.init(config, key))(key)  # Op by op it takes seconds.
   return TrainState(
     step=jnp.zeros((), jnp.int32),
     key=key,

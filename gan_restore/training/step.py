@@ -15,7 +15,7 @@ from gan_restore.nn.layers import AXIS
 def optimizer(config: ml_collections.ConfigDict, player: str) -> optax.GradientTransformation:
   """A player's optimiser: the family's own, or Adam."""
   family = models.get(config.family)
-  if hasattr(family, "optimizer"):
+  if isinstance(family, models.WithOptimizer):
     return family.optimizer(config, player)
   return optax.adam(config.learning_rate, b1=config.beta1)
 
@@ -70,8 +70,8 @@ def make_step(config: ml_collections.ConfigDict) -> Callable:
 def parallel(step: Callable) -> Callable:
   """The step of `make_step` over this process's devices.
 
-  The state is whole on each device, without an axis of devices; its memory is used again for the new
-  one. The batch has a leading axis of devices.
+  The state is whole on each device, without an axis of devices; its memory is used again for the
+  new one. The batch has a leading axis of devices.
   """
   return jax.pmap(
     step,

@@ -5,6 +5,7 @@ networks are rebuilt. Kernels are stored as float16 where their values fit, vect
 statistics) as float32.
 """
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -174,4 +175,6 @@ def init_from(state: TrainState, path: str | os.PathLike) -> TrainState:
     if shapes(own) != shapes(state.variables.get(player)):
       raise ValueError(f"config.init_from is {path!r}, whose {player} is of another architecture")
   variables = {**state.variables, **theirs}
-  return state.replace(variables=variables, ema=jax.tree.map(jax.numpy.copy, variables))
+  return dataclasses.replace(
+    state, variables=variables, ema=jax.tree.map(jax.numpy.copy, variables)
+  )

@@ -1,13 +1,15 @@
 import json
 
 import pytest
-from conftest import ROOT, run
+from conftest import ROOT
+from helpers import run
 from PIL import Image
 
 SMALL = ["width=2", "batch_size=4", "image_size=16", "steps=2", "log_every=1"]
 SMALL += ["checkpoint_every=2", "sample_every=2"]
 
 
+@pytest.mark.slow
 def test_ablation_trains_the_variants_once_and_compares_them(capsys, tmp_path):
   config = tmp_path / "two.py"
   text = (ROOT / "configs" / "encoder_dcgan.py").read_text()
@@ -40,6 +42,7 @@ def test_ablation_trains_the_variants_once_and_compares_them(capsys, tmp_path):
   assert same(again) == same(output)  # But for the seconds.
 
 
+@pytest.mark.slow
 def test_ablation_over_the_values_of_a_field_and_seeds(capsys, tmp_path, monkeypatch):
   monkeypatch.chdir(ROOT)
   command = ["ablation", "--config", "configs/unet_gan.py", "--workdir", tmp_path]
@@ -62,7 +65,7 @@ def test_ablation_over_the_values_of_a_field_and_seeds(capsys, tmp_path, monkeyp
   "options,message",
   [
     (["--vary", "depth=3,4"], "--set depth: the config has no such field"),
-    (["--set", "width"], "--set width: wanted FIELD=VALUE"),
+    (["--set", "width"], "width: it must be FIELD=VALUE"),
     (["--set", "depth=3"], "--set depth: the config has no such field"),
     (["--set", "width=many"], "width"),
     (["--config", "configs/dcgan.py"], "names no VARIANTS"),

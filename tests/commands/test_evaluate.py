@@ -1,7 +1,8 @@
 import json
 
 import pytest
-from conftest import ROOT, run
+from conftest import ROOT
+from helpers import run
 
 from gan_restore import cli
 
@@ -60,7 +61,7 @@ def test_evaluate_does_not_mix_factors(capsys, tmp_path):
   assert status == 2 and "holds a table with factor None, not 8" in error
 
 
-def test_evaluate_refuses_options_that_are_none(capsys, tmp_path):
+def test_evaluate_refuses_unknown_options(capsys, tmp_path):
   config = tmp_path / "table.py"
   config.write_text(
     "import ml_collections\n"
@@ -78,15 +79,31 @@ def test_evaluate_refuses_an_unknown_set(capsys):
 
 def test_a_table_of_one_method_with_several_options(capsys, tmp_path):
   command = ["evaluate", "--dataset", "toy_faces", "--limit", "2", "--tasks", "denoise"]
-  status, output, _ = run(capsys, *command, "--methods", "tv,tv:weight=1e-4:iterations=5")
+  status, output, _ = run(capsys, *command, "--methods", "tv,tv:tv_weight=1e-4:iterations=5")
   assert status == 0
   lines = output.split("\n\n")[-1].splitlines()[2:]
   names, scores = zip(*(line.strip("| ").split(" | ") for line in lines))
-  assert names == ("tv", "tv:weight=1e-4:iterations=5") and scores[0] != scores[1]
+  assert names == ("tv", "tv:tv_weight=1e-4:iterations=5") and scores[0] != scores[1]
   for method, message in [
-    ("tv:steps=5", "steps is no option of the method tv"),
+    ("tv:steps=5", "steps is no option of the method tv; its options are tv_weight, iterations"),
     ("map:y=1", "y is no option of the method map"),
-    ("map:steps=none", "steps is 'none'; wanted at least 1"),
+    ("map:num_steps=none", "num_steps is 'none'; it must be >= 1"),
   ]:
     status, _, error = run(capsys, *command, "--methods", method)
     assert status == 2 and message in error and "Traceback" not in error
+
+
+def test_compositions_of_any_shape_are_scored_and_drawn(capsys, tmp_path):
+  command = ["evaluate", "--dataset", "toy_faces", "--limit", "2", "--methods", "damaged,tv"]
+  command += ["--tasks", "blur:1+super_resolve:2,inpaint:eyes+denoise:0.05,colorize:luma"]
+  status, output, _ = run(capsys, *command, "--out", tmp_path)
+  assert status == 0 and "blur:1+super_resolve:2" in output
+  assert (tmp_path / "pictures.png").exists()
+
+
+def test_a_config_need_not_lie_in_a_checkout(capsys, tmp_path, monkeypatch):
+  """The installed ones have the same names."""
+  monkeypatch.chdir(tmp_path)
+  command = ["evaluate", "--config", "configs/tables/map_restoration.py", "--dataset", "toy_faces"]
+  command += ["--methods", "damaged", "--tasks", "denoise", "--limit", "2"]
+  assert run(capsys, *command)[0] == 0

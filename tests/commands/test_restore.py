@@ -4,15 +4,15 @@ import json
 
 import numpy as np
 import pytest
-from conftest import run
+from helpers import run
 from PIL import Image
 
-from gan_restore.commands import restore as restore_command
 from gan_restore.data import images
+from gan_restore.photos import restoration
 
 
 def restore(capsys, prior, out, *arguments):
-  search = ["--method", prior, "--steps", "2", "--candidates", "1"]
+  search = ["--method", f"{prior}:num_steps=2:num_restarts=1"]
   return run(capsys, "restore", *arguments, "--out", out, *search)
 
 
@@ -54,7 +54,7 @@ def test_a_facial_part_is_a_mask(capsys, photos, tmp_path):
   changed = np.abs(restored - given).max(-1) > 2 / 255
   assert changed.any() and not changed[:44].any() and not changed[57:].any()
   status, _, error = run(capsys, *command, "--mask", "lips:0.05")
-  assert status == 2 and "--mask lips:0.05 is drawn at random" in error
+  assert status == 2 and "the mask lips:0.05 is drawn at random" in error
 
 
 def test_simulate_scores_as_json(capsys, prior, photos, tmp_path):
@@ -70,15 +70,19 @@ def test_simulate_scores_as_json(capsys, prior, photos, tmp_path):
 
 
 def test_any_damage_is_restored_without_saying_how(capsys, photos, tmp_path):
-  """By the denoiser; of several draws, where they differ is a picture too."""
+  """By the denoiser; where several samples differ is a picture too."""
   command = ["restore", photos / "0.png", "--task", "super_resolve", "--simulate"]
   status, output, _ = run(capsys, *command, "--out", tmp_path / "mean")
   assert status == 0 and "psnr" in output
-  draws = ["--candidates", "2", "--choice", "best", "--spread"]
-  assert run(capsys, *command, *draws, "--out", tmp_path / "draws")[0] == 0
-  assert np.asarray(Image.open(tmp_path / "draws" / "spread" / "0.png")).max() > 0
-  status, _, error = run(capsys, *command, "--steps", "9", "--out", tmp_path / "none")
-  assert status == 2 and "steps is no option of the method denoiser" in error
+  several = ["--method", "denoiser:num_samples=2:num_steps=2:choice=best", "--spread"]
+  assert run(capsys, *command, *several, "--out", tmp_path / "samples")[0] == 0
+  assert np.asarray(Image.open(tmp_path / "samples" / "spread" / "0.png")).max() > 0
+  wrong = ["--method", "denoiser:steps=9"]
+  status, _, error = run(capsys, *command, *wrong, "--out", tmp_path / "none")
+  assert (
+    status == 2
+    and "steps is no option of the method denoiser; its options are num_samples" in error
+  )
 
 
 def test_a_method_brings_its_size_channels_and_task(capsys, digits, photos, tmp_path):
@@ -102,7 +106,7 @@ def test_a_method_brings_its_size_channels_and_task(capsys, digits, photos, tmp_
 
   method = ["--method", digits, "--out", tmp_path / "none"]
   status, _, error = run(capsys, "restore", folder, "--task", "denoise", *method)
-  assert status == 2 and "resgan is for Coarsen or SuperResolve only; A is Denoise" in error
+  assert status == 2 and "resgan is for coarsen or super_resolve alone; A is denoise" in error
   status, _, error = run(capsys, "restore", folder, "--out", tmp_path / "none")
   assert status == 2 and "--task is needed: denoiser is for several" in error
 
@@ -115,10 +119,10 @@ def test_a_mask_says_what_the_task_is(capsys, photos, tmp_path):
 
 
 def test_more_pictures_than_a_batch(capsys, photos, tmp_path, monkeypatch):
-  monkeypatch.setattr(restore_command, "BATCH", 2)
+  monkeypatch.setattr(restoration, "BATCH", 2)
   options = ["--task", "denoise", "--simulate", "--method", "tv"]
   assert run(capsys, "restore", photos, "--out", tmp_path / "a", *options)[0] == 0
-  monkeypatch.setattr(restore_command, "BATCH", 16)
+  monkeypatch.setattr(restoration, "BATCH", 16)
   assert run(capsys, "restore", photos, "--out", tmp_path / "b", *options)[0] == 0
   for name in ("0.png", "2.png", "results.json"):
     assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
@@ -173,17 +177,15 @@ def test_crop_face(capsys, prior, tmp_path):
   [
     (["--task", "inpaint"], "--task inpaint needs --mask"),
     (["--task", "inpaint", "--mask", "random"], "drawn at random"),
-    (["--task", "denoise", "--mask", "center"], "--mask is for --task inpaint"),
+    (["--task", "denoise", "--mask", "center"], "it may be inpaint+denoise"),
     (["--task", "denoise", "--method", "magic"], "magic: no such weights file"),
-    (["--task", "denoise", "--method", "biharmonic"], "biharmonic is for Inpaint only"),
-    (["--task", "denoise", "--steps", "0"], "steps is 0"),
-    (["--task", "denoise", "--candidates", "0"], "candidates is 0"),
-    (["--task", "denoise", "--blend", "feather"], "blend is 'feather'"),
+    (["--task", "denoise", "--method", "biharmonic"], "biharmonic is for inpaint alone"),
+    (["--task", "denoise", "--method", "denoiser:num_samples=0"], "num_samples is 0"),
+    (["--task", "denoise", "--method", "map:blend=feather"], "blend is 'feather'"),
     (["--task", "inpaint", "--mask", "center,strokes"], "drawn at random"),
-    (
-      ["--task", "denoise", "--method", "tv", "--steps", "5"],
-      "steps is no option of the method tv",
-    ),
+    (["--task", "denoise", "--method", "tv:steps=5"], "steps is no option of the method tv"),
+    (["--task", "inpaint+denoise:0.05"], "--task inpaint+denoise:0.05 needs --mask"),
+    (["--task", "inpaint:strokes+denoise"], "the mask strokes is drawn at random"),
     (["--task", "inpaint", "--mask", "nothing.png"], "nothing.png: no such file"),
   ],
 )
@@ -195,23 +197,52 @@ def test_what_is_the_users_to_mend_is_one_line(options, message, capsys, prior, 
   assert not out.exists()
 
 
-def test_the_spread_of_candidates(capsys, prior, photos, tmp_path, monkeypatch):
-  monkeypatch.setattr(restore_command, "WHITE", 1e-5)  # The prior of this test knows one picture.
-  command = ["restore", photos, "--out", tmp_path, "--task", "denoise", "--method", prior]
-  command += ["--steps", "2", "--spread", "--candidates"]
-  status, _, error = run(capsys, *command, "1")
+def test_the_spread_of_restarts(capsys, prior, photos, tmp_path, monkeypatch):
+  monkeypatch.setattr(restoration, "WHITE", 1e-5)  # The prior of this test knows one picture.
+  command = ["restore", photos, "--out", tmp_path, "--task", "denoise", "--spread", "--method"]
+  status, _, error = run(capsys, *command, f"{prior}:num_steps=2:num_restarts=1")
   assert status == 2 and "--spread needs" in error
-  assert run(capsys, *command, "2", "--choice", "mean")[0] == 0
+  two = f"{prior}:num_steps=2:num_restarts=2:choice=mean"
+  assert run(capsys, *command, two)[0] == 0
   spread = np.asarray(Image.open(tmp_path / "spread" / "1.png"))
   assert spread.shape == (64, 64) and spread.max() > 0
   (tmp_path / "1.png").unlink()
-  status, _, error = run(capsys, *command, "2")
+  status, _, error = run(capsys, *command, two)
   assert status == 1 and "spread/1.png exists" in error
 
 
-def test_a_task_is_one_damage_with_its_mask_apart(capsys, photos, tmp_path):
-  command = ["restore", photos / "0.png", "--out", tmp_path / "out", "--method", "tv"]
-  status, _, error = run(capsys, *command, "--task", "inpaint:lips")
-  assert status == 2 and "give the mask as --mask" in error
-  assert run(capsys, *command, "--task", "super_resolve:2")[0] == 0
-  assert Image.open(tmp_path / "out" / "0.png").size == (64, 64)
+@pytest.mark.parametrize(
+  "task",
+  ["inpaint+denoise:0.05", "blur:1+super_resolve:2", "colorize+denoise:0.05", "inpaint:lips"],
+)
+@pytest.mark.parametrize("simulate", [True, False])
+def test_damages_compose(task, simulate, capsys, photos, tmp_path):
+  """With a user's own mask; of a grey photograph; of another size than the image."""
+  command = ["restore", photos / "0.png", "--out", tmp_path / "out", "--task", task]
+  command += ["--method", "tv:iterations=20"]
+  if task.startswith("inpaint+"):
+    mask = np.zeros((100, 80), np.uint8)
+    mask[40:60, 30:50] = 255
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    command += ["--mask", tmp_path / "mask.png"]
+  assert run(capsys, *command, *(["--simulate"] if simulate else []))[0] == 0
+  restored = np.asarray(Image.open(tmp_path / "out" / "0.png"))
+  assert restored.shape == (64, 64, 3)
+  sheet = np.asarray(Image.open(tmp_path / "out" / "sheet.png"))
+  assert sheet.shape == (128, (3 if simulate else 2) * 128, 3)
+
+
+def test_a_hole_beside_noise_leaves_the_rest_of_the_picture(capsys, photos, tmp_path):
+  """Outside the user's mask the answer is near to the picture, the centre too."""
+  mask = np.zeros((100, 80), np.uint8)
+  mask[12:22, 5:75] = 255  # Rows 2 to 10 of the crop.
+  Image.fromarray(mask).save(tmp_path / "mask.png")
+  out = tmp_path / "out"
+  command = ["restore", photos / "0.png", "--out", out, "--mask", tmp_path / "mask.png"]
+  assert run(capsys, *command, "--task", "inpaint+denoise:0.02")[0] == 0
+  restored = images.to_float(Image.open(out / "0.png"))
+  given = images.to_float(images.crop_and_resample(images.read_image(photos / "0.png"), 64))
+  error = np.abs(restored - given).mean(-1)
+  assert error[16:].mean() < 0.02 and error[20:44, 20:44].max() < 0.25
+  shown = np.asarray(Image.open(out / "sheet.png"))[:128, :128]
+  assert (shown[8:16, 20:100] == 0).all()

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from PIL import Image
-from skimage import data as skimage_data
 
 from gan_restore.data import images
 
@@ -79,15 +78,6 @@ def test_small_pictures_are_enlarged():
 def test_aligned_celeba_is_known_by_its_proportions():
   assert images.is_aligned_celeba((178, 218)) and images.is_aligned_celeba((89, 109))
   assert not images.is_aligned_celeba((64, 64)) and not images.is_aligned_celeba((218, 178))
-
-
-def test_the_face_of_the_portrait_is_found():
-  box = images.find_face(Image.fromarray(skimage_data.astronaut()))
-  left, top, right, bottom = box
-  assert right - left == bottom - top
-  assert abs((left + right) / 2 - 222) < 15 and abs((top + bottom) / 2 - 106) < 15
-  assert 110 < right - left < 160
-  assert images.find_face(Image.new("RGB", (200, 200))) is None
 
 
 def test_png_round_trip(tmp_path):

@@ -7,11 +7,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conftest import small_config
+from gan_restore.configs import encoder_dcgan as script
+from helpers import losses, small_config, untrained
 
-from configs import encoder_dcgan as script
-from gan_restore import layers, train
 from gan_restore.models import encoder_dcgan
+from gan_restore.nn import layers
+from gan_restore.training.state import init_state
+from gan_restore.training.step import make_step, parallel, place, shard
 
 GENERATOR = encoder_dcgan.Generator(width=4)
 DISCRIMINATOR = encoder_dcgan.Discriminator(width=4)
@@ -76,7 +78,7 @@ def test_rule_4_vectors_stay_in_blocks(network, inputs):
 
 
 def slopes(network, *inputs):
-  """What its activations do to negative numbers: the constants of the selections in its program."""
+  """The activations in its program: (names, whether there is a tanh)."""
   text = str(
     jax.make_jaxpr(lambda key: network.init_with_output(key, *inputs)[0])(jax.random.key(0))
   )
@@ -88,41 +90,31 @@ def test_rules_5_and_6_relu_in_d_leaky_relu_and_tanh_in_g():
   assert slopes(DISCRIMINATOR, IMAGE, IMAGE) == ({"relu"}, False)
 
 
-def test_rule_7_the_pair_is_judged_and_the_broken_image_goes_in():
+def test_rule_7_the_discriminator_gets_the_pair_and_the_generator_the_broken_image():
   key = jax.random.key(0)
   image = jax.random.uniform(key, (2, 16, 16, 3), minval=-1)
   broken = image.at[:, 4:12, 4:12].set(0)
   variables = DISCRIMINATOR.init(key, broken, image)
-  judged = lambda *pair: DISCRIMINATOR.apply(variables, *pair)
-  assert float(abs(judged(broken, image) - judged(image, image)).max()) > 0
-  config = small_config("encoder_dcgan")
-  trained = encoder_dcgan.init(config, key)
+  logits = lambda *pair: DISCRIMINATOR.apply(variables, *pair)
+  assert float(abs(logits(broken, image) - logits(image, image)).max()) > 0
+  trained = untrained("encoder_dcgan")
   mask = jnp.zeros((2, 16, 16, 1)).at[:, 4:12, 4:12].set(1)
-  generator, _ = encoder_dcgan.networks(config)
-  wanted = generator.apply(trained["generator"], broken)
-  np.testing.assert_array_equal(encoder_dcgan.complete(config, trained, image, mask), wanted)
+  generator, _ = encoder_dcgan.networks(trained.config)
+  wanted = generator.apply(trained.variables["generator"], broken)
+  found = encoder_dcgan.complete(trained, (image + 1) / 2, mask)
+  np.testing.assert_allclose(found, (wanted + 1) / 2, atol=1e-5)
 
 
 # --- Losses -------------------------------------------------------------------------------------
 
 
-def play(**changes):
-  """(config, metrics, values) of one game on a small batch."""
-  config = small_config("encoder_dcgan", **changes)
-  variables = encoder_dcgan.init(config, jax.random.key(0))
-  image = jax.random.uniform(jax.random.key(1), (4, 16, 16, 3), minval=-1)
-  learning = encoder_dcgan.learning(config, 0)
-  one = lambda image: encoder_dcgan.play(
-    config, variables, {"image": image}, jax.random.key(2), learning
-  )
-  values, (_, metrics) = jax.vmap(one, axis_name="batch")(image[None])
-  first = lambda tree: {name: float(value[0]) for name, value in tree.items()}
-  return config, first(metrics), first(values)
+def make_batch():
+  return {"image": jax.random.uniform(jax.random.key(1), (4, 16, 16, 3), minval=-1)}
 
 
-def test_the_generator_s_loss_is_the_weighted_sum():
+def test_the_generators_loss_is_the_weighted_sum():
   changes = {"content_weight": 2.0, "gradient_weight": 3.0, "generator_weight": 0.3}
-  _, m, values = play(**changes, prior_weight=0.7)
+  values, (_, m) = losses(untrained("encoder_dcgan", **changes, prior_weight=0.7), make_batch())
   wanted = 2 * m["l_content"] + 3 * m["l_gradient"] + 0.3 * m["l_g"] + 0.7 * m["l_prior"]
   np.testing.assert_allclose(values["generator"], wanted, rtol=1e-5)
   np.testing.assert_allclose(values["discriminator"], m["l_d"], rtol=1e-6)
@@ -149,7 +141,7 @@ def test_each_loss_in_numpy():
   try:
     image = np.random.default_rng(0).uniform(-1, 1, (2, 16, 16, 3)).astype(np.float32)
     nobody = {"generator": {}, "discriminator": {}}
-    _, (_, m) = encoder_dcgan.play(
+    _, (_, m) = encoder_dcgan.compute_losses(
       config, nobody, {"image": jnp.asarray(image)}, jax.random.key(0), encoder_dcgan.PLAYERS
     )
   finally:
@@ -176,7 +168,7 @@ def test_the_variants_of_table_1():
   for variant in script.VARIANTS:
     config = small_config("encoder_dcgan", variant)
     generator, _ = encoder_dcgan.networks(config)
-    kinds[variant] = type(generator).__name__, encoder_dcgan.learning(config, 0)
+    kinds[variant] = type(generator).__name__, encoder_dcgan.active_players(config, 0)
   assert kinds == {
     "cnn": ("Generator", ("generator",)),
     "gan": ("DenseGenerator", encoder_dcgan.PLAYERS),
@@ -187,16 +179,16 @@ def test_the_variants_of_table_1():
 
 
 @pytest.mark.parametrize("variant", script.VARIANTS)
-def test_each_variant_trains_and_what_has_no_adversary_leaves_it_alone(variant, tmp_path):
-  config = small_config("encoder_dcgan", variant, steps=2)
-  state = train.train(config, tmp_path)
-  before = train.init_state(config).variables
+def test_a_step_changes_the_players_that_are_active(variant):
+  config = small_config("encoder_dcgan", variant)
+  before = init_state(config)
+  batch = {"image": np.random.default_rng(0).integers(0, 256, (8, 16, 16, 3), np.uint8)}
+  active = encoder_dcgan.active_players(config, 0)
+  after, _ = parallel(make_step(config))(place(before), shard(batch), active)
+  leaves = lambda state, player: jax.tree.leaves(state.variables[player])
   changed = {
     player
     for player in encoder_dcgan.PLAYERS
-    if any(
-      (np.asarray(a) != np.asarray(b)).any()
-      for a, b in zip(jax.tree.leaves(before[player]), jax.tree.leaves(state.variables[player]))
-    )
+    if any((a != b).any() for a, b in zip(leaves(before, player), leaves(after, player)))
   }
-  assert changed == set(encoder_dcgan.learning(config, 0))
+  assert changed == set(active)

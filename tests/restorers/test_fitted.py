@@ -3,9 +3,11 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 
-from gan_restore import metrics, operators, restorers, tasks
+from gan_restore import hub
 from gan_restore.data import toy_faces
-from gan_restore.restorers import classical, fitted
+from gan_restore.degradations import operators, tasks
+from gan_restore.evaluation import metrics
+from gan_restore.restorers import fitted
 
 
 @pytest.fixture(scope="module")
@@ -47,11 +49,11 @@ def _at(x, row, column):
 def test_colours_are_better_than_grey_by_three_db(faces, training):
   y, A = tasks.get("colorize").corrupt(faces, jax.random.key(0))
   score = lambda image: metrics.psnr(image, faces).mean()
-  grey = score(restorers.load("damaged")(y, A).image)
+  grey = score(hub.load("damaged")(y, A).image)
   assert score(fitted.color_regression(training)(y, A).image) > grey + 3
 
 
 @pytest.mark.parametrize("name", fitted.FITTED)
 def test_other_operators_are_refused(name, faces):
-  with pytest.raises(classical.UnsupportedOperatorError, match=f"{name} is for .* only"):
+  with pytest.raises(operators.UnsupportedOperatorError, match=f"{name} is for .* alone"):
     fitted.FITTED[name](faces)(faces, operators.denoise())

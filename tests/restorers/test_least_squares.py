@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gan_restore import operators
+from gan_restore.degradations import operators
 from gan_restore.restorers import least_squares
 
 HOLE = np.zeros((8, 8), np.float32)
@@ -31,7 +31,7 @@ def test_mean_and_deviation_are_numpys(name):
   x, z = rng.uniform(size=(2, 3, 8, 8, 1)).astype(np.float32)
   y, J, noise, variance = A(x), matrix(A), 0.05, 0.04
   key = jax.random.key(0)
-  mean, deviation = least_squares.posterior(y, A, z, variance, noise, key, probes=100)
+  mean, deviation = least_squares.independent_posterior(y, A, z, variance, noise, key, probes=100)
   C = np.linalg.inv(J.T @ J / noise**2 + np.eye(64) / variance)
   for i in range(3):
     wanted = C @ (J.T @ np.asarray(y[i]).ravel() / noise**2 + z[i].ravel() / variance)
@@ -41,12 +41,42 @@ def test_mean_and_deviation_are_numpys(name):
   np.testing.assert_allclose(fitted, mean, atol=1e-5)
 
 
+def test_whitening_gives_each_value_the_weight_of_its_noise():
+  """The same answer as with two observations of the same noise, written as one of less."""
+  rng = np.random.default_rng(0)
+  x = rng.uniform(size=(2, 8, 8, 1)).astype(np.float32)
+  z, sigma = jnp.full(x.shape, 0.5), jnp.broadcast_to(jnp.array([0.1, 0.2])[:, None], (2, 1))
+  sigma = jnp.tile(sigma.reshape(1, 2, 1, 1), (1, 4, 1, 1))  # Rows of 0.1 and 0.2 in turn.
+  y, A, level = least_squares.whiten(jnp.asarray(x), operators.denoise(), sigma)
+  assert level.shape == (1, 1, 1, 1) and float(level[0, 0, 0, 0]) == pytest.approx(0.2)
+  mean, std = least_squares.independent_posterior(y, A, z, 0.04, level, jax.random.key(0))
+  gain = 0.04 / (0.04 + np.asarray(sigma) ** 2)
+  np.testing.assert_allclose(mean, 0.5 + gain * (x - 0.5), atol=1e-5)
+  np.testing.assert_allclose(std, np.sqrt(0.04 * (1 - gain)) + 0 * x, rtol=1e-3)
+  same = least_squares.whiten(jnp.asarray(x), A, 0.1)
+  assert same[1] is A and same[2] == np.float32(0.1)
+
+
+@pytest.mark.parametrize("scale", [40.0, 0.01])
+def test_standardizing_undoes_the_scale_of_a_function(scale):
+  x = np.random.default_rng(0).uniform(size=(2, 8, 8, 1)).astype(np.float32)
+  given = operators.compose(lambda x: scale * x, operators.denoise(0.1))
+  y, A, sigma, gain = least_squares.standardize(scale * x, given, x.shape)
+  np.testing.assert_allclose(y, x, rtol=1e-4)
+  np.testing.assert_allclose(A(x), x, rtol=1e-4)
+  np.testing.assert_allclose(sigma, 0.1 + 0 * x, rtol=1e-4)
+  np.testing.assert_allclose(gain, [scale, scale], rtol=1e-4)
+  built_in = operators.super_resolve(2)
+  unchanged = least_squares.standardize(x, built_in, (2, 16, 16, 1))
+  assert unchanged[0] is x and unchanged[1:] == (built_in, 0.0, 1.0)
+
+
 def test_each_image_may_have_its_own_noise():
   x = np.random.default_rng(0).uniform(size=(2, 8, 8, 1)).astype(np.float32)
-  A, noise = operators.denoise(), jnp.array([0.1, 0.3]).reshape(2, 1, 1, 1)
+  A, sigma = operators.denoise(), jnp.array([0.1, 0.3]).reshape(2, 1, 1, 1)
   z = jnp.full(x.shape, 0.5)
-  mean, deviation = least_squares.posterior(x, A, z, 0.04, noise, jax.random.key(0))
-  gain = 0.04 / (0.04 + np.asarray(noise) ** 2)
+  mean, deviation = least_squares.independent_posterior(x, A, z, 0.04, sigma, jax.random.key(0))
+  gain = 0.04 / (0.04 + np.asarray(sigma) ** 2)
   np.testing.assert_allclose(mean, 0.5 + gain * (x - 0.5), atol=1e-6)
   np.testing.assert_allclose(deviation, np.sqrt(0.04 * (1 - gain)) + 0 * x, rtol=1e-4)
 
@@ -55,7 +85,7 @@ def test_the_deviation_is_exact_where_pixels_are_apart():
   """Of three colours of which the mean is left, 2/3 of the variance is."""
   x = np.random.default_rng(0).uniform(size=(2, 8, 8, 3)).astype(np.float32)
   A, z = lambda x: x.mean(-1, keepdims=True), jnp.full(x.shape, 0.5)
-  _, deviation = least_squares.posterior(A(x), A, z, 0.04, 1e-3, jax.random.key(0))
+  _, deviation = least_squares.independent_posterior(A(x), A, z, 0.04, 1e-3, jax.random.key(0))
   np.testing.assert_allclose(deviation, np.sqrt(0.04 * 2 / 3) + 0 * x, rtol=1e-3)
 
 

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from sklearn.linear_model import orthogonal_mp
 
-from gan_restore import metrics, operators, restorers, tasks
+from gan_restore import hub
+from gan_restore.degradations import operators, tasks
+from gan_restore.evaluation import metrics
 from gan_restore.restorers import patches
 
 
@@ -81,19 +83,17 @@ def test_any_damage_is_less_by_so_many_db(name, task, faces):
   x = faces[:2]
   y, A = tasks.get(task, mask="pixels:0.7").corrupt(x, jax.random.key(0))
   score = lambda r, **options: metrics.psnr(r(y, A, **options).image, x).mean()
-  restored = score(restorers.load(name))
-  assert restored > score(restorers.load("damaged")) + MARGINS[task]
+  restored = score(hub.load(name))
+  assert restored > score(hub.load("damaged")) + MARGINS[task]
   if task == "inpaint":
-    np.testing.assert_allclose(
-      restorers.load(name)(y, A, levels=1).image * (1 - A.mask), y, atol=2e-3
-    )
+    np.testing.assert_allclose(hub.load(name)(y, A, num_steps=1).image * (1 - A.mask), y, atol=2e-3)
 
 
 def test_refusals(faces):
   for name in ("low_rank", "sparse"):
-    with pytest.raises(ValueError, match="levels is 0"):
-      restorers.load(name)(faces, operators.denoise(), levels=0)
+    with pytest.raises(ValueError, match="num_steps is 0"):
+      hub.load(name)(faces, operators.denoise(), num_steps=0)
     with pytest.raises(ValueError, match=r"y has shape .* A gives"):
-      restorers.load(name)(faces, lambda x: x[:, ::2])
-  with pytest.raises(ValueError, match="dictionary is of patches of 192 values"):
-    restorers.load("sparse")(faces[..., :1], operators.denoise())
+      hub.load(name)(faces, lambda x: x[:, ::2])
+  with pytest.raises(ValueError, match="dictionary has patches of 192 values"):
+    hub.load("sparse")(faces[..., :1], operators.denoise())

@@ -3,12 +3,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gan_restore import metrics, operators
+from gan_restore.degradations import operators
+from gan_restore.evaluation import metrics
 from gan_restore.restorers import plug_and_play
 
 
 class Gaussian:
-  """Images of 8x8 pixels, normally distributed: neighbours alike. Everything is known of them."""
+  """Images of 8x8 pixels, normally distributed, neighbours correlated."""
 
   mean = 0.5
   at = np.stack(np.meshgrid(range(8), range(8)), -1).reshape(64, 1, 2)
@@ -17,7 +18,7 @@ class Gaussian:
 
   @staticmethod
   def denoise(x, sigma):
-    """The mean of images of which x is seen."""
+    """The mean of the images, given x."""
     values, vectors = np.linalg.eigh(Gaussian.covariance)
     d = (x - Gaussian.mean).reshape(len(x), 64) @ vectors
     return Gaussian.mean + (d * (values / (values + sigma**2)) @ vectors.T).reshape(x.shape)
@@ -34,7 +35,11 @@ class Gaussian:
     J = np.stack([np.asarray(A(e[None])).ravel() for e in basis], 1)
     C = Gaussian.covariance
     gain = (
-      C @ J.T @ np.linalg.inv(J @ C @ J.T + max(operators.noise(A), 1e-4) ** 2 * np.eye(len(J)))
+      C
+      @ J.T
+      @ np.linalg.inv(
+        J @ C @ J.T + max(operators.noise(A, (1, 8, 8, 1)), 1e-4) ** 2 * np.eye(len(J))
+      )
     )
     r = np.asarray(y).reshape(len(y), -1) - J @ np.full(64, Gaussian.mean)
     return Gaussian.mean + (r @ gain.T).reshape(-1, 8, 8, 1)
@@ -51,8 +56,8 @@ OPERATORS = {
 
 
 @pytest.mark.parametrize("name", OPERATORS)
-def test_it_finds_the_mean_of_what_y_leaves_open(name):
-  """Where everything is known no restorer can do better in PSNR; it comes within half a dB."""
+def test_it_finds_the_posterior_mean(name):
+  """No restorer can have a better PSNR; this one comes within half a dB."""
   x, A = Gaussian.draw(64), OPERATORS[name]
   y = operators.corrupt(A, jnp.asarray(x), jax.random.key(0))
   wanted = Gaussian.posterior(y, A)
@@ -61,26 +66,26 @@ def test_it_finds_the_mean_of_what_y_leaves_open(name):
   assert psnr(found.image) > psnr(wanted) - 0.5
 
 
-def test_the_levels(faces):
-  """They fall from the first to the last."""
-  asked = []
+def test_the_levels_of_noise_fall(faces):
+  applied = []
 
   def nothing(x, sigma):
-    jax.debug.callback(lambda s: asked.append(float(s)), sigma, ordered=True)
+    jax.debug.callback(lambda s: applied.append(float(s)), sigma, ordered=True)
     return x
 
   y, A = jnp.asarray(faces[:2]), operators.denoise(0.05)
   denoiser = jax.tree_util.Partial(nothing)
-  plug_and_play.restore(y, A, denoiser, levels=5, first=0.4, last=0.05).image.block_until_ready()
+  result = plug_and_play.restore(y, A, denoiser, num_steps=5, sigma_max=0.4, sigma_min=0.05)
+  result.image.block_until_ready()
   jax.effects_barrier()
-  np.testing.assert_allclose(asked, np.geomspace(0.4, 0.05, 5), rtol=1e-5)
+  np.testing.assert_allclose(applied, np.geomspace(0.4, 0.05, 5), rtol=1e-5)
 
 
 def test_without_noise_the_answer_agrees_with_y(faces):
   A = operators.super_resolve(4)
   y = A(faces[:2])
   nothing = jax.tree_util.Partial(lambda x, sigma: jnp.full_like(x, 0.5))
-  image = plug_and_play.restore(y, A, nothing, levels=2).image
+  image = plug_and_play.restore(y, A, nothing, num_steps=2).image
   np.testing.assert_allclose(A(image), y, atol=0.02)
 
 
@@ -95,5 +100,5 @@ def test_a_function_of_ones_own_that_changes_the_shape(faces):
 
 def test_refusals(faces):
   nothing = jax.tree_util.Partial(lambda x, sigma: x)
-  with pytest.raises(ValueError, match="levels is 0"):
-    plug_and_play.restore(jnp.asarray(faces[:1]), operators.denoise(), nothing, levels=0)
+  with pytest.raises(ValueError, match="num_steps is 0"):
+    plug_and_play.restore(jnp.asarray(faces[:1]), operators.denoise(), nothing, num_steps=0)

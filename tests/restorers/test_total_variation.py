@@ -5,7 +5,9 @@ import pytest
 from scipy import optimize
 from skimage import restoration
 
-from gan_restore import metrics, operators, restorers, tasks
+from gan_restore import hub
+from gan_restore.degradations import operators, tasks
+from gan_restore.evaluation import metrics
 from gan_restore.restorers.total_variation import tv
 
 
@@ -21,7 +23,7 @@ def test_denoising_is_chambolles(faces):
   """Of one channel: scikit-image treats each by itself."""
   grey = faces[:2, ..., :1]
   y = np.clip(grey + 0.1 * np.random.default_rng(0).normal(size=grey.shape), 0, 1)
-  ours = tv(y.astype(np.float32), operators.denoise(0.1), weight=0.1, iterations=2000).image
+  ours = tv(y.astype(np.float32), operators.denoise(0.1), tv_weight=0.1, iterations=2000).image
   theirs = [
     restoration.denoise_tv_chambolle(image[..., 0], 0.1, eps=1e-9, max_num_iter=5000) for image in y
   ]
@@ -36,7 +38,7 @@ def test_the_minimum_is_scipys_in_colour_and_through_an_operator(weight):
   average = lambda x: x.reshape(2, 3, 2, 3, 3).mean((1, 3))
   score = lambda x: objective(x.reshape(6, 6, 3), y[0], average, weight, 1e-9)
   best = optimize.minimize(score, np.full(6 * 6 * 3, 0.5), options={"maxiter": 300})
-  result = tv(y, A, weight=weight, iterations=3000)
+  result = tv(y, A, tv_weight=weight, iterations=3000)
   found = objective(np.asarray(result.image[0]), y[0], average, weight)
   assert found < best.fun * (1 + 2e-3)
   np.testing.assert_allclose(result.loss[0], found, rtol=1e-3)
@@ -58,7 +60,7 @@ def test_any_damage_is_less_by_so_many_db(name, faces):
   x = faces[:2]
   y, A = task.corrupt(x, jax.random.key(0))
   score = lambda r: metrics.psnr(r(y, A).image, x).mean()
-  assert score(restorers.load("tv")) > score(restorers.load("damaged")) + margin
+  assert score(hub.load("tv")) > score(hub.load("damaged")) + margin
 
 
 def test_an_image_does_not_depend_on_its_batch(faces):
@@ -73,11 +75,21 @@ def test_a_function_of_ones_own(faces):
   assert metrics.psnr(tv(y, red).image, faces).mean() > metrics.psnr(y, faces).mean() + 10
 
 
+@pytest.mark.parametrize("scale", [50.0, 0.02])
+def test_the_answer_does_not_depend_on_the_scale_of_y(scale, faces):
+  """Of a function of one's own; the objective is in y's units all the same."""
+  y = faces[:2]
+  found = tv(scale * y, lambda x: scale * x, tv_weight=0.1 * scale**2)
+  wanted = tv(y, operators.denoise(0), tv_weight=0.1)
+  np.testing.assert_allclose(found.image, wanted.image, atol=1e-3)
+  np.testing.assert_allclose(found.loss, scale**2 * wanted.loss, rtol=1e-3)
+
+
 @pytest.mark.parametrize(
   "options,message",
   [
-    ({"weight": 0}, "weight is 0; wanted above 0"),
-    ({"weight": float("nan")}, "weight is nan"),
+    ({"tv_weight": 0}, "tv_weight is 0; it must be > 0"),
+    ({"tv_weight": float("nan")}, "tv_weight is nan"),
     ({"iterations": 0}, "iterations is 0"),
   ],
 )

@@ -63,6 +63,11 @@ def targets(config, label: jax.Array) -> jax.Array:
   return label.astype(jnp.float32)
 
 
+def reconstruction_loss(fake: jax.Array, real: jax.Array) -> jax.Array:
+  """The mean L1 distance to the original."""
+  return jnp.mean(jnp.abs(fake - real))
+
+
 def samples(generate: Callable, trained: Trained, batch: dict, key: jax.Array) -> jax.Array:
   """Rows of three: coarse, restored, real, in [0, 1]."""
   del key
@@ -99,11 +104,12 @@ def restore(
     ValueError: For images of another size, another factor, or an impossible label.
   """
   config = trained.config
-  operators.expect(config.family, A, "coarsen", "super_resolve")
-  if A.factor != config.factor:
-    raise ValueError(f"{config.family} was trained for factor {config.factor}; A's is {A.factor}")
+  blocks = operators.expect(config.family, A, "coarsen", "super_resolve")
+  factor = blocks.factor
+  if factor != config.factor:
+    raise ValueError(f"{config.family} was trained for factor {config.factor}; A's is {factor}")
   y = checks.observation(y, A, trained.image_shape)
-  y = operators.enlarge(A.low_resolution(y), A.factor)
+  y = operators.enlarge(blocks.low_resolution(y), factor)
   if label is not None:
     label = _check_label(label, len(y), config.classes)
   image = _generate(generate, trained, y, label)

@@ -4,8 +4,8 @@ Each of these families has a function
 
   complete(trained, image, mask) -> images [N, S, S, C] in [0, 1]
 
-of images [N, S, S, C] in [0, 1], whose missing pixels do not matter, and masks [N, S, S, 1], 1 where
-the pixel is missing.
+of images [N, S, S, C] in [0, 1], whose missing pixels do not matter, and masks [N, S, S, 1], 1
+where the pixel is missing.
 """
 
 import functools
@@ -79,11 +79,11 @@ def restore(
     UnsupportedOperatorError: For any other operator.
     ValueError: For images of another size, or an unknown `blend`.
   """
-  operators.expect(trained.config.family, A, "inpaint")
+  hole = operators.expect(trained.config.family, A, "inpaint").mask
   checks.one_of(blend, blending.BLENDS, "blend")
   y = checks.observation(y, A, trained.image_shape)
-  generated = _complete(complete, trained, y, jnp.broadcast_to(A.mask, (*y.shape[:3], 1)))
-  return Result(image=blending.blend(y, generated, A.mask, blend), generated=generated)
+  generated = _complete(complete, trained, y, jnp.broadcast_to(hole, (*y.shape[:3], 1)))
+  return Result(image=blending.blend(y, generated, hole, blend), generated=generated)
 
 
 def evaluate(
@@ -103,7 +103,7 @@ def evaluate(
     for the centre and for rectangles, every score of `scoring.evaluate`.
   """
   restorer = functools.partial(restore, trained)
-  scores = {}
+  scores: dict[str, float] = {}
   for kind in ("center", "random"):
     found = scoring.evaluate(restorer, tasks.get("inpaint", mask=kind), source, limit=n)
     for name, value in found.items():

@@ -5,7 +5,7 @@ import pytest
 from scipy import linalg, stats
 from skimage import metrics as reference
 
-from gan_restore import metrics
+from gan_restore.evaluation import metrics
 
 
 @pytest.fixture

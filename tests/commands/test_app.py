@@ -1,11 +1,15 @@
 """The web page's function; the page itself where Gradio is installed."""
 
+import sys
+
 import numpy as np
 import pytest
+from helpers import run
 from PIL import Image
 from skimage import data
 
-from gan_restore import app, restorers
+from gan_restore import hub
+from gan_restore.commands import app
 
 
 @pytest.fixture
@@ -21,9 +25,9 @@ def pixels(image):
   return np.asarray(image.resize((64, 64), Image.Resampling.BOX)).astype(int)
 
 
-@pytest.mark.parametrize("method", ["denoiser", "map", "cdcgan"])
+@pytest.mark.parametrize("method", ["denoiser", "map:num_steps=2", "cdcgan"])
 def test_what_is_drawn_is_the_hole(method, editor):
-  damaged, restored = app.restore(editor, "inpaint", method, False, True, 2, 0)
+  damaged, restored = app.restore(editor, "inpaint", method, False, True, 0)
   assert damaged.size == restored.size == (app.SHOWN, app.SHOWN)
   hole = (pixels(damaged) == 0).all(-1)
   assert 0.02 < hole.mean() < 0.2
@@ -34,34 +38,40 @@ def test_what_is_drawn_is_the_hole(method, editor):
 @pytest.mark.parametrize("simulate", [True, False])
 @pytest.mark.parametrize("task", ["colorize", "super_resolve", "denoise"])
 def test_other_damage(task, simulate, editor):
-  damaged, _ = app.restore(editor, task, "denoiser", simulate, True, 1, 0)
+  damaged, _ = app.restore(editor, task, "denoiser", simulate, True, 0)
   spread = pixels(damaged).std(-1).max()
   assert spread == 0 if task == "colorize" else spread > 0
 
 
 def test_from_8x8_pixels(editor):
-  damaged, restored = app.restore(editor, "coarsen", "resgan:celeba", True, True, 1, 0)
+  damaged, restored = app.restore(editor, "coarsen", "resgan:celeba", True, True, 0)
   assert len(np.unique(pixels(damaged).reshape(-1, 3), axis=0)) <= 64
   assert len(np.unique(pixels(restored).reshape(-1, 3), axis=0)) > 1000
 
 
 def test_every_method_is_there():
-  for method in app.METHODS.values():
-    assert method in restorers.NAMES
+  assert ("cdcgan, for inpaint", "cdcgan") in app.methods()
+  assert {name for _, name in app.methods()} == set(hub.shipped())
 
 
 def test_refusals(editor):
-  with pytest.raises(ValueError, match="Put in a picture"):
-    app.restore(None, "denoise", "denoiser", True, True, 1, 0)
-  with pytest.raises(ValueError, match="no pixel is missing"):
-    app.restore({**editor, "layers": []}, "inpaint", "map", True, True, 1, 0)
-  with pytest.raises(ValueError, match="No frontal face"):
+  with pytest.raises(ValueError, match="Choose a picture"):
+    app.restore(None, "denoise", "denoiser", True, True, 0)
+  with pytest.raises(ValueError, match="no pixel of the crop is missing"):
+    app.restore({**editor, "layers": []}, "inpaint", "map", True, True, 0)
+  with pytest.raises(ValueError, match="no frontal face"):
     black = {"background": np.zeros((90, 90, 3), np.uint8)}
-    app.restore(black, "denoise", "denoiser", True, True, 1, 0)
-  with pytest.raises(ValueError, match="cdcgan is for Inpaint only"):
-    app.restore(editor, "denoise", "cdcgan", True, True, 1, 0)
+    app.restore(black, "denoise", "denoiser", True, True, 0)
+  with pytest.raises(ValueError, match="cdcgan is for inpaint alone"):
+    app.restore(editor, "denoise", "cdcgan", True, True, 0)
 
 
 def test_the_page_is_built():
   pytest.importorskip("gradio", reason="needs the extra app")
   assert app.build().title == "gan_restore"
+
+
+def test_without_gradio_it_says_what_to_install(capsys, monkeypatch):
+  monkeypatch.setitem(sys.modules, "gradio", None)
+  status, _, error = run(capsys, "app")
+  assert status == 2 and "pip install 'gan_restore[app]'" in error and "Traceback" not in error

@@ -2,10 +2,12 @@
 
 import json
 
+import jax
 import numpy as np
 from PIL import Image
 
-from gan_restore import cli, mask_growth, restorers
+from gan_restore import cli, hub
+from gan_restore.studies import mask_growth
 
 
 def test_more_is_missing_and_it_is_restored_worse(capsys, tmp_path):
@@ -28,7 +30,6 @@ def test_more_is_missing_and_it_is_restored_worse(capsys, tmp_path):
 
 
 def test_the_grown_mask_is_the_kinds_own_at_first():
-  import jax
 
   from gan_restore import masks
 
@@ -40,7 +41,7 @@ def test_the_grown_mask_is_the_kinds_own_at_first():
 def test_what_it_compares_by_default_ships():
   command = ["mask-growth", "--dataset", "toy_faces", "--out", "out"]
   methods = cli.parser().parse_args(command).methods.split(",")
-  assert len(methods) == 4 and set(methods) <= set(restorers.NAMES)
+  assert len(methods) == 4 and set(methods) <= set(hub.NAMES)
 
 
 def test_refusals(capsys, tmp_path):

@@ -5,7 +5,8 @@ import sys
 import numpy as np
 import pytest
 
-from gan_restore import cli, metrics, perceptual
+from gan_restore import cli
+from gan_restore.evaluation import metrics, perceptual
 
 IMAGES = np.random.default_rng(0).random((6, 32, 32, 3), np.float32)
 ORIGINALS = np.random.default_rng(1).random((6, 32, 32, 3), np.float32)

@@ -8,10 +8,13 @@ import ml_collections
 import numpy as np
 import pytest
 import safetensors.numpy
-from conftest import small_config
+from helpers import small_config, untrained
 
-from gan_restore import checkpoints, models, train, weights
-from gan_restore.models import cdcgan
+from gan_restore import models
+from gan_restore.models import Trained
+from gan_restore.training import weights
+from gan_restore.training.checkpoints import Checkpoints
+from gan_restore.training.state import init_state
 
 
 @pytest.fixture
@@ -27,41 +30,41 @@ def test_round_trip_within_half_precision(tiny_prior, file):
     assert b.dtype == np.float32
     np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-6)
   z = jax.random.uniform(jax.random.key(0), (4, 16), minval=-1, maxval=1)
-  images = [t.family.generate(t.config, t.variables, z) for t in (tiny_prior, loaded)]
+  images = [t.family.generate(t, z) for t in (tiny_prior, loaded)]
   np.testing.assert_allclose(*images, atol=5e-3)
 
 
 def test_a_key_that_holds_a_slash_comes_back(tmp_path, monkeypatch):
-  class Judge(nn.Module):
+  class Critic(nn.Module):
     @nn.compact
     def __call__(self, x):
       return nn.SpectralNorm(nn.Dense(1))(x, update_stats=False)
 
-  variables = {"judge": Judge().init(jax.random.key(0), jnp.zeros((1, 3)))}
-  family = types.SimpleNamespace(PLAYERS=("judge",), init=lambda config, key: variables)
+  variables = {"critic": Critic().init(jax.random.key(0), jnp.zeros((1, 3)))}
+  family = types.SimpleNamespace(PLAYERS=("critic",), init=lambda config, key: variables)
   monkeypatch.setattr(models, "get", lambda name: family)
   config = ml_collections.FrozenConfigDict({"family": "spectral", "dataset": "toy_faces"})
-  weights.save(tmp_path / "w", weights.Trained(variables, config))
+  weights.save(tmp_path / "w", Trained(variables, config))
   loaded = weights.load(tmp_path / "w").variables
   assert jax.tree.structure(loaded) == jax.tree.structure(variables)
   x = jnp.ones((2, 3))
-  answers = [Judge().apply(v["judge"], x) for v in (variables, loaded)]
-  np.testing.assert_allclose(*answers, rtol=2e-3)
+  outputs = [Critic().apply(v["critic"], x) for v in (variables, loaded)]
+  np.testing.assert_allclose(*outputs, rtol=2e-3)
 
 
 def test_no_path_of_the_machine_is_written(tiny_prior, tmp_path):
   config = ml_collections.ConfigDict(tiny_prior.config)
-  config.update(dataset="folder:/home/me/faces", data_dir="/home/me/data", start="/home/me/w")
+  config.update(dataset="folder:/home/me/faces", data_dir="/home/me/data", init_from="/home/me/w")
   config = ml_collections.FrozenConfigDict(config)
-  weights.save(tmp_path / "w", weights.Trained(tiny_prior.variables, config))
+  weights.save(tmp_path / "w", Trained(tiny_prior.variables, config))
   assert b"/home/me" not in (tmp_path / "w").read_bytes()
 
 
 def test_a_workdir_is_loaded_with_its_averaged_weights(tmp_path):
   config = small_config()
-  state = train.init_state(config)
+  state = init_state(config)
   state = state.replace(ema=jax.tree.map(lambda x: x + 1, state.ema))
-  saved = checkpoints.Checkpoints(tmp_path)
+  saved = Checkpoints(tmp_path)
   saved.save(3, state, {})
   saved.close()
   (tmp_path / "config.json").write_text(config.to_json())
@@ -80,19 +83,19 @@ def test_refusals(file, tmp_path):
     ("nowhere", "no such weights file"),
     ("truncated", "not a readable weights file"),
     ("text", "not a readable weights file"),
-    ("foreign", "not one of gan_restore's"),
+    ("foreign", "of the format None; it must be 'gan_restore/2'"),
     ("folder", "not a training workdir"),
   ]:
     with pytest.raises(weights.WeightsError, match=message):
       weights.load(tmp_path / name)
-  with pytest.raises(weights.WeightsError, match="holds a dcgan; wanted a cdcgan"):
+  with pytest.raises(weights.WeightsError, match="holds a dcgan; it must hold a cdcgan"):
     weights.load(file, family="cdcgan")
 
 
 @pytest.mark.parametrize(
   "change,message",
   [
-    ({"width": 16}, "of another architecture: .* is .*; wanted"),
+    ({"width": 16}, "of another architecture: .* is .*; it must be"),
     ({"family": "nogan"}, "builds no network .*unknown family 'nogan'"),
   ],
 )
@@ -106,16 +109,32 @@ def test_tensors_that_do_not_fit_the_config(file, change, message):
     weights.load(file)
 
 
-def test_a_prior_is_for_any_damage(tmp_path):
-  with pytest.raises(weights.WeightsError, match="no such weights file"):
-    weights.load_prior(tmp_path / "nothing.safetensors")
-  with pytest.raises(weights.WeightsError, match="holds a cdcgan, which is for inpaint alone"):
-    weights.load_prior("cdcgan")
+def test_numbers_that_do_not_fit_float16_stay_float32(tiny_prior, tmp_path):
+  large = jax.tree.map(lambda x: 1e6 * x if x.ndim > 1 else x, tiny_prior.variables)
+  weights.save(tmp_path / "w", tiny_prior.replace(variables=large))
+  loaded = weights.load(tmp_path / "w").variables
+  for a, b in zip(jax.tree.leaves(large), jax.tree.leaves(loaded)):
+    assert np.isfinite(b).all()
+    np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-2)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_not_finite_are_not_written(tiny_prior, tmp_path, value):
+  broken = jax.tree.map(lambda x: x.at[(0,) * x.ndim].set(value), tiny_prior.variables)
+  with pytest.raises(weights.WeightsError, match=r"not written, as .* holds NaN or infinite"):
+    weights.save(tmp_path / "w", tiny_prior.replace(variables=broken))
+  assert not list(tmp_path.iterdir())
+
+
+def test_a_config_is_read_without_its_weights(file, tmp_path):
+  assert weights.read_config(file).family == "dcgan"
+  (tmp_path / "text").write_text("hello")
+  with pytest.raises(weights.WeightsError, match="not a readable weights file"):
+    weights.read_config(tmp_path / "text")
 
 
 def test_it_holds_the_players_that_restore(tmp_path):
-  config = small_config("cdcgan", image_size=32)
-  trained = weights.Trained(cdcgan.init(config, jax.random.key(0)), config)
+  trained = untrained("cdcgan", image_size=32)
   weights.save(tmp_path / "w", trained)
   assert set(trained.variables) == {"generator", "discriminator", "classifier"}
   assert set(weights.load(tmp_path / "w").variables) == {"generator"}

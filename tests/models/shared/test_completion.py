@@ -1,6 +1,6 @@
 import numpy as np
 
-from gan_restore import inpainting
+from gan_restore.models.shared import completion
 
 
 def test_reconstruction_counts_the_hole_and_a_share_of_the_rest():
@@ -9,4 +9,4 @@ def test_reconstruction_counts_the_hole_and_a_share_of_the_rest():
   mask = (rng.random((3, 8, 8, 1)) < 0.3).astype(np.float32)
   hole = np.broadcast_to(mask, a.shape) == 1
   wanted = abs(a - b)[hole].mean() + 0.1 * abs(a - b)[~hole].mean()
-  np.testing.assert_allclose(inpainting.reconstruction_loss(a, b, mask, 0.1), wanted, rtol=1e-5)
+  np.testing.assert_allclose(completion.reconstruction_loss(a, b, mask, 0.1), wanted, rtol=1e-5)

@@ -6,7 +6,8 @@ import pytest
 from scipy import sparse
 from scipy.sparse.linalg import spsolve
 
-from gan_restore import blending, masks
+from gan_restore.degradations import masks
+from gan_restore.restorers import blending
 
 
 def direct(known, generated, mask):

@@ -4,11 +4,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import scipy.sparse
-import scipy.sparse.linalg
 from scipy import ndimage
 
-from gan_restore import fills
+from gan_restore.restorers import fills
 
 SIZE = 24
 
@@ -45,14 +43,14 @@ def fill(name, image, mask):
 
 
 @pytest.mark.parametrize("name", fills.FILLS)
-def test_known_pixels_stay_and_missing_ones_are_not_looked_at(name, batch):
+def test_known_pixels_stay_and_missing_ones_do_not_matter(name, batch):
   image, mask = batch
   filled = fill(name, image, mask)
   known = np.broadcast_to(mask == 0, image.shape)
   np.testing.assert_array_equal(filled[known], image[known])
   junk = np.where(known, image, 9).astype(np.float32)
   np.testing.assert_allclose(fill(name, junk, mask), filled, atol=1e-6)
-  assert np.isfinite(filled).all() and abs(filled).max() <= 1.6  # A bend may overshoot.
+  assert np.isfinite(filled).all() and abs(filled).max() <= 1
 
 
 def test_nearest_is_the_nearest_known_pixel(batch):
@@ -77,31 +75,6 @@ def test_ring_is_the_mean_of_the_dilated_border(batch):
     if missing.any():
       wanted = np.broadcast_to(one[around].mean(0), got[missing].shape)
       np.testing.assert_allclose(got[missing], wanted, atol=1e-5)
-
-
-def laplacian():
-  """Of the pixels' graph, sparse [SIZE^2, SIZE^2]."""
-  chain = scipy.sparse.diags([1, -1], [0, 1], (SIZE - 1, SIZE))
-  second = chain.T @ chain
-  one = scipy.sparse.identity(SIZE)
-  return (scipy.sparse.kron(second, one) + scipy.sparse.kron(one, second)).tocsr()
-
-
-def test_biharmonic_has_the_least_bending_energy(batch):
-  """Against a direct sparse solve, to a hundredth of the range."""
-  image, mask = batch
-  filled = fill("biharmonic", image, mask)
-  bending = (laplacian().T @ laplacian()).tocsr()
-  for name, one, missing, got in zip(
-    CASES, image, mask[..., 0].ravel().reshape(len(mask), -1), filled
-  ):
-    if name == "nothing":
-      continue
-    hole, rest = np.flatnonzero(missing), np.flatnonzero(missing == 0)
-    flat = one.reshape(-1, 3).astype(np.float64)
-    right = -bending[hole][:, rest] @ flat[rest]
-    wanted = scipy.sparse.linalg.spsolve(bending[hole][:, hole].tocsc(), right)
-    np.testing.assert_allclose(got.reshape(-1, 3)[hole], wanted, atol=0.02, err_msg=name)
 
 
 def test_noise_and_zeros(batch):

@@ -1,30 +1,27 @@
-"""GAN, DCGAN, WGAN and CGAN, as ResGAN's rivals."""
+"""GAN, DCGAN, WGAN and CGAN, as baselines of ResGAN."""
 
 import jax
 import jax.numpy as jnp
-import ml_collections
 import numpy as np
 import pytest
-from conftest import gradients, small_config
+from helpers import gradients, losses, small_config, untrained
 from PIL import Image
 
-from gan_restore import models, operators, train, weights
+from gan_restore.degradations import operators
+from gan_restore.degradations.operators import UnsupportedOperatorError
 from gan_restore.models import gan, wgan
-from gan_restore.restorers.classical import UnsupportedOperatorError
+from gan_restore.training import loop
 
 CASES = [("gan", {"network": "dense"}), ("gan", {"network": "conv"}), ("wgan", {}), ("cgan", {})]
 
 
 @pytest.mark.parametrize("family,changes", CASES)
 def test_every_player_gets_a_gradient_from_its_own_loss_alone(family, changes):
-  config = small_config(family, **changes)
-  module = models.get(config.family)
-  variables = module.init(config, jax.random.key(0))
   batch = {
     "image": jax.random.uniform(jax.random.key(1), (4, 16, 16, 3), minval=-1),
     "label": jnp.zeros((4, 10), jnp.uint8),
   }
-  found = gradients(config, variables, batch, module.PLAYERS)
+  found = gradients(untrained(family, **changes), batch)
   for path, leaf in jax.tree_util.tree_leaves_with_path(found):
     name = jax.tree_util.keystr(path)
     cancels = name == "['critic']['Dense_0']['bias']"  # The same in f(x) and f(G).
@@ -33,9 +30,9 @@ def test_every_player_gets_a_gradient_from_its_own_loss_alone(family, changes):
 
 def test_wgans_critic_is_clipped_and_learns_five_times_as_often(tmp_path):
   config = small_config("wgan", clip=0.01, steps=8, learning_rate=1e-2)
-  stages = [wgan.learning(config, step) for step in range(12)]
+  stages = [wgan.active_players(config, step) for step in range(12)]
   assert stages == ([("critic",)] * 5 + [("generator",)]) * 2
-  state = train.train(config, tmp_path)
+  state = loop.train(config, tmp_path)
   critic = np.concatenate(
     [np.ravel(x) for x in jax.tree.leaves(state.variables["critic"]["params"])]
   )
@@ -47,20 +44,12 @@ def test_wgans_critic_is_clipped_and_learns_five_times_as_often(tmp_path):
 
 def test_the_gradient_penalty_is_of_the_slopes_between():
   """With no distance to gain, the critic's loss is the penalty of a linear critic, (|w| - 1)^2."""
-  config = small_config("wgan", gradient_penalty=10.0, clip=0.0)
-  variables = wgan.init(config, jax.random.key(0))
+  trained = untrained("wgan", gradient_penalty_weight=10.0, clip=0.0)
   image = jax.random.uniform(jax.random.key(1), (4, 16, 16, 3), minval=-1)
-
-  def run(image):
-    play = lambda config: wgan.play(
-      config, variables, {"image": image}, jax.random.key(2), wgan.PLAYERS
-    )
-    with_penalty, _ = play(config)
-    without, _ = play(small_config("wgan"))
-    return with_penalty["critic"] - without["critic"]
-
-  excess = jax.vmap(run, axis_name="batch")(image[None])[0]
-  _, critic = wgan.networks(config)
+  loss = lambda trained: losses(trained, {"image": image})[0]["critic"]
+  excess = loss(trained) - loss(untrained("wgan"))
+  _, critic = wgan.networks(trained.config)
+  variables = trained.variables
   slope = jax.grad(lambda x: critic.apply(variables["critic"], x[None])[0, 0])
   norms = np.array([np.linalg.norm(slope(x)) for x in image])
   assert norms.max() < 0.1  # A fresh critic is nearly flat anywhere, so the penalty is near 10.
@@ -68,26 +57,24 @@ def test_the_gradient_penalty_is_of_the_slopes_between():
 
 
 def test_cgans_conditioning_changes_the_output():
-  config = small_config("cgan", image_size=28, channels=1)
-  variables = gan.init(config, jax.random.key(0))
-  x = jax.random.uniform(jax.random.key(1), (2, 28, 28, 1), minval=-1)
-  a, b = (gan.generate(config, variables, x, jnp.array(label)) for label in ([3, 3], [3, 7]))
+  trained = untrained("cgan", image_size=28, channels=1)
+  x = jax.random.uniform(jax.random.key(1), (2, 28, 28, 1))
+  a, b = (gan.generate(trained, x, jnp.array(label)) for label in ([3, 3], [3, 7]))
   np.testing.assert_array_equal(a[0], b[0])
   assert float(jnp.abs(a[1] - b[1]).max()) > 1e-4
-  with pytest.raises(ValueError, match="this GAN restores pictures of a known class"):
-    gan.generate(config, variables, x)
+  with pytest.raises(ValueError, match="a GAN with a condition needs the class"):
+    gan.generate(trained, x)
 
 
 def test_restoring_takes_the_coarse_image_or_its_few_pixels():
-  config = ml_collections.FrozenConfigDict(small_config("gan", image_size=32, network="conv"))
-  trained = weights.Trained(gan.init(config, jax.random.key(0)), config)
+  trained = untrained("gan", image_size=32, network="conv")
   x = np.random.default_rng(0).random((2, 32, 32, 3)).astype(np.float32)
   coarse, small = operators.coarsen(4), operators.super_resolve(4)
   one, other = gan.restore(trained, coarse(x), coarse), gan.restore(trained, small(x), small)
   np.testing.assert_allclose(one.image, other.image, atol=1e-6)
   with pytest.raises(ValueError, match="gan was trained for factor 4; A's is 8"):
     gan.restore(trained, operators.coarsen(8)(x), operators.coarsen(8))
-  with pytest.raises(UnsupportedOperatorError, match="gan is for Coarsen or SuperResolve only"):
+  with pytest.raises(UnsupportedOperatorError, match="gan is for coarsen or super_resolve alone"):
     gan.restore(trained, x, operators.denoise())
   with pytest.raises(ValueError, match=r"A cannot be applied|y has shape"):
     gan.restore(trained, x[:, :16, :16], coarse)
@@ -96,18 +83,17 @@ def test_restoring_takes_the_coarse_image_or_its_few_pixels():
 @pytest.mark.parametrize(
   "label,message",
   [
-    (None, "this GAN restores pictures of a known class or known attributes: label="),
+    (None, "a GAN with a condition needs the class or the attributes of y: label="),
     ([3, 10], "label has 10; it must be a whole number between 0 and 9"),
     ([-1, 0], "label has -1; it must be a whole number between 0 and 9"),
     ([0.5, 1.0], "label has 0.5; it must be a whole number between 0 and 9"),
     (np.full((2, 10), 2), "label has 2; it must be a whole number between 0 and 1"),
-    ([3], r"label has shape \[1\]; wanted integer classes \[2\] or attributes \[2, 10\]"),
+    ([3], r"label has shape \[1\]; it must be integer classes \[2\] or attributes \[2, 10\]"),
   ],
 )
 def test_a_label_missing_or_out_of_range_is_refused(label, message):
-  config = ml_collections.FrozenConfigDict(small_config("cgan", image_size=32))
-  trained = weights.Trained(gan.init(config, jax.random.key(0)), config)
-  A = operators.coarsen(config.factor)
+  trained = untrained("cgan", image_size=32)
+  A = operators.coarsen(trained.config.factor)
   with pytest.raises(ValueError, match=message):
     gan.restore(trained, np.zeros((2, 32, 32, 3), np.float32), A, label=label)
 
@@ -117,11 +103,11 @@ def test_a_data_set_without_labels_is_refused(family, tmp_path):
   Image.new("RGB", (16, 16)).save(tmp_path / "one.png")
   config = small_config(family, dataset=f"folder:{tmp_path}")
   with pytest.raises(ValueError, match=r"config\.classes is 10; folder:.* has no labels"):
-    train.train(config, tmp_path / "run")
+    loop.train(config, tmp_path / "run")
 
 
 @pytest.mark.parametrize("family", ["resgan", "cgan"])
 def test_labels_that_do_not_fit_are_refused_by_name(family, tmp_path):
   config = small_config(family, classes=7)
   with pytest.raises(ValueError, match=r"config\.classes is 7; toy_faces has 10 classes"):
-    train.train(config, tmp_path)
+    loop.train(config, tmp_path)

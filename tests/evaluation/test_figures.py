@@ -1,7 +1,7 @@
 import numpy as np
 from PIL import Image
 
-from gan_restore import figures
+from gan_restore.evaluation import figures
 
 
 def test_a_grid_goes_row_by_row():

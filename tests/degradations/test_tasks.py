@@ -2,7 +2,7 @@ import jax
 import numpy as np
 import pytest
 
-from gan_restore import masks, operators, tasks
+from gan_restore.degradations import masks, operators, tasks
 
 SHAPES = {
   "inpaint": (8, 64, 64, 3),
@@ -33,11 +33,23 @@ def test_inpaint_takes_a_mask_or_a_kind(faces):
   assert A.mask.shape == (8, 64, 64, 1)
 
 
-def test_a_factor_of_ones_own(faces):
-  assert tasks.get("super_resolve", factor=2).corrupt(faces, jax.random.key(0))[0].shape[1] == 32
-  y, A = tasks.get("coarsen", factor=16).corrupt(faces, jax.random.key(0))
-  assert A.factor == 16 and len(np.unique(np.asarray(y)[0, :, 0, 0])) <= 4
-  tasks.get("denoise", factor=2).corrupt(faces, jax.random.key(0))  # It has none.
+def test_a_mask_takes_the_size_of_what_is_left(faces):
+  """A pixel is missing if any part of it is."""
+  mask = np.zeros((64, 64))
+  mask[:9] = 1
+  y, A = tasks.get("super_resolve:4+inpaint", mask=mask).corrupt(faces, jax.random.key(0))
+  assert A.outer.mask.shape == (1, 16, 16, 1) and A.outer.mask.sum() == 3 * 16
+  y, A = tasks.get("inpaint+super_resolve:4", mask=mask[::4, ::4]).corrupt(faces, jax.random.key(0))
+  assert A.inner.mask.shape == (1, 64, 64, 1) and A.inner.mask.sum() == 12 * 64
+  assert (np.asarray(y)[:, :3] == 0).all() and y.shape == (8, 16, 16, 3)
+  with pytest.raises(ValueError, match="a mask of 50x64 pixels does not fit images of 64x64"):
+    tasks.get("inpaint", mask=mask[:50]).corrupt(faces, jax.random.key(0))
+
+
+def test_a_methods_factor():
+  assert tasks.with_factor("coarsen", 4) == "coarsen:4"
+  assert tasks.with_factor("super_resolve:2+denoise", 4) == "super_resolve:2+denoise"
+  assert tasks.with_factor("coarsen", None) == "coarsen"
 
 
 @pytest.mark.parametrize(
@@ -65,10 +77,10 @@ def test_damages_one_after_the_other(faces):
 
 def test_refusals(faces):
   for name, message in {
-    "denoise:loud": "the sigma of 'denoise:loud' is no number",
-    "quantize:2.5": "the levels of 'quantize:2.5' is no number",
-    "colorize:3": "unknown task 'colorize:3'",
-    "denoise+quantise": "unknown task 'quantise'|is no number|unknown task 'denoise.quantise'",
+    "denoise:loud": "the sigma of 'denoise:loud' is not a number",
+    "quantize:2.5": "the levels of 'quantize:2.5' is not a number",
+    "colorize:3": "damage is '3'; it must be one of value, luma",
+    "denoise+quantise": "unknown task 'quantise'|is not a number|unknown task 'denoise.quantise'",
     "super_resolve:0": "factor is 0",
   }.items():
     with pytest.raises(ValueError, match=message):

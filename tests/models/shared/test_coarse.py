@@ -1,12 +1,12 @@
-import jax
 import jax.numpy as jnp
-import ml_collections
 import numpy as np
 import pytest
-from conftest import small_config
+from helpers import small_config, untrained
 
-from gan_restore import coarse, models, operators, train
 from gan_restore.data import toy_faces
+from gan_restore.degradations import operators
+from gan_restore.models.shared import coarse
+from gan_restore.training.config import validate
 
 
 def test_the_vector_is_one_pixel_of_each_block():
@@ -37,20 +37,6 @@ def test_labels_are_bits():
     coarse.targets(config, jnp.zeros((2, 5)))
 
 
-@pytest.mark.parametrize("size,channels,least", [(28, 1, 7), (32, 3, 4), (64, 3, 4)])
-def test_the_networks_reach_the_least_size_and_the_image_again(size, channels, least):
-  critic, decoder = coarse.Critic(width=4), coarse.Decoder(size, channels, width=4)
-  x = jax.ShapeDtypeStruct((2, size, size, channels), jnp.float32)
-  z = jax.ShapeDtypeStruct((2, 10), jnp.float32)
-  key = jax.random.key(0)
-  shapes = jax.eval_shape(critic.init, key, x)["params"]["Dense_0"]["kernel"].shape
-  widest = 4 * size // least // 2
-  assert shapes == (least * least * widest, 1)
-  assert jax.eval_shape(decoder.init_with_output, key, z)[0].shape == (2, size, size, channels)
-  shapes = jax.eval_shape(decoder.init, key, z)["params"]["Dense_0"]["kernel"].shape
-  assert shapes == (10, least * least * widest)
-
-
 @pytest.mark.parametrize(
   "field,value",
   [("factor", 1), ("image_size", 30), ("classes", 1), ("reconstruction_weight", -1.0)],
@@ -58,14 +44,12 @@ def test_the_networks_reach_the_least_size_and_the_image_again(size, channels, l
 @pytest.mark.parametrize("name", ["resgan", "gan", "wgan", "cgan"])
 def test_impossible_configs_are_refused_by_name(name, field, value):
   with pytest.raises(ValueError, match=rf"config\.{field} is {value}; it must be"):
-    train.validate(small_config(name, **{field: value}))
+    validate(small_config(name, **{field: value}))
 
 
 def test_evaluate_counts_every_image_once():
   """The mean over 70 images is that over two parts of them, whatever the padding."""
-  config = small_config("gan", image_size=16)
-  module = models.get("gan")
-  variables = module.init(config, jax.random.key(0))
+  trained = untrained("gan")
   source = toy_faces.ToyFaces("test", 16)
 
   class Part:
@@ -78,7 +62,6 @@ def test_evaluate_counts_every_image_once():
     def __getitem__(self, i):
       return source[self._range[i]]
 
-  frozen = ml_collections.FrozenConfigDict(config)
-  psnr = lambda part: dict(module.evaluate(frozen, variables, part))["psnr"]
+  psnr = lambda part: dict(trained.family.evaluate(trained, part))["psnr"]
   whole, first, second = (psnr(Part(*ends)) for ends in ((0, 70), (0, 30), (30, 70)))
   np.testing.assert_allclose(whole, (30 * first + 40 * second) / 70, rtol=1e-5)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from gan_restore import losses
+from gan_restore.nn import losses
 
 REAL = np.array([-2.0, 0.3, 4.0])
 FAKE = np.array([-1.0, 0.5, 2.0])

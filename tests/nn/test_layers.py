@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from gan_restore import layers
+from gan_restore.nn import layers
 
 CASES = [(1, 1), (1, 2), (3, 1), (3, 2), (4, 2), (5, 2), (4, 4), (5, 3), (7, 2)]
 

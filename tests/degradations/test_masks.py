@@ -2,7 +2,7 @@ import jax
 import numpy as np
 import pytest
 
-from gan_restore import masks
+from gan_restore.degradations import masks
 
 SHAPE = (64, 64, 64)
 
@@ -74,9 +74,9 @@ def test_strokes_are_round_brushes_along_segments():
     ("eyes+", "unknown mask ''"),
     ("half:0.5", "unknown mask 'half:0.5'"),
     ("pixels:many", "the rate of 'pixels:many' is not a number"),
-    ("pixels:1.5", "rate is 1.5; wanted above 0 and below 1"),
-    ("center:0", "share is 0.0; wanted above 0 and below 1"),
-    ("lips:-0.1", "jitter is -0.1; wanted at least 0 and below 0.25"),
+    ("pixels:1.5", "rate is 1.5; it must be > 0 and < 1"),
+    ("center:0", "share is 0.0; it must be > 0 and < 1"),
+    ("lips:-0.1", "jitter is -0.1; it must be >= 0 and < 0.25"),
     ("lips:", "the jitter of 'lips:' is not a number"),
   ],
 )

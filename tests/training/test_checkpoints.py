@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gan_restore.checkpoints import Checkpoints, MismatchError
+from gan_restore.training.checkpoints import Checkpoints, MismatchError
 
 
 def tree(step):
@@ -13,7 +13,7 @@ def tree(step):
 
 @pytest.fixture
 def saved(tmp_path):
-  checkpoints = Checkpoints(tmp_path, keep=3)
+  checkpoints = Checkpoints(tmp_path, max_to_keep=3)
   for step in (1, 2, 3):
     checkpoints.save(step, tree(step), {"next_index": step})
     checkpoints.wait()
@@ -39,7 +39,7 @@ def test_none(tmp_path):
 def test_a_broken_newest_falls_back_to_the_one_before(saved, tmp_path, caplog):
   damage(tmp_path, 3)
   caplog.set_level(logging.ERROR)
-  state, _ = Checkpoints(tmp_path, keep=3).restore_newest(tree(0))
+  state, _ = Checkpoints(tmp_path, max_to_keep=3).restore_newest(tree(0))
   assert int(state["step"]) == 2
   assert "Checkpoint 3 cannot be read" in caplog.text
   assert (tmp_path / "broken_checkpoint_3").is_dir()
@@ -47,7 +47,7 @@ def test_a_broken_newest_falls_back_to_the_one_before(saved, tmp_path, caplog):
 
 def test_the_step_of_a_broken_one_can_be_saved_again(saved, tmp_path):
   damage(tmp_path, 3)
-  checkpoints = Checkpoints(tmp_path, keep=3)
+  checkpoints = Checkpoints(tmp_path, max_to_keep=3)
   checkpoints.restore_newest(tree(0))
   checkpoints.save(3, tree(30), {})
   checkpoints.wait()
@@ -59,7 +59,7 @@ def test_all_broken(saved, tmp_path):
   for step in (1, 2, 3):
     damage(tmp_path, step)
   with pytest.raises(ValueError, match=r"none of the checkpoints \[1, 2, 3\] can be read"):
-    Checkpoints(tmp_path, keep=3).restore_newest(tree(0))
+    Checkpoints(tmp_path, max_to_keep=3).restore_newest(tree(0))
 
 
 def test_another_configs_checkpoints_are_refused_and_kept(saved, tmp_path):
@@ -70,7 +70,7 @@ def test_another_configs_checkpoints_are_refused_and_kept(saved, tmp_path):
 
 
 def test_what_is_kept(tmp_path):
-  checkpoints = Checkpoints(tmp_path, keep=1, keep_every=2)
+  checkpoints = Checkpoints(tmp_path, max_to_keep=1, keep_period=2)
   for step in range(1, 6):
     checkpoints.save(step, tree(step), {})
     checkpoints.wait()

@@ -1,13 +1,16 @@
 import csv
 import json
 
-import jax
 import numpy as np
 import pytest
-from conftest import small_config
+from helpers import untrained
 
-from gan_restore import data, models, perceptual, restorers, table, tasks, weights
+from gan_restore import data, hub, shipped
+from gan_restore.degradations import tasks
+from gan_restore.evaluation import metrics, perceptual
 from gan_restore.restorers.result import Result
+from gan_restore.studies import table
+from gan_restore.training import weights
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +30,7 @@ class Counting:
   """A restorer that counts its batches."""
 
   def __init__(self, name):
-    self.restorer, self.batches = restorers.load(name), 0
+    self.restorer, self.batches = hub.load(name), 0
 
   def __call__(self, y, A):
     result = self.restorer(y, A)
@@ -36,7 +39,7 @@ class Counting:
 
 
 def run(source, out, methods=None, damages=None, **options):
-  methods = methods or {name: restorers.load(name) for name in ("damaged", "biharmonic")}
+  methods = methods or {name: hub.load(name) for name in ("damaged", "biharmonic")}
   options = {"settings": {"split": "test"}, "limit": 10} | options
   return table.run(methods, damages or DAMAGES, source, out, **options)
 
@@ -78,7 +81,7 @@ def test_an_interrupted_table_goes_on(source, tmp_path):
     run(source, tmp_path, {"m": breaks}, denoise)
   rows = run(source, tmp_path, {"m": method}, denoise)
   assert method.batches == 3
-  whole = run(source, tmp_path / "whole", {"m": restorers.load("damaged")}, denoise)
+  whole = run(source, tmp_path / "whole", {"m": hub.load("damaged")}, denoise)
   assert without_seconds(rows) == without_seconds(whole)
   run(source, tmp_path, {"m": method}, denoise)
   assert method.batches == 3  # Nothing is left.
@@ -90,7 +93,7 @@ def test_shards_make_the_whole(source, tmp_path):
   run(source, tmp_path / "a", shard=(0, 2))
   rows = run(source, tmp_path / "a", shard=(1, 2))
   assert without_seconds(rows) == without_seconds(run(source, tmp_path / "b"))
-  with pytest.raises(ValueError, match="shard 2 of 2"):
+  with pytest.raises(ValueError, match="shard is 2 of 2"):
     run(source, tmp_path / "c", shard=(2, 2))
 
 
@@ -102,31 +105,57 @@ def test_tables_of_other_settings_are_not_mixed(source, tmp_path):
     run(source, tmp_path, seed=1)
 
 
-def test_a_judge_compares_with_the_original(source, tmp_path):
-  """Of a restorer that returns the originals it agrees wholly, at no distance."""
-  config = small_config(family="classifier", classes=5, image_size=32, width=4, augment="")
-  variables = models.get("classifier").init(config, jax.random.key(0))
-  judge = weights.Trained(variables, config)
+def test_a_classifier_compares_with_the_original(source, tmp_path):
+  """Of a restorer that returns the originals the agreement is 1, at no distance."""
+  trained = untrained("classifier", classes=5, image_size=32, width=4, augment="")
+  classify = lambda x: trained.family.features_and_logits(trained, x)
+  scorer = perceptual.agreement(classify, exclusive=False)
   x = np.stack([source[i]["image"] for i in range(4)]).astype(np.float32) / 255 + 1e-5
   originals = {"originals": lambda y, A: Result(image=x, generated=x)}
   denoise = {"denoise:0.2": DAMAGES["denoise:0.2"]}
-  (row,) = run(
-    source, tmp_path / "a", originals, denoise, scorers=[perceptual.judge(judge)], limit=4
-  )
+  (row,) = run(source, tmp_path / "a", originals, denoise, scorers=[scorer], limit=4)
   assert row["agreement"] == 1 and row["frechet_judge"] < 1e-6
-  (row,) = run(
-    source,
-    tmp_path / "b",
-    {"d": restorers.load("damaged")},
-    denoise,
-    scorers=[perceptual.judge(judge)],
-    limit=4,
-  )
+  damaged = {"d": hub.load("damaged")}
+  (row,) = run(source, tmp_path / "b", damaged, denoise, scorers=[scorer], limit=4)
   assert row["frechet_judge"] > 1e-4
 
 
+def test_exclusive_classes_agree_by_the_largest_logit():
+  """Not by each logit's sign, by which these two would agree in two of three."""
+  logits = {0: [3.0, -1.0, -2.0], 1: [0.5, 1.0, -2.0]}
+  classify = lambda x: (x, np.array([logits[int(i)] for i in x], np.float32))
+  one, other = np.array([0, 0]), np.array([0, 1])
+  by_class = perceptual.agreement(classify, exclusive=True)(one, other)["agreement"]
+  np.testing.assert_array_equal(by_class, [1, 0])
+  by_sign = perceptual.agreement(classify, exclusive=False)(one, other)["agreement"]
+  np.testing.assert_allclose(by_sign, [1, 2 / 3], rtol=1e-6)
+  assert metrics.decide(np.array([[0.2, -1]]), exclusive=False).tolist() == [[1, 0]]
+
+
+def test_compositions_are_drawn(source, tmp_path):
+  """The sheet of a task whose y has another shape; a cell without a score is null in the file."""
+  damages = {name: tasks.get(name) for name in ("blur:1+super_resolve:2", "colorize+denoise:0.05")}
+  rows = run(
+    source, tmp_path, {"damaged": hub.load("damaged"), "tv": hub.load("tv")}, damages, limit=2
+  )
+  assert [(row["task"], row["method"]) for row in rows] == [
+    (task, method) for task in damages for method in ("damaged", "tv")
+  ]
+  assert (tmp_path / "pictures.png").stat().st_size > 1000
+  border = np.zeros((32, 32))
+  border[:3] = 1
+  run(
+    source,
+    tmp_path / "b",
+    {"d": hub.load("damaged")},
+    {"b": tasks.get("inpaint", mask=border)},
+    limit=2,
+  )
+  assert json.loads((tmp_path / "b" / "table.json").read_text())[0]["ssim_hole"] is None
+
+
 def test_a_method_may_be_a_path(source, tmp_path):
-  run(source, tmp_path / "out", {"/a/weights.file": restorers.load("damaged")}, limit=2)
+  run(source, tmp_path / "out", {"/a/weights.file": hub.load("damaged")}, limit=2)
   names = [path.name for path in (tmp_path / "out" / "batches" / "inpaint").iterdir()]
   assert names == ["%2Fa%2Fweights.file"]
 
@@ -139,21 +168,13 @@ def test_the_table_for_people(source, tmp_path):
   assert "denoise:0.2" in lines[0] and "denoise:0.2" not in lines[1]
 
 
-def test_the_shipped_judge_sees_less_in_a_damaged_face(tmp_path):
-  """On drawn faces, which it never saw, it still answers otherwise when half is missing."""
+def test_the_shipped_classifier_agrees_less_on_a_damaged_face(tmp_path):
+  """On drawn faces, which it never saw, its decisions change when half is missing."""
   faces = data.load("toy_faces", "test", 64)
-  judge = weights.load_judge("celeba")
-  assert judge.image_shape == (64, 64, 3) and judge.config.classes == 40
-  methods = {name: restorers.load(name) for name in ("damaged", "biharmonic")}
-  rows = run(
-    faces,
-    tmp_path,
-    methods,
-    {"inpaint": tasks.get("inpaint", mask="pixels")},
-    scorers=[perceptual.judge(judge)],
-    limit=8,
-  )
+  methods = {name: hub.load(name) for name in ("damaged", "biharmonic")}
+  task = {"inpaint": tasks.get("inpaint", mask="pixels")}
+  rows = run(faces, tmp_path, methods, task, scorers=[hub.load_judge("celeba")], limit=8)
   agreement = {row["method"]: row["agreement"] for row in rows if row["output"] == "result"}
   assert 0.5 < agreement["damaged"] < agreement["biharmonic"] <= 1
-  with pytest.raises(weights.WeightsError, match="wanted a classifier"):
-    weights.load_judge(str(weights.shipped()["dcgan"]))
+  with pytest.raises(weights.WeightsError, match="it must hold a classifier"):
+    hub.load_judge(shipped.weights()["dcgan"])

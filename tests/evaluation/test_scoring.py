@@ -1,0 +1,108 @@
+import jax
+import numpy as np
+import pytest
+from skimage import metrics as reference
+
+from gan_restore import data, hub
+from gan_restore.degradations import operators, tasks
+from gan_restore.evaluation import scoring
+from gan_restore.restorers.result import Result
+
+
+@pytest.fixture(scope="module")
+def source():
+  return data.load("toy_faces", "test", 32)
+
+
+def scores(name, task, source, **options):
+  result = scoring.evaluate(hub.load(name), tasks.get(task), source, **options)
+  result.pop("seconds")
+  return result
+
+
+def test_scores_are_scikit_images(source):
+  got = scores("bicubic", "super_resolve", source, limit=5, batch_size=4)
+  x = np.stack([source[i]["image"] for i in range(5)]).astype(np.float32) / 255
+  y, A = tasks.get("super_resolve").corrupt(x, jax.random.key(0))
+  image = np.asarray(hub.load("bicubic")(y, A).image)
+  wanted = np.mean(
+    [reference.peak_signal_noise_ratio(b, a, data_range=1) for a, b in zip(image, x)]
+  )
+  np.testing.assert_allclose(got["raw/psnr"], wanted, rtol=1e-4)
+  assert got["images"] == 5
+
+
+@pytest.mark.parametrize("task,method", [("denoise", "tv"), ("inpaint", "biharmonic")])
+def test_no_score_depends_on_the_batch_size(task, method, source):
+  """Every image counts once, and is damaged alike in any batch."""
+  one, other = (scores(method, task, source, limit=7, batch_size=b) for b in (3, 7))
+  assert one.keys() == other.keys()
+  for name in one:
+    np.testing.assert_allclose(one[name], other[name], rtol=1e-5, err_msg=name)
+
+
+def test_the_seed_decides_the_damage(source):
+  a, b, c = (scores("damaged", "denoise", source, limit=2, seed=s) for s in (0, 0, 1))
+  assert a == b != c
+
+
+def test_inpainting_is_scored_raw_composited_and_as_returned(source):
+  got = scores("damaged", "inpaint", source, limit=3)
+  for output in ("raw", "composited", "result"):
+    assert {f"{output}/{s}" for s in ("psnr", "ssim", "psnr_hole", "ssim_hole")} <= got.keys()
+  assert abs(got["composited/psnr"] - got["composited/psnr_hole"] - 10 * np.log10(4)) < 1e-3
+
+
+def test_sharpness_is_relative_to_the_originals(source):
+  """Of a restorer that returns the original it is 1, of one that returns its half 1/2."""
+  x = np.stack([source[i]["image"] for i in range(3)]).astype(np.float32) / 255
+  for image, wanted in ((x, 1.0), (x / 2, 0.5)):
+    restorer = lambda y, A, image=image: Result(image=image, generated=image)
+    got = scoring.evaluate(restorer, tasks.get("inpaint"), source, limit=3, batch_size=3)
+    np.testing.assert_allclose(got["raw/sharpness"], wanted, rtol=1e-4)
+
+
+def test_seconds_are_an_image_that_was_restored(source):
+  """Two images are not padded to a batch of 64, and 66 are two batches of 64 rows."""
+  sizes = []
+
+  def restorer(y, A):
+    sizes.append(len(y))
+    return Result(image=y, generated=y)
+
+  scoring.evaluate(restorer, tasks.get("denoise"), source, limit=2)
+  assert sizes == [2]
+  scoring.evaluate(restorer, tasks.get("denoise"), source, limit=5, batch_size=4)
+  assert sizes == [2, 4, 4]
+
+
+@pytest.mark.parametrize(
+  "task", ["blur:1+super_resolve:2", "inpaint+denoise:0.05", "colorize:luma"]
+)
+def test_compositions_are_scored(task, source):
+  """Those with a hole in the hole too; only a hole alone has known pixels to paste back."""
+  got = scores("damaged", task, source, limit=3)
+  assert got["raw/psnr"] > 5 and "composited/psnr" not in got
+  assert ("raw/psnr_hole" in got) == ("inpaint" in task)
+
+
+def test_a_score_that_no_image_has_is_nan_and_others_are_means(source):
+  """SSIM of a hole closer than 5 pixels to the border has no window."""
+  border = np.zeros((32, 32))
+  border[:3] = 1
+  restorer = hub.load("damaged")
+  got = scoring.evaluate(restorer, tasks.get("inpaint", mask=border), source, limit=2)
+  assert np.isnan(got["raw/ssim_hole"]) and np.isfinite(got["raw/psnr_hole"])
+  columns = {"raw/x": np.array([1.0, np.nan, 3.0]), "seconds": np.zeros(3)}
+  assert scoring.means(columns)["raw/x"] == 2
+
+
+def test_each_image_may_have_a_mask_of_its_own(source):
+  x = np.stack([source[i]["image"] for i in range(2)]).astype(np.float32) / 255
+  holes = np.zeros((2, 32, 32), np.float32)
+  holes[0, :8] = holes[1, -8:] = 1
+  own = [tasks.get("inpaint+denoise:0.1", mask=hole) for hole in holes]
+  y, A = scoring.damage(own, x, 0, 0)
+  np.testing.assert_array_equal(operators.missing(A, x.shape)[..., 0], holes)
+  alone, _ = scoring.damage(own[1], x[1:], 1, 0)
+  np.testing.assert_array_equal(y[1:], alone)

@@ -1,0 +1,98 @@
+"""What several test modules share."""
+
+import functools
+import importlib
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+
+from gan_restore import cli, models
+from gan_restore.data import toy_faces
+from gan_restore.degradations import tasks
+from gan_restore.evaluation import scoring
+from gan_restore.models import Trained
+
+_COARSE = {"channels": 3, "width": 8, "classes": 10, "factor": 4, "exclusive": False}
+_SMALL = {
+  "dcgan": {"width": 8, "latent_dim": 16},
+  "autoencoder_gan": {"width": 8, "latent_dim": 16},
+  "cdcgan": {"width": 4, "classes": 10, "generator_steps": 3, "discriminator_steps": 3},
+  "encoder_dcgan": {"width": 4},
+  "unet_gan": {"width": 4},
+  "denoiser": {"width": 4},
+  **dict.fromkeys(("resgan", "gan", "wgan", "cgan", "classifier"), _COARSE),
+}
+
+
+def small_config(name: str = "dcgan", variant: str = "", **changes) -> ml_collections.ConfigDict:
+  """A run of `configs/`, small enough for a test."""
+  script = importlib.import_module(f"gan_restore.configs.{name}")
+  config = script.get_config(*filter(None, [variant]))
+  config.update(dataset="toy_faces", image_size=16, batch_size=8, steps=8, log_every=2)
+  config.update(sample_every=1_000, checkpoint_every=4, keep_period=0)
+  config.update(_SMALL[name] | changes)
+  return config
+
+
+def untrained(name: str = "dcgan", variant: str = "", **changes) -> Trained:
+  """A family with its first weights."""
+  config = ml_collections.FrozenConfigDict(small_config(name, variant, **changes))
+  return Trained(_init(config), config)
+
+
+@functools.cache
+def _init(config):
+  return jax.jit(lambda key: models.get(config.family).init(config, key))(jax.random.key(0))
+
+
+def drawn_faces(n: int, size: int = 64) -> np.ndarray:
+  """Toy faces [n, size, size, 3] in [0, 1]."""
+  source = toy_faces.ToyFaces("test", size)
+  return np.stack([source[i]["image"] for i in range(n)]).astype(np.float32) / 255
+
+
+def run(capsys, *arguments) -> tuple[int, str, str]:
+  """`gan-restore` with these arguments: its exit status, and what it printed, also as an error."""
+  status = cli.main([str(a) for a in arguments])
+  return status, *capsys.readouterr()
+
+
+def on_one_device(function, *arguments):
+  """A per-device function, jitted, on one device."""
+  batched = jax.tree.map(lambda x: x[None], arguments)
+  return jax.tree.map(lambda x: x[0], jax.jit(jax.vmap(function, axis_name="batch"))(*batched))
+
+
+def losses(trained: Trained, batch, active=None):
+  """`compute_losses` on one device, with the key 2."""
+  active = active or trained.family.PLAYERS
+  compute = lambda variables, batch: trained.family.compute_losses(
+    trained.config, variables, batch, jax.random.key(2), active
+  )
+  return on_one_device(compute, trained.variables, batch)
+
+
+def gradients(trained: Trained, batch) -> dict:
+  """{player: gradient of its own loss}, on one device, as a training step takes them."""
+  family = trained.family
+
+  def compute(params, batch):
+    def losses(params):
+      own = {p: {**v, "params": params[p]} for p, v in trained.variables.items()}
+      return family.compute_losses(trained.config, own, batch, jax.random.key(2), family.PLAYERS)
+
+    values, pullback, _ = jax.vjp(losses, params, has_aux=True)
+    one = lambda player: {p: jnp.float32(p == player) for p in values}
+    return {player: pullback(one(player))[0][player] for player in family.PLAYERS}
+
+  return on_one_device(compute, {p: v["params"] for p, v in trained.variables.items()}, batch)
+
+
+def hole_psnr(trained: Trained) -> float:
+  """Of the centre hole of 32 toy faces, filled by a completion network."""
+  source = toy_faces.ToyFaces("test", trained.config.image_size)
+  restorer = functools.partial(trained.family.restore, trained)
+  scores = scoring.evaluate(restorer, tasks.get("inpaint"), source, limit=32)
+  return scores["composited/psnr_hole"]

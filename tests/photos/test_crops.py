@@ -1,0 +1,43 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from gan_restore.data.images import ImageError
+from gan_restore.photos import crops
+
+
+@pytest.fixture
+def photo(tmp_path):
+  """A picture of 80x60 pixels, and its mask: two pixels near the centre are missing."""
+  rng = np.random.default_rng(0)
+  Image.fromarray(rng.integers(0, 256, (60, 80, 3), np.uint8)).save(tmp_path / "photo.png")
+  mask = np.zeros((60, 80), np.uint8)
+  mask[30, 40:42] = 255
+  Image.fromarray(mask).save(tmp_path / "mask.png")
+  return tmp_path / "photo.png", tmp_path / "mask.png"
+
+
+def test_picture_and_mask_are_cropped_alike(photo):
+  picture, mask = crops.read_crop(photo[0], (20, 20), 3, mask=photo[1])
+  assert picture.shape == (20, 20, 3) and mask.shape == (20, 20, 1)
+  assert picture.dtype == mask.dtype == np.float32 and 0 <= picture.min() <= picture.max() <= 1
+  # Columns 10 to 70 are the centred square; three pixels become one.
+  np.testing.assert_array_equal(np.argwhere(mask[..., 0]), [[10, 10]])
+  grey, none = crops.read_crop(photo[0], (20, 20), 1)
+  assert grey.shape == (20, 20, 1) and none is None
+
+
+def test_a_mask_that_does_not_fit_is_refused(photo, tmp_path):
+  Image.new("L", (60, 60)).save(tmp_path / "small.png")
+  with pytest.raises(ImageError, match="the picture is 80x60, its mask 60x60"):
+    crops.read_crop(photo[0], (20, 20), 3, mask=tmp_path / "small.png")
+  for color, which in ((0, "no"), (255, "every")):
+    Image.new("L", (80, 60), color).save(tmp_path / "plain.png")
+    with pytest.raises(ImageError, match=f"by the mask {which} pixel of the crop is missing"):
+      crops.read_crop(photo[0], (20, 20), 3, mask=tmp_path / "plain.png")
+
+
+def test_a_picture_without_a_face_has_no_crop_of_one():
+  with pytest.raises(ImageError, match="no frontal face found"):
+    crops.choose_box(Image.new("RGB", (100, 100)), "face")
+  assert crops.choose_box(Image.new("RGB", (100, 100)), "center") is None

@@ -1,0 +1,30 @@
+import pathlib
+
+from PIL import Image
+
+from gan_restore.photos import files
+
+
+def test_each_file_once_and_what_is_wrong(tmp_path):
+  for name in ("a.png", "b.jpg"):
+    Image.new("RGB", (4, 4)).save(tmp_path / name)
+  (tmp_path / "empty").mkdir()
+  inputs = [
+    str(tmp_path),
+    f"{tmp_path}/*.png",
+    f"{tmp_path}/empty",
+    f"{tmp_path}/*.gif",
+    "gone.png",
+  ]
+  paths, failures = files.expand(inputs)
+  assert [path.name for path in paths] == ["a.png", "b.jpg", "gone.png"]
+  assert failures == [
+    f"{tmp_path}/empty: no images in this folder",
+    f"{tmp_path}/*.gif: matches nothing",
+  ]
+
+
+def test_outputs_have_names_of_their_own():
+  paths = [pathlib.Path(p) for p in ("x/a.png", "y/a.jpg", "sheet.png", "a-2.png")]
+  names = [p.name for p in files.name_outputs(paths, pathlib.Path("out"), taken=("sheet",))]
+  assert names == ["a.png", "a-2.png", "sheet-2.png", "a-2-2.png"]

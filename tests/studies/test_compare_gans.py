@@ -1,0 +1,111 @@
+"""`gan-restore compare-gans`, as a user calls it, on toy faces; and the functions behind it."""
+
+import json
+
+import jax
+import numpy as np
+import pytest
+from helpers import run
+from PIL import Image
+
+from gan_restore.data import toy_faces
+from gan_restore.degradations import operators
+from gan_restore.models import classifier
+from gan_restore.restorers import classical
+from gan_restore.studies import compare_gans
+from gan_restore.training import loop, weights
+
+SMALL = ["image_size=16", "factor=4", "classes=10", "batch_size=4", "steps=4", "log_every=2"]
+SMALL += ["width=4", "checkpoint_every=2", "sample_every=4"]
+
+
+def compare(capsys, workdir, *options):
+  command = ["compare-gans", "--datasets", "celeba", "--celeba", "toy_faces", "--limit", "20"]
+  command += [arg for value in SMALL for arg in ("--set", value, "--judge-set", value)]
+  return run(capsys, *command, "--workdir", workdir, *options)
+
+
+@pytest.mark.slow
+def test_trains_what_is_missing_and_measures_it_once(capsys, tmp_path, monkeypatch):
+  status, output, _ = compare(capsys, tmp_path, "--models", "gan,resgan")
+  assert status == 0
+  rows = json.loads((tmp_path / "comparison.json").read_text())
+  names = ["real", "coarse", "bicubic", "lanczos", "gan", "resgan"]
+  assert [row["model"] for row in rows] == names
+  assert all(row["images"] == 20 for row in rows)
+  by_name = {row["model"]: row for row in rows}
+  assert by_name["coarse"]["psnr"] < by_name["bicubic"]["psnr"]
+  assert "own_accuracy" in by_name["resgan"] and "own_accuracy" not in by_name["gan"]
+  for name in ("gan", "resgan"):
+    assert {"seed": 0, "steps": 4, "batch_size": 4}.items() <= by_name[name].items()
+  assert f"{by_name['gan']['loss']:.2f}/{by_name['gan']['accuracy']:.3f}" in output
+  assert Image.open(tmp_path / "celeba.png").size == (4 * 16 * 2, 8 * 16 * 2)
+  assert (tmp_path / "celeba-resgan.png").exists()
+
+  # Another seed later: only it is trained; the other scores stay as they are.
+  finished = []
+  finish = loop.finish
+  monkeypatch.setattr(
+    loop,
+    "finish",
+    lambda config, workdir: (finished.append(workdir.name), finish(config, workdir)),
+  )
+  status, output, _ = compare(capsys, tmp_path, "--models", "resgan", "--seeds", "0,1")
+  assert status == 0 and finished == ["classifier", "resgan-1"]
+  again = json.loads((tmp_path / "comparison.json").read_text())
+  assert again[: len(rows)] == rows and [row["seed"] for row in again[len(rows) :]] == [1]
+  assert again[-1]["accuracy"] != rows[-1]["accuracy"] or again[-1]["psnr"] != rows[-1]["psnr"]
+  assert "±" in output
+
+  # Other fields are another comparison.
+  status, _, error = compare(capsys, tmp_path, "--models", "resgan", "--set", "learning_rate=0.01")
+  assert status == 2 and "holds a run with learning_rate 0.0002, not 0.01" in error
+  assert json.loads((tmp_path / "comparison.json").read_text()) == again
+
+
+def test_the_console_refuses(capsys, tmp_path):
+  status, _, error = compare(capsys, tmp_path, "--models", "biggan")
+  assert status == 2 and "unknown models biggan; there are: gan, dcgan" in error
+  status, _, error = compare(capsys, tmp_path, "--datasets", "svhn")
+  assert status == 2 and "unknown set 'svhn'; there are: mnist" in error
+  assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture(scope="session")
+def learned(trained):
+  """A classifier of toy faces, trained for a hundred steps."""
+  workdir = trained(
+    "classifier", steps=100, batch_size=16, checkpoint_every=100, ema_decay=0.9, learning_rate=3e-3
+  )
+  return weights.load(workdir)
+
+
+def test_the_classifier_learns(learned):
+  """From a coin's 0.5, each attribute counting by its two values alike, to 0.58 and more."""
+  source = toy_faces.ToyFaces("test", 16)
+  fresh = learned.replace(variables=classifier.init(learned.config, jax.random.key(0)))
+  balanced = lambda trained: dict(classifier.evaluate(trained, source, 128))["balanced_accuracy"]
+  assert balanced(learned) > max(0.58, balanced(fresh) + 0.06)
+
+
+def test_measure_is_of_the_restored_images_and_the_padding_does_not_count(learned):
+  source = toy_faces.ToyFaces("test", 16)
+  perfect = lambda y, A, label: classical.damaged(y, A)
+  values = compare_gans.measure(perfect, learned, source, 1, 70)  # A factor of 1 loses nothing.
+  wanted = dict(classifier.evaluate(learned, source, 70))
+  for name, value in wanted.items():
+    np.testing.assert_allclose(values[name], value, rtol=1e-6)
+  coarse = compare_gans.measure(perfect, learned, source, 8, 70)
+  assert coarse["balanced_accuracy"] < values["balanced_accuracy"] and coarse["psnr"] < 30
+
+
+def test_the_crossing_of_two_curves():
+  rows = [{"step": 10 * i, "a": 3.0 - i, "b": 0.5 * i} for i in range(1, 5)]
+  assert compare_gans.crossing(rows, "a", "b") == 20  # 3 - i meets i / 2 at i = 2.
+  assert compare_gans.crossing(rows[2:], "a", "b") is None
+  assert compare_gans.crossing([{"step": 1, "a": 0.0}], "a", "b") is None
+
+
+def test_a_classifier_restores_nothing(learned):
+  with pytest.raises(operators.UnsupportedOperatorError, match="classifier"):
+    learned.family.restore(learned, np.zeros((1, 16, 16, 3), np.float32), operators.denoise())

@@ -1,0 +1,284 @@
+"""The training loop: that it learns, resumes bit by bit, and stops when it must."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import jax
+import numpy as np
+import pytest
+from conftest import ROOT
+from helpers import small_config
+
+from gan_restore import data, models
+from gan_restore.models import Trained
+from gan_restore.training import history, loop
+from gan_restore.training.checkpoints import Checkpoints, MismatchError
+from gan_restore.training.state import init_state
+from gan_restore.training.step import make_step, parallel, place, shard
+
+
+def start(workdir, *overrides, check=False):
+  """`python -m gan_restore.main` on a small config, in a process of its own, on one device."""
+  settings = small_config(batch_size=16, sample_every=1000, checkpoint_every=5)
+  flags = [
+    f"--config.{k}={settings[k]}"
+    for k in ("dataset", "image_size", "width", "latent_dim", "batch_size", "log_every")
+  ] + [f"--config.{k}={settings[k]}" for k in ("sample_every", "checkpoint_every", "keep_period")]
+  command = [sys.executable, "-m", "gan_restore.main", "--config=configs/dcgan.py"]
+  process = subprocess.Popen(
+    [*command, f"--workdir={workdir}", *flags, *overrides],
+    cwd=ROOT,
+    env={k: v for k, v in os.environ.items() if k != "XLA_FLAGS"},
+    stdout=subprocess.PIPE,
+    stderr=subprocess.STDOUT,
+    text=True,
+  )
+  if check:
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, output
+  return process
+
+
+def wait_for(condition, process, seconds=120):
+  deadline = time.monotonic() + seconds
+  while not condition():
+    assert process.poll() is None, process.communicate()[0]
+    assert time.monotonic() < deadline, "took too long"
+    time.sleep(0.02)
+
+
+def final_state(workdir, **changes):
+  saved = Checkpoints(workdir)
+  config = small_config(**{"batch_size": 16} | changes)
+  return saved.restore_newest(jax.eval_shape(lambda: init_state(config)))
+
+
+def assert_identical(a, b):
+  (state_a, position_a), (state_b, position_b) = a, b
+  assert position_a == position_b
+  for (path, x), y in zip(jax.tree_util.tree_leaves_with_path(state_a), jax.tree.leaves(state_b)):
+    np.testing.assert_array_equal(x, y, err_msg=jax.tree_util.keystr(path))
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_it_ends_bit_identical(tmp_path):
+  steps = "--config.steps=40"
+  start(tmp_path / "whole", steps, check=True)
+  for kill, ready in (
+    (signal.SIGKILL, "checkpoints/10"),  # Without warning, somewhere after step 10,
+    (signal.SIGTERM, "checkpoints/20"),  # then politely, somewhere after step 20.
+  ):
+    process = start(tmp_path / "killed", steps)
+    wait_for((tmp_path / "killed" / ready).exists, process)
+    process.send_signal(kill)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == (-signal.SIGKILL if kill == signal.SIGKILL else 0), output
+  assert "the same command goes on from there" in output
+  assert int(final_state(tmp_path / "killed")[0].step) < 40
+  start(tmp_path / "killed", steps, check=True)
+  assert_identical(final_state(tmp_path / "whole"), final_state(tmp_path / "killed"))
+  rows = [list(csv.DictReader((tmp_path / d / "metrics.csv").open())) for d in ("whole", "killed")]
+  steps = [[row["step"] for row in r if int(row["step"]) % 2 == 0] for r in rows]
+  assert steps[0] == steps[1]
+
+
+def test_it_learns(trained):
+  """G(z) comes to look like the data: its mean image and contrast, after 150 steps."""
+  workdir = trained(
+    "dcgan", steps=150, batch_size=32, learning_rate=1e-3, ema_decay=0.9, log_every=75,
+    sample_every=150, checkpoint_every=150,
+  )  # fmt: skip
+  state, _ = final_state(workdir, batch_size=32, learning_rate=1e-3)
+  config = small_config()
+  source = data.load("toy_faces", "test", 16)
+  real = np.stack([source[i]["image"] for i in range(256)]) / 255
+  family = models.get("dcgan")
+
+  def distance(variables):
+    z = family.sample_latent(config, jax.random.key(1), 256)
+    fake = np.asarray(family.generate(Trained(variables, config), z))
+    return np.abs(fake.mean(0) - real.mean(0)).mean() + np.abs(fake.std(0) - real.std(0)).mean()
+
+  before, after = distance(init_state(config).ema), distance(state.ema)
+  assert after < 0.6 * before, (before, after)
+  for name in ("samples_000150.png", "losses.png", "metrics.csv", "config.json"):
+    assert (workdir / name).stat().st_size > 0
+  rows = list(csv.DictReader((workdir / "metrics.csv").open()))
+  assert [row["step"] for row in rows] == ["75", "150"]
+  assert set(rows[0]) >= {"generator_loss", "discriminator_loss", "images_per_second"}
+
+
+BOTH = ("generator", "discriminator")
+
+
+def random_batch():
+  image = np.random.default_rng(0).integers(0, 256, (8, 16, 16, 3), dtype=np.uint8)
+  return shard({"image": image})
+
+
+@pytest.fixture(scope="module")
+def step():
+  return parallel(make_step(small_config()))
+
+
+def on_each_device(tree):
+  """[(path, the leaf on each device)]."""
+  for path, x in jax.tree_util.tree_leaves_with_path(tree):
+    yield jax.tree_util.keystr(path), [np.asarray(part.data) for part in x.addressable_shards]
+
+
+def test_the_state_is_whole_and_the_same_on_every_device(step, config):
+  """After a step on two devices: parameters, statistics and optimisers."""
+  state = init_state(config)
+  shapes = jax.tree.map(np.shape, state)
+  before = np.asarray(state.variables["generator"]["params"]["Dense_0"]["kernel"])
+  new, metrics = step(place(state), random_batch(), BOTH)
+  assert jax.tree.map(np.shape, new) == shapes  # No axis of devices.
+  for path, (one, two) in on_each_device((new, metrics)):
+    np.testing.assert_array_equal(one, two, err_msg=path)
+  after = np.asarray(new.variables["generator"]["params"]["Dense_0"]["kernel"])
+  assert (before != after).any()
+
+
+def test_two_devices_average_what_each_saw():
+  """The losses of a batch are the mean of those of its halves, in networks without batch norm."""
+  config = small_config("gan", network="dense")
+  step, batch = parallel(make_step(config)), random_batch()
+  halves = [{"image": np.stack([batch["image"][i]] * 2)} for i in (0, 1)]
+  found = [step(place(init_state(config)), own, BOTH)[1] for own in (batch, *halves)]
+  for name in ("generator_loss", "discriminator_loss"):
+    whole, first, second = (float(metrics[name]) for metrics in found)
+    np.testing.assert_allclose(whole, (first + second) / 2, rtol=1e-5)
+    assert abs(first - second) > 1e-3 * abs(whole)
+
+
+def test_the_states_memory_is_used_again(step, config):
+  state = place(init_state(config))
+  kernel = state.variables["generator"]["params"]["Dense_0"]["kernel"]
+  step(state, random_batch(), BOTH)
+  assert kernel.is_deleted()
+
+
+def test_the_step_is_traced_once(config, monkeypatch):
+  count = 0
+  family = models.get("dcgan")
+  compute = family.compute_losses
+
+  def counted(*arguments):
+    nonlocal count
+    count += 1
+    return compute(*arguments)
+
+  monkeypatch.setattr(family, "compute_losses", counted)
+  step = parallel(make_step(config))
+  state = place(init_state(config))
+  for _ in range(3):
+    state, _ = step(state, random_batch(), BOTH)
+  assert count == 1
+
+
+def test_only_the_active_players_move(step, config):
+  before = init_state(config)
+  kept = jax.tree.map(np.asarray, before.variables)
+  new, _ = step(place(before), random_batch(), ("discriminator",))
+  same = jax.tree.map(lambda a, b: bool((a == b).all()), new.variables, kept)
+  assert all(jax.tree.leaves(same["generator"]))
+  assert not all(jax.tree.leaves(same["discriminator"]))
+
+
+def test_bfloat16(tmp_path):
+  state = loop.train(small_config(dtype="bfloat16", steps=4), tmp_path)
+  leaves = jax.tree.leaves((state.variables, state.opt_state))
+  assert all(x.dtype in (np.float32, np.int32) and np.isfinite(x).all() for x in leaves)
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
+  """The rate is sane for five steps; then the run goes on with an absurd one."""
+  loop.train(small_config(steps=4), tmp_path)
+  config = small_config(steps=40, learning_rate=1e30)
+  message = r"the (generator|discriminator)'s loss is (nan|inf|-inf) at step \d+; .* of step 4$"
+  with pytest.raises(history.NonFiniteLossError, match=message):
+    loop.train(config, tmp_path)
+  assert Checkpoints(tmp_path).steps() == [4]
+
+
+def test_a_finished_run_stays_finished(tmp_path):
+  config = small_config(steps=4)
+  one = loop.train(config, tmp_path)
+  two = loop.train(config, tmp_path)
+  assert_identical((one, 0), (two, 0))
+  loop.finish(config, tmp_path)
+  with pytest.raises(ValueError, match=r"holds a run with learning_rate 0\.0002, not 0\.001"):
+    loop.finish(small_config(steps=4, learning_rate=1e-3), tmp_path)
+
+
+def test_sigterm_stops_a_study_without_measuring_half_a_training(tmp_path, monkeypatch):
+  config = small_config(steps=8)
+  stopped = init_state(config).replace(step=np.int32(5))
+  monkeypatch.setattr(loop, "train", lambda config, workdir: stopped)
+  with pytest.raises(InterruptedError, match="stopped and saved at step 5 of 8"):
+    loop.finish(config, tmp_path)
+
+
+def test_labels_must_be_as_the_config_says(tmp_path):
+  config = small_config("classifier", exclusive=True)
+  with pytest.raises(ValueError, match=r"config\.exclusive is True; toy_faces has attributes"):
+    loop.train(config, tmp_path / "w")
+
+
+def test_it_starts_from_weights(tmp_path):
+  """The averaged ones, once: a run that has begun goes on from its own."""
+  first = loop.train(small_config(steps=4), tmp_path / "first")
+  config = small_config(steps=1, learning_rate=1e-9, seed=1, init_from=str(tmp_path / "first"))
+  state = loop.train(config, tmp_path / "second")
+  for player, variables in first.ema.items():
+    for a, b in zip(*map(jax.tree.leaves, (variables["params"], state.ema[player]["params"]))):
+      np.testing.assert_allclose(a, b, atol=1e-7)
+  config.update(steps=2, init_from=str(tmp_path / "nothing"))
+  assert loop.train(config, tmp_path / "second").step == 2
+  with pytest.raises(ValueError, match="no such weights file"):
+    loop.train(config, tmp_path / "third")
+  config = small_config(width=16, init_from=str(tmp_path / "first"))
+  with pytest.raises(ValueError, match=r"init_from is .* whose .* is of another architecture"):
+    loop.train(config, tmp_path / "third")
+
+
+def test_the_checkpoints_of_another_architecture_are_refused(tmp_path):
+  loop.train(small_config(steps=2), tmp_path)
+  with pytest.raises(MismatchError, match="belongs to another config"):
+    loop.train(small_config(steps=2, width=16), tmp_path)
+
+
+def test_augmentation_trains(tmp_path):
+  loop.train(small_config(steps=2, augment="color,translation,cutout"), tmp_path)
+
+
+@pytest.mark.parametrize(
+  "change,message",
+  [
+    ({"batch_size": 0}, "config.batch_size is 0"),
+    ({"batch_size": 7}, "config.batch_size is 7; it must be divisible by the 2 devices"),
+    ({"steps": 0}, "config.steps is 0"),
+    ({"image_size": 48}, "config.image_size is 48; it must be a power of two"),
+    ({"image_size": 8}, "config.image_size is 8; it must be a power of two, at least 16"),
+    ({"learning_rate": -1.0}, "config.learning_rate is -1.0"),
+    ({"learning_rate": float("nan")}, "config.learning_rate is nan"),
+    ({"ema_decay": 1.0}, "config.ema_decay is 1.0"),
+    ({"dtype": "float16"}, "config.dtype is 'float16'"),
+    ({"augment": "color,blur"}, "config.augment is 'color,blur'"),
+    ({"seed": -1}, "config.seed is -1"),
+    ({"channels": 1}, "config.channels is 1; the images of toy_faces have 3"),
+    ({"family": "gam"}, "unknown family 'gam'"),
+    ({"dataset": "faces!"}, "unknown data set 'faces!'"),
+  ],
+)
+def test_impossible_configs(change, message, tmp_path):
+  config = small_config()
+  config.update(change)
+  with pytest.raises(ValueError, match=message):
+    loop.train(config, tmp_path / "w")
+  assert not (tmp_path / "w" / "checkpoints").exists()

@@ -1,0 +1,41 @@
+import json
+
+import jax
+import numpy as np
+import pytest
+from helpers import small_config
+
+from gan_restore.models import dcgan
+from gan_restore.training import loop, selection, weights
+from gan_restore.training.checkpoints import Checkpoints
+from gan_restore.training.state import init_state
+
+
+def test_a_run_is_scored_and_its_best_checkpoint_exported(tmp_path, monkeypatch):
+  config = small_config(steps=8, keep_period=4)
+  loop.train(config, tmp_path)
+  values = iter([20.0, 10.0])
+  monkeypatch.setattr(dcgan, "evaluate", lambda *args: iter([("psnr", next(values)), ("x", 1.0)]))
+  got = selection.export_best(config, tmp_path)
+  assert got == {"4": {"psnr": 20.0, "x": 1.0}, "8": {"psnr": 10.0, "x": 1.0}}
+  assert json.loads((tmp_path / "evaluation.json").read_text()) == got
+
+  def exported(step):
+    state, _ = Checkpoints(tmp_path).restore(step, jax.eval_shape(lambda: init_state(config)))
+    best = weights.load(tmp_path / "weights.safetensors")
+    for a, b in zip(jax.tree.leaves(state.ema), jax.tree.leaves(best.variables)):
+      np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-6)
+
+  exported(4)
+  selection.export_best(config, tmp_path)  # Scores are kept: no value is left to draw.
+  config.export_step = 8  # Chosen by eye.
+  selection.export_best(config, tmp_path)
+  exported(8)
+  config.export_step = 6
+  with pytest.raises(ValueError, match=r"config\.export_step is 6; .* has checkpoints of \[4, 8\]"):
+    selection.export_best(config, tmp_path)
+
+
+def test_a_run_without_checkpoints(tmp_path):
+  with pytest.raises(ValueError, match="no checkpoint to evaluate"):
+    selection.export_best(small_config(), tmp_path)
