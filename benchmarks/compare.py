@@ -57,6 +57,31 @@ def _measure(run, work):
   print(json.dumps({"speed": speed, "peak": peak}))
 
 
+def training_step(config) -> Callable:
+  """One training step of a config on random images, on one device, all players active."""
+  import jax
+  import numpy as np
+
+  from gan_restore import models
+  from gan_restore.training.state import init_state
+  from gan_restore.training.step import make_step, parallel, place, shard
+
+  rng = np.random.default_rng(0)
+  shape = (config.batch_size, config.image_size, config.image_size, config.channels)
+  batch = {"image": rng.integers(0, 256, shape, np.uint8)}
+  if "classes" in config:
+    batch["label"] = rng.integers(0, 2, (config.batch_size, config.classes), np.uint8)
+  batch = shard(batch)
+  step, state = parallel(make_step(config)), place(init_state(config))
+
+  def run():
+    nonlocal state
+    state, metrics = step(state, batch, models.get(config.family).PLAYERS)
+    jax.block_until_ready((state, metrics))
+
+  return run
+
+
 def rectangles(batch: int):
   """Holes for a PyTorch peer, as `masks.rectangle` has them: [N, 1, 64, 64]."""
   import torch

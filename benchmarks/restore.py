@@ -14,19 +14,19 @@ def ours(n):
   import jax
   import ml_collections
   import numpy as np
+  from gan_restore.configs import dcgan as script
 
-  from configs import dcgan as dcgan_config
-  from gan_restore import latent, operators, weights
-  from gan_restore.models import dcgan
+  from gan_restore.degradations import operators
+  from gan_restore.models import Trained, dcgan
 
-  config = ml_collections.FrozenConfigDict(dcgan_config.get_config())
-  prior = weights.Trained(dcgan.init(config, jax.random.key(0)), config)
+  config = ml_collections.FrozenConfigDict(script.get_config())
+  prior = Trained(dcgan.init(config, jax.random.key(0)), config)
   mask = np.zeros((64, 64), np.float32)
   mask[16:48, 16:48] = 1
   A = operators.inpaint(mask)
   y = A(np.random.default_rng(0).random((n, 64, 64, 3)).astype(np.float32))
   run = lambda: jax.block_until_ready(
-    latent.restore(prior, y, A, steps=STEPS, candidates=1, blend="none")
+    dcgan.restore(prior, y, A, num_steps=STEPS, num_restarts=1, blend="none")
   )
   return run, n * STEPS
 

@@ -11,32 +11,22 @@ import argparse
 import statistics
 import time
 
+import compare
 import flax.linen as nn
 import jax
-import numpy as np
 import torch
+from gan_restore.configs import dcgan as script
 from torch_dcgan import Trainer
 
-from configs import dcgan as dcgan_config
-from gan_restore import layers, models, train
+from gan_restore.nn import layers
 
 BATCH = 64
 
 
 def ours():
-  config = dcgan_config.get_config()
+  config = script.get_config()
   config.batch_size = BATCH
-  step = train.parallel(train.make_step(config))
-  state = train.replicate(train.init_state(config))
-  batch = {"image": np.random.default_rng(0).integers(0, 256, (1, BATCH, 64, 64, 3), np.uint8)}
-  learning = models.get("dcgan").PLAYERS
-
-  def run():
-    nonlocal state
-    state, metrics = step(state, batch, learning)
-    jax.block_until_ready((state, metrics))
-
-  return run
+  return compare.training_step(config)
 
 
 class _StockConv(layers.Conv):

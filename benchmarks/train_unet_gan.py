@@ -9,24 +9,11 @@ import compare
 
 
 def ours(width, batch):
-  import jax
-  import numpy as np
-
-  from configs import unet_gan as script
-  from gan_restore import models, train
+  from gan_restore.configs import unet_gan as script
 
   config = script.get_config()
   config.update(width=width, batch_size=batch, masks="random")
-  step = train.parallel(train.make_step(config))
-  state = train.replicate(train.init_state(config))
-  data = {"image": np.random.default_rng(0).integers(0, 256, (1, batch, 64, 64, 3), np.uint8)}
-
-  def run():
-    nonlocal state
-    state, metrics = step(state, data, models.get("unet_gan").PLAYERS)
-    jax.block_until_ready((state, metrics))
-
-  return run, batch
+  return compare.training_step(config), batch
 
 
 def pytorch(width, batch):

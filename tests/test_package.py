@@ -1,0 +1,87 @@
+"""The package as a whole: tests that mirror it, documented names, what a wheel holds."""
+
+import importlib
+import inspect
+import pkgutil
+import subprocess
+import sys
+import zipfile
+
+import pytest
+from conftest import ROOT
+
+import gan_restore
+
+MODULES = sorted(
+  module.name
+  for module in pkgutil.walk_packages(gan_restore.__path__, "gan_restore.")
+  if not module.name.startswith("gan_restore.configs") and not module.name.endswith("__main__")
+)
+
+
+def test_tests_mirror_the_package():
+  """Each test module is named for a module of the package, in the folder of the same name."""
+  whole = {"test_package", "test_shipped", "test_notebooks"}  # Of the package as a whole.
+  strays = []
+  for path in sorted((ROOT / "tests").rglob("test_*.py")):
+    if path.stem in whole:
+      continue
+    folder = ROOT / "gan_restore" / path.parent.relative_to(ROOT / "tests")
+    name = path.stem.removeprefix("test_")
+    if not (folder / f"{name if name != 'init' else '__init__'}.py").exists():
+      strays.append(str(path.relative_to(ROOT)))
+  assert strays == []
+
+
+def public(module):
+  """Public functions and classes that a module defines."""
+  for name, value in vars(module).items():
+    own = getattr(value, "__module__", None) == module.__name__
+    if own and not name.startswith("_") and (inspect.isfunction(value) or inspect.isclass(value)):
+      yield name, value
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_public_name_is_documented_and_none_is_its_modules(name):
+  module = importlib.import_module(name)
+  assert module.__doc__, name
+  assert [n for n, value in public(module) if not value.__doc__] == []
+  assert name.rpartition(".")[2] not in [n for n, _ in public(module)]
+
+
+WHOLE = (
+  "py.typed",
+  "configs/cdcgan.py",
+  "configs/shipped/denoiser.py",
+  "configs/tables/map_restoration.py",
+  "shipped/denoiser.safetensors",
+  "shipped/judges/celeba.safetensors",
+  "shipped/dictionary.npy",
+)
+
+
+@pytest.mark.slow
+def test_a_wheel_holds_the_configs_and_the_weights(tmp_path):
+  """And a command that needs a config runs without a checkout."""
+  command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", tmp_path, ROOT]
+  subprocess.run(command, check=True, capture_output=True)
+  (wheel,) = tmp_path.glob("*.whl")
+  site = tmp_path / "site"
+  with zipfile.ZipFile(wheel) as archive:
+    names = set(archive.namelist())
+    archive.extractall(site)
+  for part in WHOLE:
+    assert f"gan_restore/{part}" in names
+  assert not [n for n in names if n.startswith(("configs/", "tests/"))]
+  code = """
+import sys
+sys.path.insert(0, "site")
+import gan_restore
+from gan_restore import cli
+assert "site" in gan_restore.__file__, gan_restore.__file__
+sys.exit(cli.main(["compare-gans", "--workdir", "w", "--models", "gan", "--datasets", "none"]))
+"""
+  found = subprocess.run(
+    [sys.executable, "-I", "-c", code], cwd=tmp_path, capture_output=True, text=True
+  )
+  assert "unknown set 'none'; there are: mnist" in found.stderr, found.stderr
