@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 import numpy as np
+from PIL import Image
 
 from gan_restore import cli, models
 from gan_restore.data import toy_faces
@@ -51,6 +52,12 @@ def drawn_faces(n: int, size: int = 64) -> np.ndarray:
   """Toy faces [n, size, size, 3] in [0, 1]."""
   source = toy_faces.ToyFaces("test", size)
   return np.stack([source[i]["image"] for i in range(n)]).astype(np.float32) / 255
+
+
+def picture_size(path) -> tuple[int, int]:
+  """(width, height) of a picture file."""
+  with Image.open(path) as picture:
+    return picture.size
 
 
 def run(capsys, *arguments) -> tuple[int, str, str]:

@@ -20,12 +20,13 @@ def test_evaluate_takes_size_and_factor_from_the_methods(capsys, digits, prior, 
   ]
 
 
-def test_evaluate_prints_a_table(capsys, tmp_path):
-  status, output, _ = run(
-    capsys,
-    *("evaluate", "--dataset", "toy_faces", "--methods", "damaged,mean,biharmonic,bicubic"),
-    *("--tasks", "inpaint,super_resolve", "--limit", "3", "--out", tmp_path),
-  )
+def test_evaluate_prints_a_table(capsys, photos, tmp_path):
+  """`mean` is fitted to the training images first."""
+  for i in range(3, 6):
+    (photos / f"{i}.png").write_bytes((photos / f"{i - 3}.png").read_bytes())
+  options = ["--dataset", f"folder:{photos}", "--data-dir", tmp_path / "tfds", "--limit", "3"]
+  options += ["--tasks", "inpaint,super_resolve", "--methods", "damaged,mean,biharmonic,bicubic"]
+  status, output, _ = run(capsys, "evaluate", *options, "--out", tmp_path)
   assert status == 0
   rows = json.loads((tmp_path / "table.json").read_text())
   assert {(r["task"], r["method"]) for r in rows} == {

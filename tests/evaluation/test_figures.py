@@ -1,4 +1,5 @@
 import numpy as np
+from helpers import picture_size
 from PIL import Image
 
 from gan_restore.evaluation import figures
@@ -14,17 +15,17 @@ def test_a_grid_goes_row_by_row():
 
 def test_files(tmp_path):
   figures.write_grid(tmp_path / "g.png", np.zeros((4, 8, 8, 3)))
-  assert Image.open(tmp_path / "g.png").size == (16, 16)
+  assert picture_size(tmp_path / "g.png") == (16, 16)
   rows = [{"step": 1, "a_loss": 2.0, "x": 1.0}, {"step": 2, "a_loss": 1.0, "b_loss": 3.0}]
   figures.plot_losses(tmp_path / "l.png", rows)
-  assert Image.open(tmp_path / "l.png").size == (700, 400)
+  assert picture_size(tmp_path / "l.png") == (700, 400)
 
 
 def test_panels_share_a_picture(tmp_path):
   curve = [(1, 2.0), (2, 1.0)]
   panels = {title: {"a": curve, "b": curve[:1], "none yet": []} for title in "wxyz"}
   figures.plot_curves(tmp_path / "c.png", panels)
-  assert Image.open(tmp_path / "c.png").size == (1400, 800)
+  assert picture_size(tmp_path / "c.png") == (1400, 800)
 
 
 def test_a_place_without_a_panel_stays_white(tmp_path):

@@ -61,6 +61,7 @@ def workdir(trained):
   )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_real_faces_come_within_reach(workdir):
   """The distance of G(E(x)) to x falls by a fifth, and by the averaged weights it is nearer than
   the mean of all images by 1 dB."""
@@ -73,6 +74,7 @@ def test_real_faces_come_within_reach(workdir):
   assert metrics.psnr(reconstructed, x).mean() > metrics.psnr(mean, x).mean() + 1
 
 
+@pytest.mark.slow
 def test_the_search_begins_with_the_code(workdir):
   trained = weights.load(workdir)
   x = drawn_faces(16, 16)
@@ -85,6 +87,7 @@ def test_the_search_begins_with_the_code(workdir):
   assert np.all(several.loss <= ours.loss + 1e-3) and several.spread.max() > 0
 
 
+@pytest.mark.slow
 def test_an_image_is_restored_alike_in_any_batch(workdir):
   trained = weights.load(workdir)
   x, A = drawn_faces(16, 16), operators.super_resolve(2)

@@ -98,7 +98,7 @@ def test_the_whole_image_is_seen_from_every_pixel_of_the_hole(fresh):
   image = jax.random.uniform(jax.random.key(1), (1, 32, 32, 3), minval=-1)
   mask = jnp.zeros((1, 32, 32, 1)).at[:, :8, :8].set(1)
   corner = lambda x: cdcgan.complete(fresh, x, mask)[0, 0, 0, 0]
-  gradient = jax.grad(corner)(image)
+  gradient = jax.jit(jax.grad(corner))(image)
   assert float(jnp.abs(gradient[0, -4:, -4:]).max()) > 0
   assert float(jnp.abs(gradient[0, :8, :8]).max()) == 0  # The hole itself is blanked.
 
@@ -127,6 +127,7 @@ def test_the_local_window_follows_each_mask_and_stays_inside():
 # --- Losses and stages --------------------------------------------------------------------------
 
 
+SLOW = pytest.mark.slow
 NOTHING = dict.fromkeys(
   ("reconstruction_weight", "adversarial_weight", "generator_class_weight"), 0.0
 )
@@ -136,9 +137,10 @@ NOTHING = dict.fromkeys(
   "changes",
   [
     {},
-    NOTHING | {"reconstruction_weight": 1.0, "known_weight": 0.0},
-    NOTHING | {"adversarial_weight": 1.0},
-    NOTHING | {"generator_class_weight": 1.0},  # L_c^f alone has to reach the generator.
+    pytest.param(NOTHING | {"reconstruction_weight": 1.0, "known_weight": 0.0}, marks=SLOW),
+    pytest.param(NOTHING | {"adversarial_weight": 1.0}, marks=SLOW),
+    # L_c^f alone has to reach the generator.
+    pytest.param(NOTHING | {"generator_class_weight": 1.0}, marks=SLOW),
   ],
   ids=["all", "reconstruction", "adversarial", "class"],
 )
@@ -150,6 +152,7 @@ def test_gradients_flow_through_every_branch(changes):
       assert float(jnp.abs(leaf).max()) > 0, (player, jax.tree_util.keystr(path))
 
 
+@pytest.mark.slow
 def test_without_any_weight_the_generator_gets_no_gradient():
   """So that the test above means something."""
   trained = untrained("cdcgan", **NOTHING)
@@ -188,6 +191,7 @@ def workdir(trained):
   )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_in_each_stage_exactly_its_players_change(workdir):
   """Through the shared loop, with a log window (4 steps) that spans a boundary (70 steps)."""
   rows = {int(row["step"]): row for row in history.read_metrics(workdir)}
@@ -212,6 +216,7 @@ def test_in_each_stage_exactly_its_players_change(workdir):
   assert changed(*states[2:4]) == set(cdcgan.PLAYERS)
 
 
+@pytest.mark.slow
 def test_it_learns_to_fill_holes(workdir):
   """100 steps raise the PSNR of the hole by 2 dB and more."""
   learned = weights.load(workdir)
@@ -220,6 +225,7 @@ def test_it_learns_to_fill_holes(workdir):
   assert after > hole_psnr(fresh) + 2 and after > 12.5
 
 
+@pytest.mark.slow
 def test_a_class_label_trains_by_softmax(tmp_path):
   config = small_config(
     "cdcgan", label="Smiling", classes=2, steps=1, log_every=1, generator_steps=0,

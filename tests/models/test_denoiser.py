@@ -122,12 +122,14 @@ def psnr(restorer, task):
 
 
 @pytest.mark.parametrize("task,margin", [("inpaint", 0.2), ("colorize", 0.5), ("denoise", 0.1)])
+@pytest.mark.slow
 def test_it_learns(restorer, fresh, task, margin):
   """Ahead of the linear answer, which is where it began."""
   linear = lambda y, A: denoiser.restore(fresh, y, A)
   assert psnr(restorer, task) > psnr(linear, task) + margin
 
 
+@pytest.mark.slow
 def test_mirrored_images_are_restored_alike(workdir, images):
   """By a network that learned from mirrored images too."""
   prior = weights.load(workdir)
@@ -140,6 +142,7 @@ def test_mirrored_images_are_restored_alike(workdir, images):
   assert difference(prior.replace(config=unmirrored)) > 1e-3
 
 
+@pytest.mark.slow
 def test_samples(restorer, images):
   """They differ where y leaves much open, agree with y, and are worse than the mean by PSNR."""
   y, A = tasks.get("inpaint").corrupt(images, jax.random.key(0))
@@ -157,6 +160,7 @@ def test_samples(restorer, images):
   assert abs(other - best.image).max() > 0.01
 
 
+@pytest.mark.slow
 def test_an_image_is_restored_alike_in_any_batch(restorer, images):
   y, A = tasks.get("super_resolve:2").corrupt(images, jax.random.key(0))
   for options in ({}, {"num_samples": 2, "num_steps": 3}):
@@ -164,6 +168,7 @@ def test_an_image_is_restored_alike_in_any_batch(restorer, images):
     np.testing.assert_allclose(together[1:3], restorer(y[1:3], A, **options).image, atol=3e-4)
 
 
+@pytest.mark.slow
 def test_a_function_of_ones_own(restorer, fresh, images):
   stripes = lambda x: x[:, ::2]
   found = stripes(restorer(stripes(images), stripes).image)
@@ -172,6 +177,20 @@ def test_a_function_of_ones_own(restorer, fresh, images):
   image = restorer(stripes(images), stripes).image
   linear = denoiser.restore(fresh, stripes(images), stripes).image
   assert metrics.psnr(image, images).mean() > metrics.psnr(linear, images).mean() + 0.5
+
+
+def test_samples_agree_with_y_and_differ_where_it_leaves_much_open(fresh, images):
+  y, A = tasks.get("inpaint").corrupt(images, jax.random.key(0))
+  options = {"num_samples": 2, "num_steps": 2}
+  best = denoiser.restore(fresh, y, A, **options)
+  hole = np.asarray(A.mask)[0, ..., 0] > 0
+  spread = np.asarray(best.spread)[..., 0]
+  assert spread[:, hole].mean() > 0.02 and spread[:, ~hole].max() < 1e-5
+  np.testing.assert_array_equal(best.image[:, ~hole], images[:, ~hole])
+  mean = denoiser.restore(fresh, y, A, choice="mean", **options)
+  np.testing.assert_array_equal(mean.spread, best.spread)
+  alone = denoiser.restore(fresh, y[1:2], A, **options)
+  np.testing.assert_allclose(alone.image[0], best.image[1], atol=1e-3)
 
 
 OUTSIDE = {
@@ -211,6 +230,7 @@ def test_the_noise_of_a_composition_reaches_the_posterior(fresh, images):
   assert metrics.psnr(right, images).mean() > metrics.psnr(wrong, images).mean() + 0.5
 
 
+@pytest.mark.slow
 def test_a_curved_damage_is_linearised_again(restorer, images):
   """A gamma curve of 2.5 with noise, far from straight."""
   A = operators.compose(operators.denoise(0.02), lambda x: jnp.maximum(x, 1e-3) ** 2.5)

@@ -80,6 +80,7 @@ def test_rounds_alternate():
   assert all(len(resgan.active_players(config, step)) == 1 for step in range(11))
 
 
+@pytest.mark.slow
 def test_it_learns_to_restore(trained):
   """100 steps on toy faces, three of four the generator's, raise the PSNR by 2 dB and more."""
   workdir = trained(

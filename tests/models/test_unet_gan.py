@@ -104,6 +104,7 @@ def test_impossible_configs(changes, message):
     validate(small_config("unet_gan", **changes))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["unet_gan", "encoder_dcgan"])
 def test_it_learns_to_fill_holes(family, trained):
   """100 steps on toy faces raise the PSNR of the hole by 2 dB and more."""

@@ -5,8 +5,7 @@ import json
 import jax
 import numpy as np
 import pytest
-from helpers import run
-from PIL import Image
+from helpers import picture_size, run
 
 from gan_restore.data import toy_faces
 from gan_restore.degradations import operators
@@ -39,7 +38,7 @@ def test_trains_what_is_missing_and_measures_it_once(capsys, tmp_path, monkeypat
   for name in ("gan", "resgan"):
     assert {"seed": 0, "steps": 4, "batch_size": 4}.items() <= by_name[name].items()
   assert f"{by_name['gan']['loss']:.2f}/{by_name['gan']['accuracy']:.3f}" in output
-  assert Image.open(tmp_path / "celeba.png").size == (4 * 16 * 2, 8 * 16 * 2)
+  assert picture_size(tmp_path / "celeba.png") == (4 * 16 * 2, 8 * 16 * 2)
   assert (tmp_path / "celeba-resgan.png").exists()
 
   # Another seed later: only it is trained; the other scores stay as they are.
