@@ -12,7 +12,7 @@ demo: .venv/installed
 	$(BIN)/gan-restore demo --out out/demo
 
 # The small networks of the fast tests take longer to compile than to run: less is optimised.
-test: export XLA_FLAGS := $(XLA_FLAGS) --xla_backend_optimization_level=1
+test: export XLA_FLAGS := $(XLA_FLAGS) --xla_backend_optimization_level=0
 test: .venv/installed-test
 	$(PYTEST) -m "not slow"
 

@@ -44,8 +44,8 @@ def test_the_unet_fills_facial_parts(scores, part):
     ("inpaint", "biharmonic", 3, 0.81),
     ("colorize", "damaged", 6, 0.951),
     ("super_resolve", "lanczos", 1, 0.75),
-    ("denoise", "non_local_means", 1.5, 0.88),
-    ("quantize", "non_local_means", 1.5, 0.87),
+    pytest.param("denoise", "non_local_means", 1.5, 0.88, marks=pytest.mark.slow),
+    pytest.param("quantize", "non_local_means", 1.5, 0.87, marks=pytest.mark.slow),
   ],
 )
 def test_one_prior_is_for_any_damage(scores, task, baseline, margin, ssim):

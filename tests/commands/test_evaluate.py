@@ -36,7 +36,7 @@ def test_evaluate_prints_a_table(capsys, photos, tmp_path):
     ("super_resolve", "damaged"),
     ("super_resolve", "bicubic"),
   }
-  full, _, compact = output.split("\n\n")
+  full, _, compact = output[output.index("| task |") :].split("\n\n")
   assert full.count("\n") == len(rows) + 1 and compact.count("\n") == 2 + 4
 
 
@@ -95,7 +95,7 @@ def test_a_table_of_one_method_with_several_options(capsys, tmp_path):
 
 
 def test_compositions_of_any_shape_are_scored_and_drawn(capsys, tmp_path):
-  command = ["evaluate", "--dataset", "toy_faces", "--limit", "2", "--methods", "damaged,tv"]
+  command = ["evaluate", "--dataset", "toy_faces", "--limit", "2", "--methods", "damaged"]
   command += ["--tasks", "blur:1+super_resolve:2,inpaint:eyes+denoise:0.05,colorize:luma"]
   status, output, _ = run(capsys, *command, "--out", tmp_path)
   assert status == 0 and "blur:1+super_resolve:2" in output

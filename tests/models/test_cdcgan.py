@@ -136,7 +136,7 @@ NOTHING = dict.fromkeys(
 @pytest.mark.parametrize(
   "changes",
   [
-    {},
+    pytest.param({}, marks=SLOW),
     pytest.param(NOTHING | {"reconstruction_weight": 1.0, "known_weight": 0.0}, marks=SLOW),
     pytest.param(NOTHING | {"adversarial_weight": 1.0}, marks=SLOW),
     # L_c^f alone has to reach the generator.
@@ -325,7 +325,7 @@ def test_the_score_of_a_checkpoint_counts_missing_sharpness(fresh):
 
 def test_samples_are_rows_of_four(fresh):
   images = jax.random.uniform(jax.random.key(0), (20, 32, 32, 3), minval=-1)
-  grid = cdcgan.samples(fresh, {"image": images}, jax.random.key(1))
+  grid = jax.jit(cdcgan.samples)(fresh, {"image": images}, jax.random.key(1))
   assert grid.shape == (64, 32, 32, 3)
   np.testing.assert_allclose(grid[0], (images[0] + 1) / 2, atol=1e-6)
   known = np.asarray(grid[1] == grid[3]).all(-1).mean()

@@ -5,7 +5,7 @@ import pytest
 from helpers import on_one_device, small_config, untrained
 
 from gan_restore.data import toy_faces
-from gan_restore.models import dcgan
+from gan_restore.models import Trained, dcgan
 
 
 def test_the_networks_are_dcgans():
@@ -27,11 +27,15 @@ def test_the_networks_are_dcgans():
 
 @pytest.mark.parametrize("size,channels", [(16, 1), (32, 3), (128, 3)])
 def test_sizes(size, channels):
-  trained = untrained(image_size=size, channels=channels)
-  z = dcgan.sample_latent(trained.config, jax.random.key(1), 2)
-  x = dcgan.generate(trained, z)
-  assert x.shape == (2, size, size, channels) and x.min() >= 0 and x.max() <= 1
-  assert dcgan.discriminate(trained, x).shape == (2,)
+  config = small_config("dcgan", image_size=size, channels=channels)
+
+  def run(key):
+    trained = Trained(dcgan.init(config, key), config)
+    x = dcgan.generate(trained, dcgan.sample_latent(config, key, 2))
+    return x, dcgan.discriminate(trained, x)
+
+  found = jax.eval_shape(run, jax.random.key(0))
+  assert [x.shape for x in found] == [(2, size, size, channels), (2,)]
 
 
 def test_the_latent_prior_is_uniform_on_the_box():
@@ -77,6 +81,7 @@ def test_each_players_gradient_is_that_of_its_own_loss():
       np.testing.assert_allclose(a, b, rtol=1e-3, atol=3e-6)
 
 
+@pytest.mark.slow
 def test_evaluation_yields_the_mean_first(tiny_prior):
   source = toy_faces.ToyFaces("test", 32)
   scores = dict(dcgan.evaluate(tiny_prior, source, n=2))

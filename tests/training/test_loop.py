@@ -196,6 +196,7 @@ def test_only_the_active_players_move(step, config):
   assert not all(jax.tree.leaves(same["discriminator"]))
 
 
+@pytest.mark.slow
 def test_bfloat16(tmp_path):
   state = loop.train(small_config(dtype="bfloat16", steps=4), tmp_path)
   leaves = jax.tree.leaves((state.variables, state.opt_state))
@@ -236,6 +237,7 @@ def test_labels_must_be_as_the_config_says(tmp_path):
     loop.train(config, tmp_path / "w")
 
 
+@pytest.mark.slow
 def test_it_starts_from_weights(tmp_path):
   """The averaged ones, once: a run that has begun goes on from its own."""
   first = loop.train(small_config(steps=4), tmp_path / "first")
@@ -259,6 +261,7 @@ def test_the_checkpoints_of_another_architecture_are_refused(tmp_path):
     loop.train(small_config(steps=2, width=16), tmp_path)
 
 
+@pytest.mark.slow
 def test_augmentation_trains(tmp_path):
   loop.train(small_config(steps=2, augment="color,translation,cutout"), tmp_path)
 
