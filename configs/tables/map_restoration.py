@@ -4,7 +4,8 @@
         --dataset folder:/path/to/celeba --out runs/table
 
 Options after --config override it. The paper's figures, of other faces and another prior, are
-printed below ours.
+printed below ours. Here colorize damages by V, as it models; the paper damages by standard greyscale:
+--tasks colorize:luma.
 """
 
 import ml_collections
@@ -14,8 +15,8 @@ def get_config():
   config = ml_collections.ConfigDict()
   config.methods = (
     "damaged,bicubic,lanczos,biharmonic,color_regression,non_local_means,wavelet,tv,low_rank,"
-    "sparse,cdcgan,unet_gan,map:candidates=2,autoencoder_gan:candidates=1,denoiser,"
-    "denoiser:candidates=4"
+    "sparse,cdcgan,unet_gan,map:num_restarts=2,autoencoder_gan:num_restarts=1,denoiser,"
+    "denoiser:num_samples=4"
   )
   config.tasks = "inpaint,colorize,super_resolve,denoise,quantize"
   config.mask = "center"

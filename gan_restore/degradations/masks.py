@@ -254,7 +254,8 @@ def get(kind: str) -> Callable:
 
   Some kinds take a number: `center:0.1` (the share that is missing), `pixels:0.5` (likewise),
   `lips:0.05` (the facial part, moved by up to this share of the side). `eyes+lips` is the union of
-  two kinds. Of several by commas each image draws one; a kind named twice comes twice as often.
+  two kinds. Of several kinds, separated by commas, each image draws one; a kind that is named twice
+  is drawn twice as often.
 
   Raises:
     ValueError: If there is none of that name, or the number is none.

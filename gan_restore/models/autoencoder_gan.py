@@ -2,7 +2,7 @@
 
 A DCGAN's generator is only told to make images like the real ones, not to make each of them, and
 the search fails where G(z) does not reach. Here an encoder E learns with it, so that G(E(x)) is
-near x, while the discriminator judges G of random latents, as ever (as in A. B. L. Larsen et al.,
+near x, while the discriminator is given G of random latents, as in a DCGAN (A. B. L. Larsen et al.,
 "Autoencoding beyond pixels using a learned similarity metric", 2016, but with the L1 distance of
 pixels). Codes are normalised over the batch to the mean and variance of p_Z. The generator's blocks
 are residual, normalised before their convolutions (K. He et al., "Identity mappings in deep
@@ -196,7 +196,8 @@ def latent_prior(trained: Trained) -> latent_search.LatentPrior:
 
 
 def samples(trained: Trained, batch: dict, key: jax.Array) -> jax.Array:
-  """For the grid that training writes: 32 draws, then 16 images, each before G(E(x)); in [0, 1]."""
+  """For the grid that training writes: 32 random G(z), then 16 images, each before G(E(x)); in
+  [0, 1]."""
   drawn = generate(trained, sample_latent(trained.config, key, 32))
   x = (batch["image"][:16] + 1) / 2
   pairs = jnp.stack([x, generate(trained, encode(trained, x))], 1)

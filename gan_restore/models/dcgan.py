@@ -176,7 +176,7 @@ def latent_prior(trained: Trained) -> latent_search.LatentPrior:
 
 
 def samples(trained: Trained, batch: dict, key: jax.Array) -> jax.Array:
-  """64 draws [64, S, S, C] in [0, 1] for the grid that training writes."""
+  """64 random G(z) [64, S, S, C] in [0, 1] for the grid that training writes."""
   del batch
   return generate(trained, sample_latent(trained.config, key, 64))
 

@@ -25,7 +25,8 @@ def run(
   limit: int,
   seed: int = 0,
 ) -> list[dict]:
-  """Trains the variants, or goes on, or loads what is done; scores and draws them.
+  """Trains, scores and draws the variants; a training that is finished is loaded, and one that was
+  interrupted goes on.
 
   Args:
     configs: {variant: config}.
