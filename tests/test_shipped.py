@@ -29,6 +29,7 @@ def test_a_large_hole_is_filled_by_one_pass(scores, name):
   assert ours > 25 and ours > scores("biharmonic", "inpaint:center")[0] + 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["eyes", "nose", "lips"])
 def test_the_unet_fills_facial_parts(scores, part):
   """A dB ahead of biharmonic inpainting and of the mirrored face."""

@@ -4,8 +4,8 @@
         --dataset folder:/path/to/celeba --out runs/table
 
 Options after --config override it. The paper's figures, of other faces and another prior, are
-printed below ours. Here colorize damages by V, as it models; the paper damages by standard greyscale:
---tasks colorize:luma.
+printed below ours. Here colorize damages by V, as it models; the paper damages by standard
+greyscale: --tasks colorize:luma.
 """
 
 import ml_collections

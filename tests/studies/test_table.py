@@ -168,6 +168,7 @@ def test_the_table_for_people(source, tmp_path):
   assert "denoise:0.2" in lines[0] and "denoise:0.2" not in lines[1]
 
 
+@pytest.mark.slow
 def test_the_shipped_classifier_agrees_less_on_a_damaged_face(tmp_path):
   """On drawn faces, which it never saw, its decisions change when half is missing."""
   faces = data.load("toy_faces", "test", 64)
