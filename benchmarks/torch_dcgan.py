@@ -48,14 +48,14 @@ class Trainer:
     self.opt_g.step()
 
 
-def search(g, d, y, mask, steps, lam):
+def search(g, d, y, mask, steps, prior_weight):
   """The latent search for inpainting: Adam on z, eq. 3 of the MAP paper, z clipped to the box."""
   z = (torch.rand(y.shape[0], 100, 1, 1) * 2 - 1).requires_grad_()
   optimizer = torch.optim.Adam([z], 0.05)
   for _ in range(steps):
     optimizer.zero_grad()
     x = g(z)
-    loss = ((x + 1) / 2 * (1 - mask) - y).abs().sum() - lam * d(x).sum()
+    loss = ((x + 1) / 2 * (1 - mask) - y).abs().sum() - prior_weight * d(x).sum()
     loss.backward()
     optimizer.step()
     with torch.no_grad():

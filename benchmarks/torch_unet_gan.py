@@ -61,15 +61,15 @@ class Trainer:
     self.opt_g, self.opt_d = adam(self.g), adam(self.d)
 
   def step(self, real, mask):
-    softplus, judge = F.softplus, lambda x: self.d(torch.cat([x, mask], 1))
+    softplus, logits = F.softplus, lambda x: self.d(torch.cat([x, mask], 1))
     generated = self.g(fill(real, mask), mask)
     completed = real * (1 - mask) + generated * mask
     self.opt_d.zero_grad()
-    (softplus(-judge(real)).mean() + softplus(judge(completed.detach())).mean()).backward()
+    (softplus(-logits(real)).mean() + softplus(logits(completed.detach())).mean()).backward()
     self.opt_d.step()
     self.opt_g.zero_grad()
     error = (generated - real).abs().mean(1, keepdim=True)
     loss = (mask * error).sum() / mask.sum()
     loss = loss + 0.1 * ((1 - mask) * error).sum() / (1 - mask).sum()
-    (loss + 0.005 * softplus(-judge(completed)).mean()).backward()
+    (loss + 0.005 * softplus(-logits(completed)).mean()).backward()
     self.opt_g.step()

@@ -13,6 +13,7 @@ import jax
 from absl import app, flags, logging
 from ml_collections import config_flags
 
+from gan_restore.commands import options
 from gan_restore.training import loop, selection
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "A file in configs/.", lock_config=True)
@@ -44,10 +45,20 @@ def run(argv):
     sys.exit(f"gan_restore: {error}")
 
 
+def _locate(argument):
+  flag, equals, path = argument.partition("=")
+  if flag.lstrip("-") != "config" or not equals:
+    return argument
+  path, colon, variant = path.partition(":")
+  return f"{flag}={options.locate(path)}{colon}{variant}"
+
+
 def parse(argv):
-  """absl's parser; an unknown config field is refused in one line."""
+  """absl's parser, for configs of the checkout or installed ones; a wrong config is one line."""
   try:
-    return app.parse_flags_with_usage(argv)
+    return app.parse_flags_with_usage([_locate(argument) for argument in argv])
+  except ValueError as error:
+    sys.exit(f"gan_restore: {error}")
   except (AttributeError, KeyError) as error:  # From ml_collections' locked config.
     message = str(error.args[0]).encode().decode("unicode_escape")
     sys.exit(f"gan_restore: unknown config field: {' '.join(message.split())}")

@@ -49,6 +49,14 @@ def test_every_public_name_is_documented_and_none_is_its_modules(name):
   assert name.rpartition(".")[2] not in [n for n, _ in public(module)]
 
 
+@pytest.mark.slow
+def test_the_readmes_python_runs():
+  """With a smaller number of samples."""
+  text = (ROOT / "README.md").read_text()
+  code = text.split("```python\n")[1].split("```")[0].replace("num_samples=8", "num_samples=2")
+  exec(compile(code, "README.md", "exec"), {})
+
+
 WHOLE = (
   "py.typed",
   "configs/cdcgan.py",

@@ -43,7 +43,7 @@ def get_config():
     },
     "Ours": {
       "inpaint": "23.60 / 0.812",
-      "colorize": "20.85 / 0.888",
+      "colorize": "20.85 / 0.888 (of greyscale)",
       "super_resolve": "19.58 / 0.563",
       "denoise": "19.31 / 0.616",
       "quantize": "19.77 / 0.606",

@@ -66,16 +66,28 @@ def method(text: str, seed: int = 0) -> hub.Restorer:
   name, *settings = re.split(r":(?=\w+=)", text)
   options = dict(map(_setting, settings))
   restorer = hub.load(name)
-  parameters = inspect.signature(restorer.function).parameters.values()
-  known = [parameter.name for parameter in parameters if parameter.kind == parameter.KEYWORD_ONLY]
-  for option in options:
+  known = _options(restorer.function)
+  for option, value in options.items():
     if option not in known:
       has = f"its options are {', '.join(known)}" if known else "it has no options"
       raise ValueError(f"{option} is no option of the method {name}; {has}")
+    if known[option] is bool and not isinstance(value, bool):
+      raise ValueError(f"{option} is {value!r}; it must be true or false")
   if "seed" in known:
     options = {"seed": seed} | options
   function = functools.partial(restorer.function, **options)
   return dataclasses.replace(restorer, function=function)
+
+
+def _options(function) -> dict[str, type]:
+  """{name: type} of a restorer's options that are a number, a truth value or a name."""
+  signature = inspect.signature(function)
+  found = {}
+  for name, parameter in signature.parameters.items():
+    kind = float if parameter.annotation == float | None else type(parameter.default)
+    if parameter.kind == parameter.KEYWORD_ONLY and kind in (int, float, bool, str):
+      found[name] = kind
+  return found
 
 
 def methods(text: str, seed: int = 0, further: tuple = ()) -> dict[str, Any]:
@@ -98,11 +110,21 @@ def agreed(methods: dict[str, Any], field: str, default: Any) -> Any:
 
 
 def script(path: str) -> dict[str, Any]:
-  """What a config file defines; `configs/NAME.py` that is not there is the installed one."""
+  """What a config file defines."""
+  return runpy.run_path(locate(path))
+
+
+def locate(path: str) -> str:
+  """The path of a config file; `configs/NAME.py` that is not there is the installed one.
+
+  Examples:
+    >>> locate("elsewhere/mine.py")
+    'elsewhere/mine.py'
+  """
   file = pathlib.Path(path)
-  if not file.exists() and file.parts[:1] == ("configs",):
-    file = pathlib.Path(configs.__path__[0], *file.parts[1:])
-  return runpy.run_path(str(file))
+  if file.exists() or file.parts[:1] != ("configs",):
+    return path
+  return str(pathlib.Path(configs.__path__[0], *file.parts[1:]))
 
 
 def configure(config: ml_collections.ConfigDict, settings: list[str], **fields: Any) -> None:
@@ -126,6 +148,8 @@ def _setting(text: str) -> tuple[str, Any]:
   name, equals, value = text.partition("=")
   if not equals:
     raise ValueError(f"{text}: it must be FIELD=VALUE")
+  if value.lower() in ("true", "false"):
+    return name, value.lower() == "true"
   try:
     return name, ast.literal_eval(value)
   except (ValueError, SyntaxError):

@@ -92,6 +92,16 @@ class Operator:
     del shape
     return None
 
+  def gain(self, shape: Shape) -> float | jax.Array:
+    """The scale of y; see the function `gain`."""
+    del shape
+    return 1.0
+
+  def picture_size(self, shape: Shape) -> tuple[int, int]:
+    """(height, width) of the pictures that `observe` takes, for images of a shape."""
+    _, height, width, *_ = output_shape(self, shape)
+    return height, width
+
 
 @flax.struct.dataclass
 class Inpaint(Operator):
@@ -201,6 +211,9 @@ class Coarsen(SuperResolve):
   def low_resolution(self, y):
     return y[:, :: self.factor, :: self.factor]
 
+  def picture_size(self, shape):
+    return shape[1] // self.factor, shape[2] // self.factor  # The few pixels themselves.
+
 
 @flax.struct.dataclass
 class Denoise(Operator):
@@ -252,7 +265,8 @@ class Blur(Operator):
   def __call__(self, x):
     r = self._radius
     padded = jnp.pad(x, ((0, 0), (r, r), (r, r), (0, 0)), mode="symmetric")
-    return dm_pix.gaussian_blur(padded, self.sigma, 2 * r + 1, padding="VALID")
+    with jax.default_matmul_precision("highest"):  # Accelerators' default is less than float32.
+      return dm_pix.gaussian_blur(padded, self.sigma, 2 * r + 1, padding="VALID")
 
   def propagate(self, sigma, shape):
     if not _positive(sigma):
@@ -299,6 +313,9 @@ class Compose(Operator):
       self.outer, propagate(self.inner, sigma, shape), output_shape(self.inner, shape)
     )
 
+  def gain(self, shape):
+    return 1.0 if _is_built_in(self) else _row_norms(self, shape)
+
   def image_shape(self, shape):
     return image_shape(self.inner, image_shape(self.outer, shape))
 
@@ -309,10 +326,11 @@ class Compose(Operator):
     return show(self.inner, show(self.outer, y))
 
   def missing(self, shape):
-    """What the inner operator leaves out, and what the outer one leaves out, in the inner one's
-    geometry: a hole of a y that has fewer pixels than the image is enlarged."""
+    """The union of both parts' holes; a hole in fewer pixels than the image has is enlarged."""
     inner = missing(self.inner, shape)
-    outer = missing(self.outer, output_shape(self.inner, shape))
+    outer = None
+    if _is_built_in(self.inner):  # A plain function may move pixels anywhere.
+      outer = missing(self.outer, output_shape(self.inner, shape))
     if outer is not None:
       outer = masks.fit(outer, shape[1:3])
     if inner is None or outer is None:
@@ -447,8 +465,8 @@ def blur(sigma: float = 1.5) -> Blur:
   Raises:
     ValueError: If sigma is not positive.
   """
-  if not sigma > 0:
-    raise ValueError(f"sigma is {sigma!r}; it must be > 0")
+  if not 0 < sigma < float("inf"):
+    raise ValueError(f"sigma is {sigma!r}; it must be > 0, and finite")
   return Blur(float(sigma))
 
 
@@ -545,8 +563,11 @@ def _probe(A, sigma, shape):
 
 
 def gain(A: Callable, shape: Shape) -> float | jax.Array:
-  """By how much A changes the size of noise: 1 of every built-in operator, which maps [0, 1] to
-  [0, 1]; else the root of the mean square of its Jacobian's rows that are not zero, at grey images.
+  """The scale of A's output, by which restorers divide y and A.
+
+  It is 1 for every built-in operator, as it maps images in [0, 1] to values in [0, 1]. For a plain
+  function it is the root of the mean square of its Jacobian's rows that are not zero, at grey
+  images.
 
   Args:
     A: The damage.
@@ -555,9 +576,11 @@ def gain(A: Callable, shape: Shape) -> float | jax.Array:
   Returns:
     1.0, or an array [N].
   """
-  if _is_built_in(A):
-    return 1.0
-  energy = _probe(as_operator(A), 1.0, shape).reshape(shape[0], -1)
+  return A.gain(shape) if isinstance(A, Operator) else _row_norms(as_operator(A), shape)
+
+
+def _row_norms(A, shape) -> jax.Array:
+  energy = _probe(A, 1.0, shape).reshape(shape[0], -1)
   count = jnp.maximum(jnp.sum(energy > 0, 1), 1)
   return jnp.maximum(jnp.sqrt(jnp.sum(energy, 1) / count), 1e-9)
 
@@ -631,8 +654,8 @@ def hole(A: Callable) -> jax.Array | None:
 
 
 def observe(A: Callable, picture: jax.Array | np.ndarray, shape: Shape) -> jax.Array:
-  """y, from a picture of what was observed: V where A leaves one channel, and A's own value where a
-  value of y does not depend on the image (what a picture holds in a hole is not looked at).
+  """y, from a picture of what was observed: V where A leaves one channel, and in holes what A gives
+  (the picture's pixels there are ignored).
 
   Args:
     A: A built-in operator or a composition of some.

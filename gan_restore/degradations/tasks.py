@@ -139,7 +139,8 @@ def _one(name, mask) -> Callable:
     try:
       options = {option: convert(value)}
     except ValueError:
-      raise ValueError(f"the {option} of {name!r} is not a number") from None
+      wanted = "a whole number" if convert is int else "a number"
+      raise ValueError(f"the {option} of {name!r} must be {wanted}") from None
   A = getattr(operators, kind)(**options)
   return lambda key, shape: A
 

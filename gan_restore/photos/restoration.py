@@ -17,7 +17,7 @@ from gan_restore.photos import crops, files
 SHAPE = (64, 64, 3)  # Of what is restored by a restorer that is for any shape.
 BATCH = 16  # Pictures restored at a time; the last of several batches is padded.
 _SHEET_ROWS = 64  # Pictures on the sheet, at most.
-WHITE = 0.25  # The spread that is drawn in white.
+WHITE = 0.25  # The standard deviation that is shown as white.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,9 +70,7 @@ class Damage:
     if self.simulate:
       return shape
     A = tasks.get(self.task).operator(jax.random.key(0), (1, *shape))
-    _, height, width, *_ = operators.output_shape(A, (1, *shape))
-    if A.kind == "coarsen":  # The few pixels themselves.
-      height, width = height // A.factor, width // A.factor
+    height, width = A.picture_size((1, *shape))
     return height, width, shape[2]
 
   def observe(self, squares: np.ndarray, mask: np.ndarray | None, shape, first: int):

@@ -45,7 +45,7 @@ def nearest(image: jax.Array, mask: jax.Array, key: jax.Array | None = None) -> 
 
 
 def noise(image: jax.Array, mask: jax.Array, key: jax.Array) -> jax.Array:
-  """Uniform noise: what the paper does not do."""
+  """Uniform noise, the baseline of the paper."""
   drawn = jax.random.uniform(key, image.shape, minval=-1, maxval=1)
   return jnp.where(mask > 0, drawn, image)
 

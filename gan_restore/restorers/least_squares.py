@@ -65,14 +65,16 @@ def standardize(y: jax.Array, A: Callable, shape: tuple[int, ...]) -> tuple:
     shape: [N, H, W, C] of the images.
 
   Returns:
-    (y, A, sigma, gain): scaled, with the standard deviation of the noise in the scaled y; and by
-    what y and A were divided, 1.0 or [N].
+    (y, A, sigma, gain): scaled, with the standard deviation of the noise in the scaled y, the
+    number 0 if there is no noise; and by what y and A were divided, 1.0 or [N].
   """
   gain, sigma = operators.gain(A, shape), operators.noise(A, shape)
   if isinstance(gain, float):
     return y, A, sigma, gain
   scale = (1 / gain).reshape(-1, *(1,) * (y.ndim - 1))
-  return scale * y, jax.tree_util.Partial(_scaled, A, scale), scale * sigma, gain
+  exact = isinstance(sigma, float) and sigma == 0
+  sigma = 0.0 if exact else scale * sigma
+  return scale * y, jax.tree_util.Partial(_scaled, A, scale), sigma, gain
 
 
 def _scaled(A, scale, x):
@@ -108,8 +110,9 @@ def independent_posterior(
   """The mean m, and the square root of C's diagonal.
 
   The diagonal is estimated from C's products with random signs (C. Bekas, E. Kokiopoulou, Y. Saad,
-  "An estimator for the diagonal of a matrix", 2007), four for each draw of them, a Hadamard matrix
-  over the colours: exact where C joins no two pixels, as for holes, noise and lost colour.
+  "An estimator for the diagonal of a matrix", 2007). Each draw of signs is used four times, with
+  the rows of a Hadamard matrix over the colours. The estimate is exact where C joins no two pixels,
+  as for holes, noise and lost colour.
 
   Args:
     y: What was observed [N, ...].
@@ -138,8 +141,8 @@ def independent_posterior(
     # The share of v that y leaves; too few iterations make it too large rather than too small.
     known, energy = lax.map(products, signs.reshape(-1, *z.shape[1:]))
     share = 1 - jnp.mean(known, 0)
-    # No share is below weight / (weight + e), where e is the largest entry of J^T J's diagonal: at
-    # most 1 of the built-in operators.
+    # A lower bound of each share is weight / (weight + e), where e is the largest entry of J^T J's
+    # diagonal. Of the built-in operators e is at most 1.
     largest = jnp.max(jnp.mean(energy, 0), axis=(1, 2, 3), keepdims=True)
     share = jnp.clip(share, weight / (weight + jnp.maximum(largest, 1)), 1)
     return z + solve(backward(residual)[0]), jnp.sqrt(variance * share)

@@ -52,9 +52,9 @@ def low_rank_denoiser(x, sigma, *, size=6, stride=3, radius=10, similar=32):
   The singular values of each stack are shrunk as is best for white noise (Gavish and Donoho,
   "Optimal shrinkage of singular values", 2017, the Frobenius norm). On 32 validation faces with
   noise of 0.1 it has 28.1 dB; other sizes (5 to 8), numbers of similar patches (16 to 64), radii (6
-  to 15) and strides (2 to 4), each by itself, have 27.9 to 28.2. As a restorer, of size 5 it is .1
-  dB ahead on denoise and up to .03 behind on the other tasks; with 64 similar patches too, .2 ahead
-  on denoise in 2.2 times the time.
+  to 15) and strides (2 to 4), each by itself, have 27.9 to 28.2. As a restorer, of size 5 it is 0.1
+  dB ahead on denoise and up to 0.03 behind on the other tasks; with 64 similar patches too, 0.2
+  ahead on denoise in 2.2 times the time.
 
   Args:
     x: [N, H, W, C].
@@ -76,14 +76,14 @@ def low_rank_denoiser(x, sigma, *, size=6, stride=3, radius=10, similar=32):
     n - 1,
   )
   near = window(rows)[:, None, :, None] * columns + window(columns)[None, :, None, :]
-  near = near.reshape(len(grid(rows)) * len(grid(columns)), -1)  # [references, candidates]
+  near = near.reshape(len(grid(rows)) * len(grid(columns)), -1)  # [references, nearby patches]
   center = (grid(rows)[:, None] * columns + grid(columns)).reshape(-1)
   flat = patches.reshape(rows * columns, -1)
   squared = jnp.sum(flat**2, -1)
 
   def distance(row):
-    c, candidates = row
-    return squared[candidates] - 2 * flat[candidates] @ flat[c]
+    c, nearby = row
+    return squared[nearby] - 2 * flat[nearby] @ flat[c]
 
   distances = lax.map(distance, (jnp.asarray(center), jnp.asarray(near)), batch_size=64)
   _, best = lax.top_k(-distances, similar)

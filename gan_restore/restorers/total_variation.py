@@ -69,7 +69,8 @@ def tv(
   y, A, sigma, gain = least_squares.standardize(y, A, whole)
   weight = 1.1 * _typical(sigma) + 0.0005 if tv_weight is None else tv_weight / gain**2
   weight = jnp.asarray(weight, jnp.float32).reshape(-1, 1, 1)
-  image, loss = _solve(y, A, jnp.full(whole, 0.5), weight, iterations=int(iterations))
+  with least_squares.exactly():
+    image, loss = _solve(y, A, jnp.full(whole, 0.5), weight, iterations=int(iterations))
   image = jnp.clip(image, 0, 1)
   return Result(image=image, generated=image, loss=gain**2 * loss)
 

@@ -30,6 +30,9 @@ def train(
 ) -> training_state.TrainState:
   """Trains, or goes on training, the run in `workdir`.
 
+  A run may go on with another config of the same architecture, which then takes the place of its
+  `config.json`; `finish` refuses that.
+
   Args:
     config: A run, as in `configs/`.
     workdir: Gets checkpoints, `config.json`, `metrics.csv`, loss curves and sample grids.

@@ -7,6 +7,7 @@ import pathlib
 import jax
 import jax.numpy as jnp
 import ml_collections
+import numpy as np
 from absl import logging
 
 from gan_restore import data, models
@@ -61,7 +62,11 @@ def export_best(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -
       scores[str(step)] = dict(family.evaluate(trained(step), source))
       reports.write_json(path, scores)
     logging.info("step %d: %s", step, scores[str(step)])
-  first = lambda step: next(iter(scores[str(step)].values()))
+
+  def first(step):  # A score that is not finite is null in the file.
+    value = next(iter(scores[str(step)].values()))
+    return value if value is not None and np.isfinite(value) else -np.inf
+
   best = config.export_step or max(steps, key=first)
   weights.save(workdir / "weights.safetensors", trained(best), f"step {best}")
   logging.info("Exported step %d: %s", best, workdir / "weights.safetensors")

@@ -5,6 +5,9 @@ from conftest import ROOT
 from helpers import run
 
 from gan_restore import cli
+from gan_restore.commands import options
+from gan_restore.degradations import tasks
+from gan_restore.restorers import fitted
 
 
 def test_evaluate_takes_size_and_factor_from_the_methods(capsys, digits, prior, tmp_path):
@@ -88,6 +91,8 @@ def test_a_table_of_one_method_with_several_options(capsys, tmp_path):
   for method, message in [
     ("tv:steps=5", "steps is no option of the method tv; its options are tv_weight, iterations"),
     ("map:y=1", "y is no option of the method map"),
+    ("map:weighted=1", "weighted is 1; it must be true or false"),
+    ("sparse:dictionary=1", "dictionary is no option of the method sparse"),
     ("map:num_steps=none", "num_steps is 'none'; it must be >= 1"),
   ]:
     status, _, error = run(capsys, *command, "--methods", method)
@@ -108,3 +113,11 @@ def test_a_config_need_not_lie_in_a_checkout(capsys, tmp_path, monkeypatch):
   command = ["evaluate", "--config", "configs/tables/map_restoration.py", "--dataset", "toy_faces"]
   command += ["--methods", "damaged", "--tasks", "denoise", "--limit", "2"]
   assert run(capsys, *command)[0] == 0
+
+
+def test_the_shipped_tables_name_methods_and_tasks_that_there_are():
+  for path in (ROOT / "configs" / "tables").glob("*.py"):
+    if path.stem != "__init__":
+      config = options.script(str(path))["get_config"]()
+      assert options.methods(config.methods, 0, tuple(fitted.FITTED))
+      assert all(tasks.get(name, mask=config.mask) for name in config.tasks.split(","))

@@ -77,10 +77,10 @@ def test_damages_one_after_the_other(faces):
 
 def test_refusals(faces):
   for name, message in {
-    "denoise:loud": "the sigma of 'denoise:loud' is not a number",
-    "quantize:2.5": "the levels of 'quantize:2.5' is not a number",
+    "denoise:loud": "the sigma of 'denoise:loud' must be a number",
+    "quantize:2.5": "the levels of 'quantize:2.5' must be a whole number",
     "colorize:3": "damage is '3'; it must be one of value, luma",
-    "denoise+quantise": "unknown task 'quantise'|is not a number|unknown task 'denoise.quantise'",
+    "denoise+quantise": "unknown task 'quantise'|must be a number|unknown task 'denoise.quantise'",
     "super_resolve:0": "factor is 0",
   }.items():
     with pytest.raises(ValueError, match=message):

@@ -216,6 +216,16 @@ def test_y_may_leave_the_unit_range(name, fresh, images):
     assert metrics.psnr(image, x).min() > 35
 
 
+def test_a_function_is_restored_like_the_operator_of_the_same_values(fresh, images):
+  """And agrees with y, as it has no noise."""
+  A = operators.super_resolve(4)
+  y = A(images)
+  own = lambda x: x.reshape(4, 8, 4, 8, 4, 3).mean((2, 4))
+  found, wanted = (denoiser.restore(fresh, y, damage).image for damage in (own, A))
+  np.testing.assert_allclose(own(found), y, atol=0.03)
+  assert metrics.psnr(found, wanted).min() > 30
+
+
 def test_the_noise_of_a_composition_reaches_the_posterior(fresh, images):
   """`compose(super_resolve(2), denoise(0.2))` has a standard deviation of 0.1, not of 0.2: an
   untrained prior does better with that than with twice as much."""

@@ -115,8 +115,7 @@ def test_the_page_lists_what_is_shipped():
 
 # --- Accelerators -------------------------------------------------------------------------------
 
-CONFIGS = ["autoencoder_gan", "cdcgan", "cgan", "classifier", "dcgan", "denoiser", "encoder_dcgan",
-           "gan", "resgan", "unet_gan", "wgan"]  # fmt: skip
+CONFIGS = [*models.names(), "cgan"]  # A config of every family, and of one that is told the label.
 
 
 @pytest.mark.parametrize("name", CONFIGS)
