@@ -2,8 +2,7 @@ import json
 
 import pytest
 from conftest import ROOT
-from helpers import run
-from PIL import Image
+from helpers import picture_size, run
 
 SMALL = ["width=2", "batch_size=4", "image_size=16", "steps=2", "log_every=1"]
 SMALL += ["checkpoint_every=2", "sample_every=2"]
@@ -31,8 +30,10 @@ def test_ablation_trains_the_variants_once_and_compares_them(capsys, tmp_path):
     for kind in ("raw", "composited")
   ]
   assert all({"psnr", "ssim", "psnr_hole", "ssim_hole", "sharpness"} <= row.keys() for row in rows)
-  grid = Image.open(tmp_path / "runs" / "restorations.png")
-  assert grid.size == (4 * 16 * 2, 8 * 16 * 2)  # Original, masked, two variants; eight faces.
+  assert picture_size(tmp_path / "runs" / "restorations.png") == (
+    4 * 16 * 2,
+    8 * 16 * 2,
+  )  # Original, masked, two variants; eight faces.
   assert (tmp_path / "runs" / "losses.png").exists()
   checkpoint = next((tmp_path / "runs" / "cnn" / "checkpoints").iterdir())
   before = checkpoint.stat().st_mtime_ns
