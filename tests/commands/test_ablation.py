@@ -30,11 +30,8 @@ def test_ablation_trains_the_variants_once_and_compares_them(capsys, tmp_path):
     for kind in ("raw", "composited")
   ]
   assert all({"psnr", "ssim", "psnr_hole", "ssim_hole", "sharpness"} <= row.keys() for row in rows)
-    assert picture_size(tmp_path / "runs" / "restorations.png") == (
-  assert picture_size(tmp_path / "runs" / "restorations.png") == (
-    4 * 16 * 2,
-    8 * 16 * 2,
-  )  # Original, masked, two variants; eight faces.
+  # Original, masked, two variants; eight faces.
+  assert picture_size(tmp_path / "runs" / "restorations.png") == (4 * 16 * 2, 8 * 16 * 2)
   assert (tmp_path / "runs" / "losses.png").exists()
   checkpoint = next((tmp_path / "runs" / "cnn" / "checkpoints").iterdir())
   before = checkpoint.stat().st_mtime_ns
