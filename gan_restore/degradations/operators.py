@@ -688,7 +688,7 @@ class UnsupportedOperatorError(ValueError):
 
 
 def expect(name: str, A: Callable, *kinds: str) -> Any:
-  """Refuses a damage that is none of some kinds.
+  """Refuses a damage of any other kind than the given ones.
 
   Args:
     name: Of the restorer, for the error.

@@ -98,7 +98,7 @@ def test_the_loss_is_numpys(images, fresh):
   share = posterior.std**2 / (posterior.std**2 + 0.03**2)
   start = (1 - share) * posterior.mean + share * posterior.smooth_mean
   wanted = np.mean(np.log(np.mean((start - images) ** 2, axis=(1, 2, 3)) + 0.00025))
-  np.testing.assert_allclose(found["l_rec"], wanted, atol=0.01)  # In units of log: 0.04 dB.
+  np.testing.assert_allclose(found["l_rec"], wanted, atol=2e-3)  # In units of log; seen: 5e-4.
   assert values["generator"] == found["l_rec"]
 
 
