@@ -20,7 +20,7 @@ MODULES = sorted(
 
 
 def test_tests_mirror_the_package():
-  """Each test module is named for a module of the package, in the folder of the same name."""
+  """Each test module is named for a module or package, in the folder of the same name."""
   whole = {"test_package", "test_shipped", "test_notebooks"}  # Of the package as a whole.
   strays = []
   for path in sorted((ROOT / "tests").rglob("test_*.py")):
@@ -28,7 +28,8 @@ def test_tests_mirror_the_package():
       continue
     folder = ROOT / "gan_restore" / path.parent.relative_to(ROOT / "tests")
     name = path.stem.removeprefix("test_")
-    if not (folder / f"{name if name != 'init' else '__init__'}.py").exists():
+    module = folder / f"{name if name != 'init' else '__init__'}.py"
+    if not (module.exists() or (folder / name).is_dir()):
       strays.append(str(path.relative_to(ROOT)))
   assert strays == []
 

@@ -1,0 +1,350 @@
+"""The base class of operators, and the questions that restorers ask of any A.
+
+Images x are [N, H, W, C], float32 in [0, 1]; observations y are [N, ...].
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+Shape = tuple[int, ...]
+Deviation = float | jax.Array  # A standard deviation: a number, or an array that broadcasts to y.
+
+_PROBES = 64  # Random directions from which the noise of a plain function is estimated.
+
+
+class Operator:
+  """Base of the built-in operators: the identity, without noise.
+
+  Attributes:
+    kind: The name of the task with this operator (see `tasks`); empty for a composition.
+  """
+
+  kind: ClassVar[str] = ""
+
+  @property
+  def unit_range(self) -> bool:
+    """Whether y lies in [0, 1]."""
+    return True
+
+  @property
+  def is_built_in(self) -> bool:
+    """Whether this operator, and every part of it, is one of this package."""
+    return True
+
+  def __call__(self, x: jax.Array) -> jax.Array:
+    """The model: images x [N, H, W, C] in [0, 1] -> y [N, ...]."""
+    return x
+
+  def corrupt(self, x: jax.Array, key: jax.Array) -> jax.Array:
+    """The damage: images x [N, H, W, C] in [0, 1] -> y [N, ...], with a random key."""
+    del key
+    return self(x)
+
+  def noise(self, shape: Shape) -> Deviation:
+    """The standard deviation of what the damage adds to the model, for images of a shape."""
+    del shape
+    return 0.0
+
+  def propagate(self, sigma: Deviation, shape: Shape) -> Deviation:
+    """The standard deviation in A(x) of independent noise of `sigma` in images x of a shape."""
+    del shape
+    return sigma
+
+  def image_shape(self, shape: Shape) -> Shape:
+    """The shape [N, H, W, C] of the images that give a y of a shape."""
+    return shape
+
+  def project(self, x: jax.Array, y: jax.Array) -> jax.Array:
+    """The projection of x [N, H, W, C] onto the images consistent with y; x itself if no value of
+    y is exact."""
+    del y
+    return x
+
+  def show(self, y: jax.Array) -> jax.Array:
+    """y as a picture [N, H, W, C] of the image's size."""
+    return y
+
+  def missing(self, shape: Shape) -> jax.Array | None:
+    """The mask [N or 1, H, W, 1] of the pixels of images of a shape that y does not depend on, or
+    None if it depends on each."""
+    del shape
+    return None
+
+  def hole(self) -> jax.Array | None:
+    """The mask [N or 1, H, W, 1] of an operator that only blanks pixels; None of any other."""
+    return None
+
+  def gain(self, shape: Shape) -> float | jax.Array:
+    """The scale of y for images of a shape; see the function `gain`."""
+    del shape
+    return 1.0
+
+  def picture_size(self, shape: Shape) -> tuple[int, int]:
+    """(height, width) of the pictures that `observe` takes, for images of a shape."""
+    _, height, width, *_ = output_shape(self, shape)
+    return height, width
+
+
+def as_operator(A: Callable) -> Callable:
+  """A as a pytree that can be an argument of a jitted function: a plain function is wrapped.
+
+  Args:
+    A: An operator or any JAX function.
+
+  Returns:
+    A itself if it is an operator, else a `jax.tree_util.Partial` of it.
+
+  Raises:
+    TypeError: If A is not a function.
+  """
+  if isinstance(A, Operator | jax.tree_util.Partial):
+    return A
+  if not callable(A):
+    raise TypeError(f"the operator is a {type(A).__name__}; it must be a function of images")
+  return jax.tree_util.Partial(A)
+
+
+class UnsupportedOperatorError(ValueError):
+  """A restorer was given a kind of damage that it does not restore."""
+
+
+def expect(name: str, A: Callable, *kinds: str) -> Any:
+  """Refuses a damage that is not of one of some kinds.
+
+  Args:
+    name: The restorer's name, for the error.
+    A: The damage.
+    *kinds: The kinds, as `Operator.kind`.
+
+  Returns:
+    A.
+
+  Raises:
+    UnsupportedOperatorError: If A is of another kind.
+  """
+  kind = getattr(A, "kind", None)
+  if kind not in kinds:
+    given = kind or ("composition" if isinstance(A, Operator) else "function of one's own")
+    raise UnsupportedOperatorError(f"{name} is for {' or '.join(kinds)} alone; A is {given}")
+  return A
+
+
+# --- Questions to any A -------------------------------------------------------------------------
+
+
+def corrupt(A: Callable, x: jax.Array, key: jax.Array) -> jax.Array:
+  """The damage of an operator; for a plain function, its value.
+
+  Args:
+    A: The damage.
+    x: Images [N, H, W, C] in [0, 1].
+    key: A random key, for the noise.
+
+  Returns:
+    y [N, ...].
+  """
+  return A.corrupt(x, key) if isinstance(A, Operator) else A(x)
+
+
+def unit_range(A: Callable) -> bool:
+  """Whether A states that y lies in [0, 1]; False for a plain function."""
+  return isinstance(A, Operator) and A.unit_range
+
+
+def noise(A: Callable, shape: Shape) -> Deviation:
+  """The standard deviation of the noise as it stands in y, after everything that was applied to it.
+
+  Args:
+    A: The damage.
+    shape: [N, H, W, C] of the images.
+
+  Returns:
+    A number, or an array that broadcasts against y; 0 for a plain function.
+
+  Examples:
+    >>> from gan_restore import operators
+    >>> noise(operators.compose(operators.super_resolve(4), operators.denoise(0.1)), (1, 64, 64, 3))
+    0.025
+  """
+  return A.noise(shape) if isinstance(A, Operator) else 0.0
+
+
+def propagate(A: Callable, sigma: Deviation, shape: Shape) -> Deviation:
+  """The standard deviation in A(x) of independent noise in x.
+
+  For a plain function it is estimated at grey images, from products of the Jacobian with 64 random
+  vectors of signs. The estimate is exact where each value of A(x) depends on one value of x, and
+  within about a tenth where it mixes several.
+
+  Args:
+    A: The damage.
+    sigma: The standard deviation of the noise in x: a number, or an array that broadcasts to x.
+    shape: [N, H, W, C] of x.
+
+  Returns:
+    A number, or an array that broadcasts against A(x).
+  """
+  if isinstance(A, Operator):
+    return A.propagate(sigma, shape)
+  return jnp.sqrt(_probe(as_operator(A), sigma, shape)) if is_positive(sigma) else 0.0
+
+
+@functools.partial(jax.jit, static_argnums=2)
+def _probe(A, sigma, shape):
+  """The variance of each value of J n, with A's Jacobian J at grey images and noise n of
+  `sigma`."""
+  _, forward = jax.linearize(A, jnp.full(shape, 0.5))
+
+  def squared(key):
+    signs = jax.random.rademacher(key, shape[1:], jnp.float32)
+    return forward(jnp.broadcast_to(sigma * signs, shape)) ** 2
+
+  return jnp.mean(lax.map(squared, jax.random.split(jax.random.key(0), _PROBES)), 0)
+
+
+def gain(A: Callable, shape: Shape) -> float | jax.Array:
+  """The scale of A's output, by which restorers divide y and A.
+
+  It is 1 for every built-in operator, because it maps images in [0, 1] to values in [0, 1]. For a
+  plain function it is the root mean square of the rows of its Jacobian at grey images, rows of
+  zeros left out.
+
+  Args:
+    A: The damage.
+    shape: [N, H, W, C] of the images.
+
+  Returns:
+    1.0, or an array [N].
+  """
+  return A.gain(shape) if isinstance(A, Operator) else row_norms(A, shape)
+
+
+def row_norms(A: Callable, shape: Shape) -> jax.Array:
+  """The root mean square [N] of the norms of the Jacobian's rows at grey images; see `gain`.
+
+  Args:
+    A: The damage.
+    shape: [N, H, W, C] of the images.
+
+  Returns:
+    [N], above 0.
+  """
+  energy = _probe(as_operator(A), 1.0, shape).reshape(shape[0], -1)
+  count = jnp.maximum(jnp.sum(energy > 0, 1), 1)
+  return jnp.maximum(jnp.sqrt(jnp.sum(energy, 1) / count), 1e-9)
+
+
+def is_built_in(A: Callable) -> bool:
+  """Whether A, and every part of it, is an operator of this package."""
+  return isinstance(A, Operator) and A.is_built_in
+
+
+def output_shape(A: Callable, shape: Shape) -> Shape:
+  """The shape of A(x) for images x of a shape [N, H, W, C]; A is traced, not computed."""
+  return jax.eval_shape(A, jax.ShapeDtypeStruct(shape, jnp.float32)).shape
+
+
+def image_shape(A: Callable, shape: Shape) -> Shape:
+  """The shape of the images that give a y of a shape.
+
+  Args:
+    A: The damage.
+    shape: The shape of y.
+
+  Returns:
+    [N, H, W, C]; for a plain function, y's own shape.
+
+  Examples:
+    >>> from gan_restore import operators
+    >>> A = operators.compose(operators.super_resolve(4), operators.colorize())
+    >>> image_shape(A, (2, 16, 16, 1))
+    (2, 64, 64, 3)
+  """
+  return A.image_shape(shape) if isinstance(A, Operator) else tuple(shape)
+
+
+def project(A: Callable, x: jax.Array, y: jax.Array) -> jax.Array:
+  """Projects x onto the images that are consistent with y.
+
+  Consistent images have y's known pixels, means of blocks and V, and lie in the interval of each
+  rounded value. Where noise hides the values, and for a plain function, the projection is x itself.
+  A composition is projected by one sweep: first the inner operator's output, then the image.
+
+  Args:
+    A: The damage.
+    x: Images [N, H, W, C] in [0, 1].
+    y: What was observed.
+
+  Returns:
+    [N, H, W, C].
+
+  Examples:
+    >>> import numpy as np
+    >>> from gan_restore import operators
+    >>> x, y = np.array([0.1, 0.2, 0.3, 0.4]).reshape(1, 2, 2, 1), np.full((1, 1, 1, 1), 0.5)
+    >>> [round(float(v), 2) for v in project(operators.super_resolve(2), x, y).ravel()]
+    [0.35, 0.45, 0.55, 0.65]
+  """
+  return A.project(x, y) if isinstance(A, Operator) else x
+
+
+def show(A: Callable, y: jax.Array) -> jax.Array:
+  """y as a picture of the image's size.
+
+  Args:
+    A: The damage.
+    y: What was observed.
+
+  Returns:
+    [N, H, W, C]; for a plain function, y itself.
+
+  Examples:
+    >>> import numpy as np
+    >>> from gan_restore import operators
+    >>> A = operators.compose(operators.super_resolve(4), operators.colorize())
+    >>> show(A, np.zeros((1, 16, 16, 1))).shape
+    (1, 64, 64, 3)
+  """
+  return A.show(y) if isinstance(A, Operator) else y
+
+
+def missing(A: Callable, shape: Shape) -> jax.Array | None:
+  """The mask of the pixels that y does not depend on.
+
+  Args:
+    A: The damage.
+    shape: [N, H, W, C] of the images.
+
+  Returns:
+    [N or 1, H, W, 1], 1 where the pixel is missing; None if there are none, or for a plain
+    function.
+  """
+  return A.missing(shape) if isinstance(A, Operator) else None
+
+
+def hole(A: Callable) -> jax.Array | None:
+  """The mask of a damage that only blanks pixels, so that y holds the other pixels unchanged.
+
+  Args:
+    A: The damage.
+
+  Returns:
+    [N or 1, H, W, 1], 1 where the pixel is missing; None for any other damage.
+  """
+  return A.hole() if isinstance(A, Operator) else None
+
+
+def is_positive(sigma: Deviation) -> bool:
+  """Whether a standard deviation is anything but the number 0."""
+  return not (isinstance(sigma, int | float) and sigma == 0)
+
+
+def is_uniform(sigma: Deviation) -> bool:
+  """Whether a standard deviation is the same for all pixels of an image: a number, or an array that
+  can be treated as one."""
+  return isinstance(sigma, int | float) or sigma.ndim == 0 or sigma.shape[1:3] == (1, 1)

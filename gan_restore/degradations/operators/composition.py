@@ -1,0 +1,135 @@
+"""One damage after another, and y from a picture of what was observed.
+
+Images x are [N, H, W, C], float32 in [0, 1]; observations y are [N, ...].
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import flax
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gan_restore.degradations import masks
+from gan_restore.degradations.operators import base
+from gan_restore.degradations.operators.base import Deviation, Operator, Shape
+from gan_restore.degradations.operators.pixels import enlarge, hsv_value
+from gan_restore.degradations.operators.pointwise import Inpaint
+
+
+@flax.struct.dataclass
+class Compose(Operator):
+  """See `compose`. It answers every question about an operator from the answers of its two
+  parts."""
+
+  outer: Any
+  inner: Any
+
+  @property
+  def unit_range(self) -> bool:
+    return base.unit_range(self.outer) and base.unit_range(self.inner)
+
+  @property
+  def is_built_in(self) -> bool:
+    return base.is_built_in(self.outer) and base.is_built_in(self.inner)
+
+  def __call__(self, x: jax.Array) -> jax.Array:
+    return self.outer(self.inner(x))
+
+  def corrupt(self, x: jax.Array, key: jax.Array) -> jax.Array:
+    first, second = jax.random.split(key)
+    return base.corrupt(self.outer, base.corrupt(self.inner, x, first), second)
+
+  def noise(self, shape: Shape) -> Deviation:
+    between = base.output_shape(self.inner, shape)
+    passed = base.propagate(self.outer, base.noise(self.inner, shape), between)
+    own = base.noise(self.outer, between)
+    return passed if not base.is_positive(own) else (passed**2 + own**2) ** 0.5
+
+  def propagate(self, sigma: Deviation, shape: Shape) -> Deviation:
+    return base.propagate(
+      self.outer, base.propagate(self.inner, sigma, shape), base.output_shape(self.inner, shape)
+    )
+
+  def gain(self, shape: Shape) -> float | jax.Array:
+    return 1.0 if self.is_built_in else base.row_norms(self, shape)
+
+  def image_shape(self, shape: Shape) -> Shape:
+    return base.image_shape(self.inner, base.image_shape(self.outer, shape))
+
+  def project(self, x: jax.Array, y: jax.Array) -> jax.Array:
+    return base.project(self.inner, x, base.project(self.outer, self.inner(x), y))
+
+  def show(self, y: jax.Array) -> jax.Array:
+    return base.show(self.inner, base.show(self.outer, y))
+
+  def missing(self, shape: Shape) -> jax.Array | None:
+    """The union of both parts' holes; the hole of a smaller image is enlarged to the image's
+    size."""
+    inner = base.missing(self.inner, shape)
+    outer = None
+    if base.is_built_in(self.inner):  # A plain function may move pixels anywhere.
+      outer = base.missing(self.outer, base.output_shape(self.inner, shape))
+    if outer is not None:
+      outer = masks.fit(outer, (shape[1], shape[2]))
+    if inner is None or outer is None:
+      return outer if inner is None else inner
+    return jnp.maximum(inner, outer)
+
+
+def compose(outer: Callable, inner: Callable) -> Operator:
+  """A(x) = outer(inner(x)): `inner` happened first.
+
+  Args:
+    outer: An operator or any JAX function.
+    inner: Likewise.
+
+  Returns:
+    An operator; if both parts are `inpaint`, one `inpaint` with the union of their holes.
+
+  Examples:
+    >>> import numpy as np
+    >>> from gan_restore.degradations.operators import blur, denoise, super_resolve
+    >>> A = compose(super_resolve(2), blur(1.0))
+    >>> A(np.zeros((1, 8, 8, 3), np.float32)).shape
+    (1, 4, 4, 3)
+    >>> compose(super_resolve(4), denoise(0.1)).noise((1, 8, 8, 3))
+    0.025
+  """
+  outer, inner = base.as_operator(outer), base.as_operator(inner)
+  if isinstance(outer, Inpaint) and isinstance(inner, Inpaint):
+    return Inpaint(jnp.maximum(outer.mask, inner.mask))
+  return Compose(outer, inner)
+
+
+def observe(A: Callable, picture: jax.Array | np.ndarray, shape: Shape) -> jax.Array:
+  """y from a picture of what was observed.
+
+  Where A gives one channel, y is the picture's V. Where A(x) is the same for every x, as in a hole,
+  y is that value, and the picture's pixels are ignored.
+
+  Args:
+    A: A built-in operator or a composition of built-in operators.
+    picture: [N, h, w, 3 or 1] in [0, 1], of y's height and width, or a smaller one whose pixels are
+      the blocks of a coarse image.
+    shape: [N, H, W, C] of the images.
+
+  Returns:
+    y.
+
+  Raises:
+    ValueError: If the picture is of another size.
+  """
+  wanted = base.output_shape(A, shape)
+  factor = wanted[1] // picture.shape[1] if picture.shape[1] else 0
+  if (picture.shape[1] * factor, picture.shape[2] * factor) != wanted[1:3]:
+    raise ValueError(
+      f"the picture has shape {list(picture.shape)}; A gives {list(wanted)} for images"
+      f" {list(shape)}"
+    )
+  y = jnp.asarray(picture)
+  y = hsv_value(y) if wanted[-1] == 1 else y
+  y = enlarge(y, factor) if factor > 1 else y
+  blank, full = A(jnp.zeros(shape)), A(jnp.ones(shape))
+  return jnp.where(blank == full, blank, y)

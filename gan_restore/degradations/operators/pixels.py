@@ -1,0 +1,37 @@
+"""Functions of pixels that operators and networks share. Images are [..., C] or [N, H, W, C]."""
+
+import jax
+import jax.numpy as jnp
+
+
+@jax.custom_jvp
+def hsv_value(x: jax.Array) -> jax.Array:
+  """V of HSV, the largest channel: [..., C] -> [..., 1].
+
+  Channels that differ by rounding alone share the gradient. (The gradient of `jnp.max` compares
+  with a value that XLA may have computed in another way, and is NaN where no channel equals it.)
+  """
+  return jnp.max(x, axis=-1, keepdims=True)
+
+
+@hsv_value.defjvp
+def _hsv_value_jvp(primals, tangents):
+  (x,), (tangent,) = primals, tangents
+  largest = hsv_value(x)
+  share = (x > largest - 1e-5).astype(x.dtype)
+  share /= jnp.sum(share, axis=-1, keepdims=True)
+  return largest, jnp.sum(share * tangent, axis=-1, keepdims=True)
+
+
+def luma(x: jax.Array) -> jax.Array:
+  """Standard greyscale (ITU-R BT.601): 0.299 R + 0.587 G + 0.114 B, [..., 3] -> [..., 1]."""
+  weights = jnp.array([0.299, 0.587, 0.114], x.dtype)
+  return jnp.sum(x * weights, axis=-1, keepdims=True)
+
+
+def enlarge(x: jax.Array, factor: int) -> jax.Array:
+  """Repeats each pixel: [N, h, w, C] -> [N, h factor, w factor, C]; `jnp.repeat` without a
+  gather."""
+  n, h, w, c = x.shape
+  x = jnp.broadcast_to(x[:, :, None, :, None], (n, h, factor, w, factor, c))
+  return x.reshape(n, h * factor, w * factor, c)
