@@ -1,9 +1,9 @@
-"""What there is by name: restorers, priors, and classifiers that measure.
+"""Restorers, priors and classifiers by name.
 
-restore(y, A)       the shipped prior, on any damage
-load(name)          any restorer (y, A) -> Result
-load_prior(name)    a prior for `restore`
-load_judge(name)    a classifier as a scorer of `evaluation`
+restore(y, A)       restores any damage with the shipped prior
+load(name)          returns any restorer (y, A) -> Result
+load_prior(name)    returns a prior for `restore`
+load_judge(name)    returns a scorer of `evaluation` that is a trained classifier
 """
 
 import dataclasses
@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import numpy as np
 
 from gan_restore import models
 from gan_restore import shipped as shipped_files
@@ -27,13 +28,13 @@ NAMES = ("map", *shipped_files.weights(), *classical.RESTORERS)
 
 @dataclasses.dataclass(frozen=True)
 class Restorer:
-  """(y, A, **options) -> `Result`, and what it is for.
+  """A function (y, A, **options) -> `Result`, and which images and damages it restores.
 
   Attributes:
-    function: Restores.
-    shape: (S, S, C) of the images it restores; None for any.
-    task: The one kind of damage it is for, out of `tasks.ALL`; None for several.
-    factor: The one factor it is for, of a `task` that has one.
+    function: The function.
+    shape: (S, S, C) of the images that it restores; None if it restores any.
+    task: The one kind of damage that it restores, out of `tasks.ALL`; None if there are several.
+    factor: The one factor that it restores, if `task` has a factor; else None.
   """
 
   function: Callable[..., Result]
@@ -41,20 +42,22 @@ class Restorer:
   task: str | None = None
   factor: int | None = None
 
-  def __call__(self, y, A: Callable, **options: Any) -> Result:
+  def __call__(self, y: jax.Array | np.ndarray, A: Callable, **options: Any) -> Result:
     return self.function(y, A, **options)
 
 
-def restore(y, A: Callable, prior: Trained | None = None, **options: Any) -> Result:
-  """Restores images, whatever happened to them.
+def restore(
+  y: jax.Array | np.ndarray, A: Callable, prior: Trained | None = None, **options: Any
+) -> Result:
+  """Restores images from any damage.
 
   Args:
     y: The damaged images [N, ...], of whatever shape A gives, float32.
     A: The damage: an operator of `gan_restore.operators`, or any JAX function from images
       [N, S, S, C] in [0, 1] to y. The same function object is compiled once.
-    prior: From `load_prior`; the shipped denoiser, of colour faces of 64x64, by default.
-    **options: Of the prior's family: of a denoiser those of `models.denoiser.restore`, of a dcgan
-      or autoencoder_gan those of `latent_search.restore`.
+    prior: From `load_prior`. The default is the shipped denoiser, for colour faces of 64x64.
+    **options: Those of the prior's family: the keyword arguments of `prior.family.restore`. For a
+      denoiser see `models.denoiser.restore`, for a latent search `latent_search.restore`.
 
   Returns:
     A `Result`.
@@ -85,18 +88,16 @@ def load(name: str | os.PathLike, **options: Any) -> Restorer:
   """A restorer.
 
   Args:
-    name: For any damage `denoiser`, or the latent search: `map` (with the shipped DCGAN) or
-      `autoencoder_gan`; a family whose weights are shipped and that is for one kind (`cdcgan`,
-      `unet_gan`, `encoder_dcgan`, `resgan:celeba`, `resgan:mnist`), one without a network (`tv`,
-      `low_rank`, `sparse` for any damage; `damaged`, `bicubic`, `lanczos`, `biharmonic`, `mirror`,
-      `non_local_means`, `wavelet`), or the path of a weights file or training workdir.
-    **options: Keyword arguments fixed for every call, as `num_samples` for `denoiser`.
+    name: One of `NAMES`: a shipped weights file (see `shipped`), `map` (the latent search with the
+      shipped DCGAN) or a baseline (see `restorers.classical`); or the path of a weights file or of
+      a training workdir.
+    **options: Keyword arguments for every call, for example `num_samples` of `denoiser`.
 
   Returns:
     A function (y, A) -> `Result`.
 
   Raises:
-    ValueError: If there is none of that name and no file of that path.
+    ValueError: If there is no restorer of that name and no file at that path.
 
   Examples:
     >>> import numpy as np
@@ -113,7 +114,7 @@ def load(name: str | os.PathLike, **options: Any) -> Restorer:
     return Restorer(functools.partial(classical.RESTORERS[name], **options))
   stem = "dcgan" if name == "map" else str(name)
   try:
-    trained = weights.load(shipped_files.weights().get(stem, stem))
+    trained = _load(stem)
   except weights.WeightsError as error:
     raise ValueError(f"{error} (restorers by name: {', '.join(NAMES)})") from error
   return Restorer(
@@ -124,8 +125,16 @@ def load(name: str | os.PathLike, **options: Any) -> Restorer:
   )
 
 
+def _load(name) -> Trained:
+  trained = weights.load(shipped_files.weights().get(str(name), name))
+  if trained.config.family == "classifier":
+    raise weights.WeightsError(f"{name}: holds a classifier, which does not restore images")
+  return trained
+
+
 def shipped() -> dict[str, str | None]:
-  """The restorers with shipped weights: {name: the one kind of damage it is for, or None}."""
+  """The restorers with shipped weights: {name: the one kind of damage that it restores, or
+  None}."""
   families = {
     name: weights.read_config(path).family for name, path in shipped_files.weights().items()
   }
@@ -136,29 +145,30 @@ def load_prior(name: str | os.PathLike = "denoiser") -> Trained:
   """A prior: a trained family that restores images from any damage.
 
   Args:
-    name: `denoiser`, `dcgan` or `autoencoder_gan`, the shipped ones, of faces, or the path of a
-      weights file or training workdir.
+    name: The name of shipped weights for any damage (those for which `shipped` has None), or the
+      path of a weights file or of a training workdir.
 
   Returns:
     The trained prior, for `restore`.
 
   Raises:
-    WeightsError: If there is none, or it is for one kind of damage alone.
+    WeightsError: If there is no such file, or it restores one kind of damage only, or none.
   """
-  prior = weights.load(shipped_files.weights().get(str(name), name))
+  prior = _load(name)
   if task := models.task(prior.family):
-    raise weights.WeightsError(f"{name}: holds a {prior.config.family}, which is for {task} alone")
+    raise weights.WeightsError(f"{name}: holds a {prior.config.family}, which restores {task} only")
   return prior
 
 
 def load_judge(name: str | os.PathLike) -> perceptual.Scorer:
-  """A classifier that measures how much of an image's classes or attributes a restoration keeps.
+  """A classifier as a scorer: how many of an image's classes or attributes does a restoration keep?
 
   Args:
-    name: `celeba`, the shipped one of faces, or the path of a weights file or training workdir.
+    name: `celeba`, the shipped classifier of faces, or the path of a weights file or of a training
+      workdir.
 
   Returns:
-    `perceptual.agreement` of it.
+    The scorer that `perceptual.agreement` makes of it.
 
   Raises:
     WeightsError: If there is none at that path.

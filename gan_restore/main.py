@@ -25,7 +25,7 @@ _PROCESS_ID = flags.DEFINE_integer("process_id", None, "Which of them this is.")
 flags.mark_flags_as_required(["config", "workdir"])
 
 
-def run(argv):
+def run(argv: list[str]) -> None:
   """Trains or evaluates; an error of the user's is one line."""
   if len(argv) > 1:
     raise app.UsageError(f"unexpected arguments: {argv[1:]}")
@@ -53,7 +53,7 @@ def _locate(argument):
   return f"{flag}={options.locate(path)}{colon}{variant}"
 
 
-def parse(argv):
+def parse(argv: list[str]) -> list[str]:
   """absl's parser, for configs of the checkout or installed ones; a wrong config is one line."""
   try:
     return app.parse_flags_with_usage([_locate(argument) for argument in argv])

@@ -1,5 +1,6 @@
 """`gan-restore ablation`."""
 
+import argparse
 import pathlib
 
 from gan_restore.commands import options
@@ -8,7 +9,7 @@ from gan_restore.evaluation import reports
 from gan_restore.studies import ablation
 
 
-def add_parser(commands) -> None:
+def add_parser(commands: argparse._SubParsersAction) -> None:
   """Adds the command."""
   p = commands.add_parser("ablation", help="compare variants", description=run.__doc__)
   p.add_argument("--config", default="configs/cdcgan.py", help="a config file with VARIANTS")
@@ -26,7 +27,7 @@ def add_parser(commands) -> None:
   p.set_defaults(run=run)
 
 
-def run(arguments) -> int:
+def run(arguments: argparse.Namespace) -> int:
   """Trains the variants of a config, or runs with several values of one of its fields; what is
   trained already is loaded, and what was interrupted goes on. Completes the same test images with
   each, and prints the scores. Writes them to DIR/ablation.json, the images to restorations.png and

@@ -1,6 +1,8 @@
 """`gan-restore app`: the web page (needs the extra `app`)."""
 
+import argparse
 import functools
+from typing import Any
 
 import jax
 import numpy as np
@@ -15,14 +17,14 @@ from gan_restore.photos import crops, restoration
 SHOWN = 320  # Pixels on a side of the pictures on the page.
 
 
-def add_parser(commands) -> None:
+def add_parser(commands: argparse._SubParsersAction) -> None:
   """Adds the command."""
   p = commands.add_parser("app", help="the web page", description=run.__doc__)
   p.add_argument("--port", type=int, default=7860)
   p.set_defaults(run=run)
 
 
-def run(arguments) -> int:
+def run(arguments: argparse.Namespace) -> int:
   """Serves a web page that restores pictures, on this machine alone (needs the extra `app`)."""
   try:
     page = build()
@@ -36,7 +38,7 @@ def run(arguments) -> int:
 
 def restore(
   editor: dict | None, task: str, method: str, simulate: bool, crop_face: bool, seed: int
-):
+) -> tuple[Image.Image, Image.Image]:
   """Restores a picture of the page.
 
   Args:
@@ -89,7 +91,7 @@ def methods() -> list[tuple[str, str]]:
   return [(f"{name}, for {task or 'any damage'}", name) for name, task in hub.shipped().items()]
 
 
-def build():
+def build() -> Any:
   """The page, a `gradio.Blocks`.
 
   Raises:

@@ -1,5 +1,6 @@
 """`gan-restore compare-gans`."""
 
+import argparse
 import pathlib
 
 from gan_restore.commands import options
@@ -7,7 +8,7 @@ from gan_restore.evaluation import reports
 from gan_restore.studies import compare_gans
 
 
-def add_parser(commands) -> None:
+def add_parser(commands: argparse._SubParsersAction) -> None:
   """Adds the command."""
   p = commands.add_parser("compare-gans", help="ResGAN's table 1", description=run.__doc__)
   p.add_argument("--datasets", default="mnist,cifar10,celeba", help="of configs/coarse.py")
@@ -28,7 +29,7 @@ def add_parser(commands) -> None:
   p.set_defaults(run=run)
 
 
-def run(arguments) -> int:
+def run(arguments: argparse.Namespace) -> int:
   """Trains ResGAN and its baselines on coarse images, measures them by a classifier, and prints the
   paper's table 1: losses / accuracies. What is trained already is loaded, and what was interrupted
   goes on. Writes DIR/comparison.json, restorations and curves."""

@@ -1,5 +1,6 @@
 """`gan-restore demo`."""
 
+import argparse
 import pathlib
 
 import numpy as np
@@ -11,7 +12,7 @@ from gan_restore.evaluation import figures, reports, scoring
 from gan_restore.photos import crops, restoration
 
 
-def add_parser(commands) -> None:
+def add_parser(commands: argparse._SubParsersAction) -> None:
   """Adds the command."""
   p = commands.add_parser("demo", help="the five tasks on a portrait", description=run.__doc__)
   p.add_argument("--out", type=pathlib.Path, default=pathlib.Path("out/demo"), metavar="DIR")
@@ -19,7 +20,7 @@ def add_parser(commands) -> None:
   p.set_defaults(run=run)
 
 
-def run(arguments) -> int:
+def run(arguments: argparse.Namespace) -> int:
   """Damages the public-domain portrait of scikit-image in five ways, restores it, and draws one
   picture: original, damaged, restored."""
   from skimage import data as skimage_data  # Slow to import.

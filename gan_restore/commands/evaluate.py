@@ -17,7 +17,7 @@ from gan_restore.studies import table
 _SCORERS = {"judge": hub.load_judge, "fid": perceptual.fid, "lpips": perceptual.lpips}
 
 
-def add_parser(commands) -> None:
+def add_parser(commands: argparse._SubParsersAction) -> None:
   """Adds the command."""
   p = commands.add_parser("evaluate", help="score restorers", description=run.__doc__)
   p.add_argument(
@@ -57,7 +57,7 @@ def add_parser(commands) -> None:
   p.set_defaults(run=run, paper={})
 
 
-def run(arguments) -> int:
+def run(arguments: argparse.Namespace) -> int:
   """Scores restorers on tasks, the same damage for all, and prints the means as Markdown tables.
   DIR gets table.json, table.csv, images.csv (each image's scores) and pictures.png."""
   methods = options.methods(arguments.methods, arguments.seed, tuple(fitted.FITTED))

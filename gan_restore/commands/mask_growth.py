@@ -1,5 +1,6 @@
 """`gan-restore mask-growth`."""
 
+import argparse
 import pathlib
 
 from gan_restore import data
@@ -10,7 +11,7 @@ from gan_restore.photos import restoration
 from gan_restore.studies import mask_growth
 
 
-def add_parser(commands) -> None:
+def add_parser(commands: argparse._SubParsersAction) -> None:
   """Adds the command."""
   p = commands.add_parser(
     "mask-growth", help="quality over the hole's size", description=run.__doc__
@@ -28,7 +29,7 @@ def add_parser(commands) -> None:
   p.set_defaults(run=run)
 
 
-def run(arguments) -> int:
+def run(arguments: argparse.Namespace) -> int:
   """Restores the same images under a growing mask by each method, and prints the scores. Writes
   them to DIR/mask_growth.json, their curves to mask_growth.png, and pictures to pictures.png."""
   methods = options.methods(arguments.methods, arguments.seed)

@@ -1,5 +1,6 @@
 """`gan-restore restore`."""
 
+import argparse
 import pathlib
 import sys
 
@@ -9,7 +10,7 @@ from gan_restore.evaluation import reports
 from gan_restore.photos import crops, restoration
 
 
-def add_parser(commands) -> None:
+def add_parser(commands: argparse._SubParsersAction) -> None:
   """Adds the command."""
   p = commands.add_parser("restore", help="restore pictures", description=run.__doc__)
   p.add_argument("inputs", nargs="+", metavar="INPUT", help="files, folders or globs")
@@ -45,7 +46,7 @@ def add_parser(commands) -> None:
   p.set_defaults(run=run)
 
 
-def run(arguments) -> int:
+def run(arguments: argparse.Namespace) -> int:
   """Restores pictures and writes one PNG for each, and a sheet of damaged and restored ones."""
   restorer = options.method(arguments.method, arguments.seed)
   task = arguments.task or ("inpaint" if arguments.mask else restorer.task)

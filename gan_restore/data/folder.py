@@ -1,13 +1,14 @@
 """`folder:PATH`: any folder of images as a TFDS data set.
 
-Two layouts are known. CelebA's own: `img_align_celeba/`, `list_attr_celeba.txt` and
-`list_eval_partition.txt`, from which labels and splits are taken and whose aligned images get the
-64x64 face crop used everywhere (`images.celeba_box`). Anything else: every image below PATH,
-centre-cropped, a twentieth held out for testing and another for validation.
+Two layouts are supported. In CelebA's own layout, `img_align_celeba/` holds the images,
+`list_eval_partition.txt` the splits, and `list_attr_celeba.txt` the attributes; without that file
+the data set has no labels. Aligned images are cropped to the face as everywhere in this package
+(`images.celeba_box`). In any other folder every image below PATH is taken and cropped to its
+centre; a twentieth of the images is held out for testing and another twentieth for validation.
 
-The images are cropped, resampled and written once, as PNG in array_record files; TensorFlow is not
-needed. The folder's listing (names, sizes, times) is part of the data set's name, so a folder that
-changes is prepared anew.
+The images are cropped, resampled and written once, as PNG in array_record files, without
+TensorFlow. The names, sizes and times of the files are part of the data set's name, so that a
+folder that has changed is prepared again.
 """
 
 import hashlib
@@ -41,9 +42,12 @@ class _Listing:
       raise DataError(f"folder:{root}: no images there (looked for {', '.join(images.EXTENSIONS)})")
     labels: dict[str, list[int]] = {}
     if self.is_celeba:
-      self.attributes, labels = _read_attributes(root / "list_attr_celeba.txt")
-      splits = _read_partition(root / "list_eval_partition.txt")
-      for table, rows in (("list_attr_celeba.txt", labels), ("list_eval_partition.txt", splits)):
+      tables: dict[str, dict] = {}
+      splits = tables["list_eval_partition.txt"] = _read_partition(root / "list_eval_partition.txt")
+      if (root / "list_attr_celeba.txt").is_file():
+        self.attributes, labels = _read_attributes(root / "list_attr_celeba.txt")
+        tables["list_attr_celeba.txt"] = labels
+      for table, rows in tables.items():
         missing = [path.name for path in self.files if path.name not in rows]
         if missing:
           raise DataError(
@@ -75,8 +79,6 @@ def _hash_splits(names: list[str]) -> dict[str, str]:
 
 
 def _read_attributes(path: pathlib.Path) -> tuple[tuple[str, ...], dict[str, list[int]]]:
-  if not path.is_file():
-    raise DataError(f"{path}: not found; CelebA's layout needs it beside img_align_celeba/")
   lines = path.read_text().splitlines()
   names = tuple(lines[1].split()) if len(lines) > 1 else ()
   rows = {}

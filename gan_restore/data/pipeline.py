@@ -5,6 +5,7 @@ class, or a vector of 0 and 1 with one entry for each attribute.
 """
 
 from collections.abc import Iterator
+from typing import Protocol
 
 import grain
 import jax
@@ -17,15 +18,31 @@ from gan_restore.data.folder import DataError, Folder
 SPLITS = ("train", "validation", "test")
 
 
-class Source:
-  """A split of a TFDS data set as square images of one size; random access.
+class Source(Protocol):
+  """A split of a data set as square images of one size, with random access.
 
-  Args:
-    examples: TFDS's data source.
-    image_size: Pixels on a side.
-    attributes: Names of the binary attributes to collect into `label`, if the set has any.
-    classes: How many classes the labels are of, or how many attributes there are; 0 for no labels.
+  Attributes:
+    attributes: Names of the binary attributes that `label` holds; empty if there are none.
+    classes: The number of classes, or of attributes; 0 for no labels.
   """
+
+  @property
+  def attributes(self) -> tuple[str, ...]:
+    """See above."""
+
+  @property
+  def classes(self) -> int:
+    """See above."""
+
+  def __len__(self) -> int:
+    """The number of examples."""
+
+  def __getitem__(self, index: int) -> dict[str, np.ndarray]:
+    """An example; see the head of this module."""
+
+
+class _TfdsSource:
+  """A split of a TFDS data set; `examples` is TFDS's own data source."""
 
   def __init__(self, examples, image_size: int, attributes: tuple[str, ...] = (), classes: int = 0):
     self._examples, self._size, self.attributes = examples, image_size, attributes
@@ -70,7 +87,9 @@ class _OneLabel:
     return {**example, "label": example["label"][self._index]}
 
 
-def load(name: str, split: str, image_size: int, data_dir: str | None = None, label: str = ""):
+def load(
+  name: str, split: str, image_size: int, data_dir: str | None = None, label: str = ""
+) -> Source:
   """A split of a data set by name.
 
   Args:
@@ -113,7 +132,7 @@ def load(name: str, split: str, image_size: int, data_dir: str | None = None, la
   examples = _split(builder, name, split)
   if not len(examples):
     raise DataError(f"{name}: the {split} split is empty")
-  return Source(examples, image_size, attributes, classes)
+  return _TfdsSource(examples, image_size, attributes, classes)
 
 
 def _tfds_builder(name, data_dir):
@@ -155,7 +174,9 @@ def _flip(example: dict, rng: np.random.Generator) -> dict:
   return example
 
 
-def train_batches(source, batch_size: int, seed: int, flip: bool = True) -> grain.DatasetIterator:
+def train_batches(
+  source: Source, batch_size: int, seed: int, flip: bool = True
+) -> grain.DatasetIterator:
   """Endless shuffled batches of this process's share of `source`.
 
   Deterministic by seed; batches are prepared ahead by threads. `get_state()` and `set_state()` of
@@ -180,7 +201,7 @@ def train_batches(source, batch_size: int, seed: int, flip: bool = True) -> grai
   return iter(data.to_iter_dataset(options).batch(batch_size, drop_remainder=True))
 
 
-def evaluation_batches(source, batch_size: int, limit: int | None = None) -> Iterator[dict]:
+def evaluation_batches(source: Source, batch_size: int, limit: int | None = None) -> Iterator[dict]:
   """The images of `source` in order, each once; the last of several batches is padded.
 
   Args:

@@ -2,14 +2,15 @@
 must be. Values are checked only where they are concrete, so the functions can be traced.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 
-def image_batch(x, name: str) -> jax.Array:
+def image_batch(x: jax.Array | np.ndarray, name: str) -> jax.Array:
   """Images [N, H, W, C], floating, finite, in [0, 1] -> the same as float32.
 
   Raises:
@@ -47,7 +48,7 @@ def _in_unit_range(x: jax.Array, name: str) -> None:
     raise ValueError(f"{name} has values in [{low:.4g}, {high:.4g}]; it must be in [0, 1]")
 
 
-def mask(m, name: str = "mask") -> jax.Array:
+def mask(m: jax.Array | np.ndarray, name: str = "mask") -> jax.Array:
   """A mask, 1 where the pixel is missing: [H, W], [H, W, 1] or [N, H, W, 1] -> [N or 1, H, W, 1].
 
   Raises:
@@ -74,7 +75,7 @@ def mask(m, name: str = "mask") -> jax.Array:
   return m.astype(jnp.float32)
 
 
-def at_least(value, least, name: str) -> None:
+def at_least(value: Any, least: float, name: str) -> None:
   """A finite number of at least `least`; a whole one if `least` is an int.
 
   Raises:
@@ -87,7 +88,7 @@ def at_least(value, least, name: str) -> None:
     raise ValueError(f"{name} is {value!r}; it must be a whole number")
 
 
-def one_of(value, options, name: str) -> None:
+def one_of(value: Any, options: Collection, name: str) -> None:
   """One of some options.
 
   Raises:
@@ -97,7 +98,7 @@ def one_of(value, options, name: str) -> None:
     raise ValueError(f"{name} is {value!r}; it must be one of {', '.join(map(str, options))}")
 
 
-def observation(y, A: Callable, image_shape: tuple[int, ...]) -> jax.Array:
+def observation(y: jax.Array | np.ndarray, A: Callable, image_shape: tuple[int, ...]) -> jax.Array:
   """y [N, ...], floating and finite, of the shape that A gives for images of `image_shape`; in
   [0, 1] where A is an operator that says so.
 

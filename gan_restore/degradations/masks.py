@@ -174,12 +174,31 @@ def part(name: str, key: jax.Array, shape: tuple[int, int, int], jitter: float =
 
 
 def eyes(key: jax.Array, shape: tuple[int, int, int], jitter: float = 0.0) -> jax.Array:
-  """Both eyes, moved alike; see `part`."""
+  """Both eyes, moved together.
+
+  Args:
+    key: A random key.
+    shape: (N, H, W).
+    jitter: As in `part`.
+
+  Returns:
+    Masks [N, H, W, 1].
+
+  Raises:
+    ValueError: For an impossible jitter.
+  """
   return jnp.maximum(*(part(name, key, shape, jitter) for name in ("left_eye", "right_eye")))
 
 
 def grow(mask: jax.Array, pixels: int) -> jax.Array:
-  """Masks [N, H, W, 1] whose holes reach `pixels` further to all eight sides.
+  """Enlarges the holes of masks, by a dilation with a square.
+
+  Args:
+    mask: [N, H, W, 1].
+    pixels: By how many pixels, in all eight directions.
+
+  Returns:
+    Masks [N, H, W, 1].
 
   Examples:
     >>> import jax.numpy as jnp
@@ -282,7 +301,7 @@ def get(kind: str) -> Callable:
 
 
 def is_kind(kind: str) -> bool:
-  """Whether `get` knows it."""
+  """Whether `get` knows a mask of this kind."""
   try:
     get(kind)
   except ValueError:

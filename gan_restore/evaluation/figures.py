@@ -2,6 +2,7 @@
 
 import os
 
+import jax
 import numpy as np
 
 from gan_restore.data import images
@@ -32,13 +33,30 @@ def grid(pictures: np.ndarray, columns: int | None = None, scale: int = 1) -> np
   return sheet.repeat(scale, 0).repeat(scale, 1)
 
 
-def write_grid(path: str | os.PathLike, pictures, columns: int | None = None, scale=1):
-  """Writes `grid` as a PNG."""
+def write_grid(
+  path: str | os.PathLike,
+  pictures: jax.Array | np.ndarray,
+  columns: int | None = None,
+  scale: int = 1,
+) -> None:
+  """Writes the image that `grid` makes of pictures as a PNG.
+
+  Args:
+    path: The file.
+    pictures: Images [N, H, W, C] in [0, 1].
+    columns: As in `grid`.
+    scale: As in `grid`.
+  """
   images.write_png(path, grid(np.asarray(pictures), columns, scale))
 
 
 def plot_losses(path: str | os.PathLike, rows: list[dict[str, float]]) -> None:
-  """Plots every `*_loss` of a run's history against its step."""
+  """Plots every `*_loss` of a run's history against the step.
+
+  Args:
+    path: The picture.
+    rows: The history, from `training.history`: the metrics of each logged step.
+  """
   names = dict.fromkeys(name for row in rows for name in row if name.endswith("_loss"))
   curves = {
     name.removesuffix("_loss"): [(row["step"], row[name]) for row in rows if name in row]
@@ -53,13 +71,13 @@ def plot_curves(
   marks: dict[str, float] | None = None,
   over: str = "step",
 ) -> None:
-  """Plots curves over the training step, or something else, one panel beside the other.
+  """Plots curves in panels side by side.
 
   Args:
     path: The picture.
-    panels: {title: {label: [(step, value), ...]}}.
-    marks: {title of a panel: a step to mark in it}.
-    over: What they are plotted over.
+    panels: {title: {label: [(x, y), ...]}}.
+    marks: {title of a panel: the x of a vertical line in it}.
+    over: The name of the x axis.
   """
   from matplotlib.backends.backend_agg import FigureCanvasAgg
   from matplotlib.figure import Figure

@@ -152,8 +152,16 @@ def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def bootstrap(values: np.ndarray, resamples: int = 2000, seed: int = 0) -> tuple[float, float]:
-  """The 95% interval of a mean, by resampling the images [N] (Efron's percentiles); NaN are left
-  out, and of no value the interval is NaN."""
+  """The 95% confidence interval of a mean, by the bootstrap (B. Efron's percentile method).
+
+  Args:
+    values: [N], one for each image; NaN are left out.
+    resamples: The number of resamples.
+    seed: Of the resamples.
+
+  Returns:
+    (low, high); both NaN if there is no value.
+  """
   rng = np.random.default_rng(seed)
   values = np.asarray(values)
   values = values[~np.isnan(values)]

@@ -21,13 +21,19 @@ Scorer = Callable[[jax.Array, jax.Array], dict[str, jax.Array]]
 
 
 def agreement(classify: Callable, exclusive: bool) -> Scorer:
-  """`agreement` [N], the share of a classifier's decisions that are those on the original, and
-  `frechet_judge`, the Fréchet distance on its features (no FID, which is of another network).
+  """Makes a scorer of a classifier: does it see the same in a restoration as in the original?
+
+  The scores are `agreement` [N], the share of its decisions that are the same for both, and
+  `frechet_judge`, the Fréchet distance of its features. (FID is the same distance with the features
+  of another network.)
 
   Args:
     classify: Images [N, H, W, C] in [0, 1] -> (features [N, D], logits [N, classes]).
-    exclusive: Whether the classes exclude each other, so that the decision is the largest logit;
-      else they are attributes, each decided by its sign.
+    exclusive: Whether the classes exclude each other, so that the decision is the largest logit.
+      Otherwise they are attributes, each of which is decided by the sign of its logit.
+
+  Returns:
+    The scorer.
   """
 
   def scorer(images, originals):

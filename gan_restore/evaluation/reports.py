@@ -9,7 +9,14 @@ from typing import Any
 
 
 def rows(scores: dict[str, float]) -> list[dict[str, Any]]:
-  """Scores `{OUTPUT/SCORE: value}` as rows of a table, one for each output.
+  """Turns scores into rows of a table, one for each output.
+
+  Args:
+    scores: {OUTPUT/SCORE: value}, as `scoring.evaluate` returns; a name without a slash belongs to
+      every row.
+
+  Returns:
+    The rows.
 
   Examples:
     >>> rows({"raw/psnr": 20.0, "result/psnr": 21.0, "images": 8})
@@ -24,7 +31,14 @@ def rows(scores: dict[str, float]) -> list[dict[str, Any]]:
 
 
 def markdown(rows: list[dict[str, Any]]) -> str:
-  """Rows as a Markdown table; the columns are all keys, in their order."""
+  """Formats rows as a Markdown table.
+
+  Args:
+    rows: Dictionaries; the columns are all their keys, in the order of their first appearance.
+
+  Returns:
+    The table.
+  """
   names = list(dict.fromkeys(name for row in rows for name in row))
   show = lambda v: f"{v:.3f}" if isinstance(v, float) else str(v)
   lines = [names, ["---"] * len(names)]
@@ -33,7 +47,12 @@ def markdown(rows: list[dict[str, Any]]) -> str:
 
 
 def write_csv(path: str | os.PathLike, rows: list[dict[str, Any]]) -> None:
-  """Writes rows as CSV; the columns are all keys, in their order."""
+  """Writes rows as a CSV file.
+
+  Args:
+    path: The file.
+    rows: As in `markdown`.
+  """
   fields = list(dict.fromkeys(name for row in rows for name in row))
   with pathlib.Path(path).open("w", newline="") as file:
     writer = csv.DictWriter(file, fields)
@@ -42,7 +61,12 @@ def write_csv(path: str | os.PathLike, rows: list[dict[str, Any]]) -> None:
 
 
 def write_json(path: str | os.PathLike, values: Any) -> None:
-  """Writes values as JSON, whole or not at all. JSON has no NaN and no infinity: they are null."""
+  """Writes values as a JSON file, completely or not at all.
+
+  Args:
+    path: The file.
+    values: Anything that JSON can hold. NaN and infinity, which it cannot hold, become null.
+  """
   path = pathlib.Path(path)
   partial = path.with_name(f".{path.name}.{os.getpid()}")
   partial.write_text(json.dumps(_finite(values), indent=2, allow_nan=False) + "\n")

@@ -14,13 +14,15 @@ from gan_restore.evaluation import metrics, perceptual
 from gan_restore.restorers import blending
 
 
-def damage(task: tasks.Task | Sequence[tasks.Task], x: np.ndarray, first: int, seed: int):
-  """Damages images so that the i-th of a data set is damaged alike whatever batch it is in.
+def damage(
+  task: tasks.Task | Sequence[tasks.Task], x: np.ndarray, first: int, seed: int
+) -> tuple[jax.Array, Any]:
+  """Damages images. The damage of an image of a data set does not depend on the batch it is in.
 
   Args:
-    task: The corruption, or one for each image, which differ by their masks alone.
+    task: The task, or one task for each image; these may differ in their masks only.
     x: Images [N, H, W, C] in [0, 1].
-    first: Index of the first of them in its data set.
+    first: The index of the first image in its data set.
     seed: Of masks and noise.
 
   Returns:
@@ -54,7 +56,7 @@ def score(x: jax.Array, reference: jax.Array, mask: jax.Array | None = None) -> 
 def measure(
   restorer: Callable,
   task: tasks.Task,
-  source,
+  source: data.Source,
   *,
   batch_size: int = 64,
   limit: int | None = None,
@@ -113,8 +115,16 @@ def measure(
     yield number, columns, np.asarray(result.image)[valid]
 
 
-def evaluate(restorer: Callable, task: tasks.Task, source, **options) -> dict[str, float]:
-  """Mean scores of a restorer on a task; the options are those of `measure`.
+def evaluate(
+  restorer: Callable, task: tasks.Task, source: data.Source, **options
+) -> dict[str, float]:
+  """Mean scores of a restorer on a task.
+
+  Args:
+    restorer: (y, A) -> Result.
+    task: The damage.
+    source: From `data.load`.
+    **options: Those of `measure`.
 
   Returns:
     {name: value}, those of `means`.

@@ -12,11 +12,14 @@ from typing import Any, Protocol, cast, runtime_checkable
 import flax
 import jax
 import ml_collections
+import numpy as np
 import optax
 
 from gan_restore.restorers.result import Result
 
 Variables = dict[str, Any]  # {player: {"params": ..., "batch_stats": ...}}
+Config = ml_collections.ConfigDict  # Frozen or not.
+Losses = tuple[dict[str, jax.Array], tuple[Variables, dict[str, jax.Array]]]
 Requirement = tuple[Callable[[Any], bool], str]  # (holds, what the value must be)
 
 
@@ -47,6 +50,11 @@ class Trained:
 class Family(Protocol):
   """What every family has.
 
+  A family may also have `TASK`, the one kind of damage that it restores, by its name in `tasks`
+  (without it, it restores any; see `task`), and `EXPORTED`, the players that restore (without it,
+  all of them; see `exported_players`). Its functions may be those of `WithOptimizer` and
+  `WithClassifier` too.
+
   Attributes:
     PLAYERS: Names of its networks, each of which has a loss of its own.
     CURVES: {metric: title}: the curves by which variants of it are compared.
@@ -58,10 +66,18 @@ class Family(Protocol):
   REQUIREMENTS: dict[str, Requirement]
 
   def init(self, config: Any, key: jax.Array) -> Variables:
-    """Fresh variables of each player."""
+    """Makes the initial variables of each player.
+
+    Args:
+      config: The run's.
+      key: A random key.
+
+    Returns:
+      {player: {"params": ..., "batch_stats": ...}}.
+    """
 
   def active_players(self, config: Any, step: int) -> tuple[str, ...]:
-    """The players that learn at a step."""
+    """The players that learn at a step of the run of `config`."""
 
   def compute_losses(
     self, config: Any, variables: Variables, batch: dict, key: jax.Array, active: tuple[str, ...]
@@ -80,14 +96,48 @@ class Family(Protocol):
     """
 
   def samples(self, trained: Trained, batch: dict, key: jax.Array) -> jax.Array:
-    """Images [M, S, S, C] in [0, 1] for the grids that training writes."""
+    """Makes the images of the grid that training writes.
+
+    Args:
+      trained: The networks so far, with averaged weights.
+      batch: As in `compute_losses`, at most 64 images.
+      key: A random key, the same for every grid.
+
+    Returns:
+      Images [M, S, S, C] in [0, 1].
+    """
 
   def evaluate(self, trained: Trained, source: Any, n: int = ...) -> Iterator[tuple[str, float]]:
-    """Yields (name, value), of the first n images of `source`; the best checkpoint is the one with
-    the largest first value."""
+    """Scores the networks.
 
-  def restore(self, trained: Trained, y: jax.Array, A: Callable, **options: Any) -> Result:
-    """The family as a restorer; its keyword arguments are its options."""
+    Args:
+      trained: The networks.
+      source: From `data.load`.
+      n: At most this many images.
+
+    Yields:
+      (name, value). The checkpoint whose first value is the largest is the best one.
+    """
+
+  def restore(
+    self, trained: Trained, y: jax.Array | np.ndarray, A: Callable, **options: Any
+  ) -> Result:
+    """Restores images.
+
+    Args:
+      trained: The networks.
+      y: The damaged images [N, ...].
+      A: The damage.
+      **options: The family's own. Those that are numbers, truth values or names can be given on the
+        command line too.
+
+    Returns:
+      A `Result`.
+
+    Raises:
+      UnsupportedOperatorError: If the family does not restore this kind of damage.
+      ValueError: If y, A or an option is impossible.
+    """
 
 
 @runtime_checkable
@@ -95,7 +145,7 @@ class WithOptimizer(Protocol):
   """A family whose optimiser is not Adam."""
 
   def optimizer(self, config: Any, player: str) -> optax.GradientTransformation:
-    """A player's optimiser."""
+    """The optimiser of a player in the run of `config`."""
 
 
 @runtime_checkable
@@ -103,11 +153,11 @@ class WithClassifier(Protocol):
   """A family with a network that classifies images."""
 
   def classify(self, trained: Trained, x: jax.Array) -> jax.Array:
-    """Logits [N, classes] of images [N, S, S, C] in [0, 1]."""
+    """Logits [N, classes] of images x [N, S, S, C] in [0, 1], by the networks of `trained`."""
 
 
 def names() -> list[str]:
-  """All families."""
+  """The names of all families."""
   return sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.ispkg)
 
 
@@ -123,10 +173,18 @@ def get(name: str) -> Family:
 
 
 def task(family: Family) -> str | None:
-  """The one kind of damage that a family restores, by its name in `tasks`, or None for any."""
+  """The one kind of damage that a family restores.
+
+  Args:
+    family: The family.
+
+  Returns:
+    The kind's name in `tasks.ALL`, or None if the family restores any damage.
+  """
   return getattr(family, "TASK", None)
 
 
 def exported_players(family: Family) -> tuple[str, ...]:
-  """The players that restore, which a weights file holds; others helped in training alone."""
+  """The players of a family that a weights file holds: those that restore. The others are needed in
+  training only."""
   return getattr(family, "EXPORTED", family.PLAYERS)

@@ -18,7 +18,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from gan_restore.models import Trained, dcgan
+from gan_restore.models import Config, Losses, Trained, Variables, dcgan
 from gan_restore.nn import layers, losses
 from gan_restore.restorers import latent_search
 
@@ -38,7 +38,7 @@ class Generator(nn.Module):
   dtype: jnp.dtype = jnp.float32
 
   @nn.compact
-  def __call__(self, z, train: bool = False):
+  def __call__(self, z: jax.Array, train: bool = False) -> jax.Array:
     norm = lambda x: nn.relu(layers.batch_norm(train, self.dtype)(x))
     conv = functools.partial(layers.Conv, use_bias=False, dtype=self.dtype, kernel_init=_HE)
     up = functools.partial(layers.ConvTranspose, use_bias=False, dtype=self.dtype, kernel_init=_HE)
@@ -62,7 +62,7 @@ class Encoder(nn.Module):
   dtype: jnp.dtype = jnp.float32
 
   @nn.compact
-  def __call__(self, x, train: bool = False):
+  def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
     features = self.width
     conv = functools.partial(layers.Conv, dtype=self.dtype, kernel_init=_HE)
     x = nn.leaky_relu(conv(features)(x), 0.2)
@@ -88,7 +88,7 @@ REQUIREMENTS = dcgan.REQUIREMENTS | {
 sample_latent = dcgan.sample_latent
 
 
-def networks(config) -> tuple[Generator, dcgan.Discriminator, Encoder]:
+def networks(config: Config) -> tuple[Generator, dcgan.Discriminator, Encoder]:
   """The three networks of a config."""
   dtype = jnp.dtype(config.dtype)
   return (
@@ -98,7 +98,7 @@ def networks(config) -> tuple[Generator, dcgan.Discriminator, Encoder]:
   )
 
 
-def init(config, key: jax.Array) -> dict[str, dict]:
+def init(config: Config, key: jax.Array) -> Variables:
   """Fresh variables (`params`, `batch_stats`) of each player."""
   image = jnp.zeros((1, config.image_size, config.image_size, config.channels))
   keys = jax.random.split(key, 3)
@@ -110,13 +110,15 @@ def init(config, key: jax.Array) -> dict[str, dict]:
   }
 
 
-def active_players(config, step: int) -> tuple[str, ...]:
+def active_players(config: Config, step: int) -> tuple[str, ...]:
   """Which players learn at a step: all, always."""
   del config, step
   return PLAYERS
 
 
-def compute_losses(config, variables, batch, key, active):
+def compute_losses(
+  config: Config, variables: Variables, batch: dict, key: jax.Array, active: tuple[str, ...]
+) -> Losses:
   r"""One game on one batch.
 
   With codes :math:`z_x = E(x)`, to which a little noise :math:`\epsilon` is added so that

@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 
 from gan_restore.degradations import masks, operators
-from gan_restore.models import Trained
+from gan_restore.models import Config, Losses, Trained, Variables
 from gan_restore.models.shared import completion
 from gan_restore.nn import layers, losses
 from gan_restore.restorers import blending
@@ -46,7 +46,7 @@ class ResidualBlock(nn.Module):
   dtype: jnp.dtype = jnp.float32
 
   @nn.compact
-  def __call__(self, x):
+  def __call__(self, x: jax.Array) -> jax.Array:
     conv = functools.partial(_conv, self.features, dtype=self.dtype)
     y = _activate(x)
     if self.up:
@@ -83,7 +83,7 @@ class Generator(nn.Module):
   dtype: jnp.dtype = jnp.float32
 
   @nn.compact
-  def __call__(self, image, mask, train: bool = False):
+  def __call__(self, image: jax.Array, mask: jax.Array, train: bool = False) -> jax.Array:
     width = self.width
     conv = functools.partial(_conv, dtype=self.dtype)
     encoder = [conv(width, 3)(jnp.concatenate([image, mask], -1))]
@@ -120,7 +120,7 @@ class Features(nn.Module):
   dtype: jnp.dtype = jnp.float32
 
   @nn.compact
-  def __call__(self, x, train: bool = False):
+  def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
     features = self.width
     x = _activate(_conv(features, 4, 2, dtype=self.dtype)(x))
     while x.shape[1] > 4:
@@ -143,7 +143,7 @@ class Discriminator(nn.Module):
   dtype: jnp.dtype = jnp.float32
 
   @nn.compact
-  def __call__(self, image, mask, train: bool = False):
+  def __call__(self, image: jax.Array, mask: jax.Array, train: bool = False) -> jax.Array:
     x = jnp.concatenate([image, mask], -1)
     features = [Features(self.width, self.dtype, name="global")(x, train)]
     if self.local:
@@ -160,7 +160,7 @@ class Classifier(nn.Module):
   dtype: jnp.dtype = jnp.float32
 
   @nn.compact
-  def __call__(self, image, train: bool = False):
+  def __call__(self, image: jax.Array, train: bool = False) -> jax.Array:
     x = Features(self.width, self.dtype)(image, train)
     logits = layers.Dense(self.classes, kernel_init=_XAVIER, dtype=self.dtype)(x)
     return logits.astype(jnp.float32)
@@ -219,7 +219,7 @@ REQUIREMENTS = completion.REQUIREMENTS | {
 }
 
 
-def networks(config) -> tuple[Generator, Discriminator, Classifier]:
+def networks(config: Config) -> tuple[Generator, Discriminator, Classifier]:
   """The three networks of a config."""
   dtype = jnp.dtype(config.dtype)
   return (
@@ -229,7 +229,7 @@ def networks(config) -> tuple[Generator, Discriminator, Classifier]:
   )
 
 
-def init(config, key: jax.Array) -> dict[str, dict]:
+def init(config: Config, key: jax.Array) -> Variables:
   """Fresh variables (`params`, `batch_stats`) of each player."""
   generator, discriminator, classifier = networks(config)
   keys = jax.random.split(key, 3)
@@ -242,7 +242,7 @@ def init(config, key: jax.Array) -> dict[str, dict]:
   }
 
 
-def active_players(config, step: int) -> tuple[str, ...]:
+def active_players(config: Config, step: int) -> tuple[str, ...]:
   """Algorithm 1: the generator alone for T_g steps (on the L1 distance, see the head of the
   module); then, for T_d steps, discriminator and classifier; then all of them jointly."""
   if step < config.generator_steps:
@@ -259,7 +259,9 @@ def complete(trained: Trained, image: jax.Array, mask: jax.Array) -> jax.Array:
   return (generator.apply(trained.variables["generator"], blanked, mask) + 1) / 2
 
 
-def compute_losses(config, variables, batch, key, active):
+def compute_losses(
+  config: Config, variables: Variables, batch: dict, key: jax.Array, active: tuple[str, ...]
+) -> Losses:
   """The losses on one batch: eqs 2 to 5.
 
   Args:

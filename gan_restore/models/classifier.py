@@ -4,7 +4,7 @@ It tells how much of a picture's class or attributes a restoration has kept; no 
 against it. Images inside the network are [N, S, S, C] in [-1, 1].
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import flax.linen as nn
 import jax
@@ -14,8 +14,9 @@ import numpy as np
 from gan_restore import data
 from gan_restore.degradations import operators
 from gan_restore.evaluation import metrics
-from gan_restore.models import Trained
+from gan_restore.models import Config, Losses, Trained, Variables
 from gan_restore.nn import augmentations, layers, losses
+from gan_restore.restorers.result import Result
 
 
 class Classifier(nn.Module):
@@ -30,7 +31,7 @@ class Classifier(nn.Module):
   dtype: jnp.dtype = jnp.float32
 
   @nn.compact
-  def __call__(self, x, train: bool = False):
+  def __call__(self, x: jax.Array, train: bool = False) -> tuple[jax.Array, jax.Array]:
     conv = lambda x, *size: nn.relu(
       layers.batch_norm(train, self.dtype)(
         layers.Conv(
@@ -56,24 +57,26 @@ REQUIREMENTS = {
 }
 
 
-def network(config) -> Classifier:
+def network(config: Config) -> Classifier:
   """The network of a config."""
   return Classifier(config.classes, config.width, jnp.dtype(config.dtype))
 
 
-def init(config, key: jax.Array) -> dict[str, dict]:
+def init(config: Config, key: jax.Array) -> Variables:
   """Fresh variables (`params`, `batch_stats`)."""
   image = jnp.zeros((1, config.image_size, config.image_size, config.channels))
   return {"classifier": network(config).init(key, image)}
 
 
-def active_players(config, step: int) -> tuple[str, ...]:
+def active_players(config: Config, step: int) -> tuple[str, ...]:
   """The one player, always."""
   del config, step
   return PLAYERS
 
 
-def compute_losses(config, variables, batch, key, active):
+def compute_losses(
+  config: Config, variables: Variables, batch: dict, key: jax.Array, active: tuple[str, ...]
+) -> Losses:
   """The classification loss on one batch of real images; see `models.Family`."""
   del active
   image = augmentations.augment(batch["image"], config.augment, key)
@@ -104,13 +107,15 @@ def samples(trained: Trained, batch: dict, key: jax.Array) -> jax.Array:
   return jnp.clip((x + 1) / 2, 0, 1)
 
 
-def restore(trained: Trained, y, A):
+def restore(trained: Trained, y: jax.Array | np.ndarray, A: Callable) -> Result:
   """Refuses: a classifier restores nothing."""
   del trained, y, A
   raise operators.UnsupportedOperatorError("a classifier restores nothing")
 
 
-def evaluate(trained: Trained, source, n: int | None = None) -> Iterator[tuple[str, float]]:
+def evaluate(
+  trained: Trained, source: data.Source, n: int | None = None
+) -> Iterator[tuple[str, float]]:
   """Its accuracy on real images.
 
   Yields:

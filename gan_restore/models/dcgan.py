@@ -11,15 +11,16 @@ latent_dim], uniform on [-1, 1].
 """
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from gan_restore import data
 from gan_restore.degradations import tasks
 from gan_restore.evaluation import scoring
-from gan_restore.models import Trained
+from gan_restore.models import Config, Losses, Trained, Variables
 from gan_restore.nn import augmentations, layers, losses
 from gan_restore.restorers import latent_search
 
@@ -33,7 +34,7 @@ class Generator(nn.Module):
   dtype: jnp.dtype = jnp.float32
 
   @nn.compact
-  def __call__(self, z, train: bool = False):
+  def __call__(self, z: jax.Array, train: bool = False) -> jax.Array:
     features = self.width * self.image_size // 8
     x = layers.Dense(16 * features, use_bias=False, dtype=self.dtype)(z)
     x = x.reshape(-1, 4, 4, features)
@@ -53,7 +54,7 @@ class Discriminator(nn.Module):
   dtype: jnp.dtype = jnp.float32
 
   @nn.compact
-  def __call__(self, x, train: bool = False):
+  def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
     features = self.width
     x = nn.leaky_relu(layers.Conv(features, dtype=self.dtype)(x), 0.2)
     while x.shape[1] > 4:
@@ -70,14 +71,14 @@ CURVES = {"generator_loss": "generator", "discriminator_loss": "discriminator"}
 REQUIREMENTS = {"latent_dim": (lambda v: v >= 1, ">= 1")}
 
 
-def networks(config) -> tuple[Generator, Discriminator]:
+def networks(config: Config) -> tuple[Generator, Discriminator]:
   """The two networks of a config."""
   dtype = jnp.dtype(config.dtype)
   generator = Generator(config.image_size, config.channels, config.width, dtype)
   return generator, Discriminator(config.width, dtype)
 
 
-def init(config, key: jax.Array) -> dict[str, dict]:
+def init(config: Config, key: jax.Array) -> Variables:
   """Fresh variables (`params`, `batch_stats`) of each player."""
   generator, discriminator = networks(config)
   keys = jax.random.split(key)
@@ -88,22 +89,32 @@ def init(config, key: jax.Array) -> dict[str, dict]:
   }
 
 
-def active_players(config, step: int) -> tuple[str, ...]:
+def active_players(config: Config, step: int) -> tuple[str, ...]:
   """Which players learn at a step: both, always."""
   del config, step
   return PLAYERS
 
 
-def sample_latent(config, key: jax.Array, n: int) -> jax.Array:
+def sample_latent(config: Config, key: jax.Array, n: int) -> jax.Array:
   """z [n, latent_dim], uniform on [-1, 1]: p_Z of the paper."""
   return jax.random.uniform(key, (n, config.latent_dim), minval=-1.0, maxval=1.0)
 
 
-def discriminate_augmented(config, variables, real, fake, keys):
-  """D's logits of real and generated images [N, S, S, C] in [-1, 1], each augmented by its key.
+def discriminate_augmented(
+  config: Config, variables: dict, real: jax.Array, fake: jax.Array, keys: Sequence[jax.Array]
+) -> tuple[jax.Array, jax.Array, dict]:
+  """D's logits of real and of generated images, both augmented.
+
+  Args:
+    config: With `width`, `dtype` and `augment`.
+    variables: D's.
+    real: [N, S, S, C] in [-1, 1].
+    fake: Likewise.
+    keys: Two random keys: of the augmentation of the real and of the generated images.
 
   Returns:
-    (logits of the real ones [N], of the generated ones [N], D's batch statistics after both).
+    (logits of the real images [N], logits of the generated images [N], D's batch statistics after
+    both).
   """
   discriminator = Discriminator(config.width, jnp.dtype(config.dtype))
   logits: list[jax.Array] = []
@@ -112,10 +123,12 @@ def discriminate_augmented(config, variables, real, fake, keys):
     x = augmentations.augment(x, config.augment, key)
     on_x, stats = discriminator.apply({**variables, **stats}, x, True, mutable=["batch_stats"])
     logits.append(on_x)
-  return *logits, stats
+  return logits[0], logits[1], stats
 
 
-def compute_losses(config, variables, batch, key, active):
+def compute_losses(
+  config: Config, variables: Variables, batch: dict, key: jax.Array, active: tuple[str, ...]
+) -> Losses:
   """The losses on one batch: eq. 2 of the paper with the non-saturating generator loss.
 
   Both players' losses are of the same generated images, so that one pass through each network
@@ -184,7 +197,7 @@ def samples(trained: Trained, batch: dict, key: jax.Array) -> jax.Array:
 restore = functools.partial(latent_search.restore, latent_prior)
 
 
-def evaluate(trained: Trained, source, n: int = 32) -> Iterator[tuple[str, float]]:
+def evaluate(trained: Trained, source: data.Source, n: int = 32) -> Iterator[tuple[str, float]]:
   """How well MAP restoration does with this prior, on the first images of `source`.
 
   Yields:

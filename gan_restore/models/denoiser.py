@@ -25,9 +25,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from gan_restore import data
 from gan_restore.degradations import checks, operators, tasks
 from gan_restore.evaluation import scoring
-from gan_restore.models import Trained
+from gan_restore.models import Config, Losses, Trained, Variables
 from gan_restore.nn import layers
 from gan_restore.restorers import least_squares
 from gan_restore.restorers.posterior import (
@@ -53,7 +54,7 @@ class Block(nn.Module):
   dtype: jnp.dtype = jnp.float32
 
   @nn.compact
-  def __call__(self, x, condition):
+  def __call__(self, x: jax.Array, condition: jax.Array) -> jax.Array:
     features = x.shape[-1]
     conv = functools.partial(layers.Conv, features, 3, 1, dtype=self.dtype)
     h = conv(kernel_init=nn.initializers.he_normal())(nn.silu(x))
@@ -79,7 +80,7 @@ class Denoiser(nn.Module):
   dtype: jnp.dtype = jnp.float32
 
   @nn.compact
-  def __call__(self, posterior: PixelPosterior):
+  def __call__(self, posterior: PixelPosterior) -> jax.Array:
     mean, smooth = 2 * posterior.mean - 1, 2 * posterior.smooth_mean - 1
     contrast = jnp.maximum(jnp.sqrt(jnp.mean(mean**2, (1, 2, 3), keepdims=True)), 0.05)
     uncertainty = 1 + jnp.log(posterior.std / PRIOR_STD) / 2  # Around 0.
@@ -124,7 +125,7 @@ def _embed(x):
 # --- What it learns from ------------------------------------------------------------------------
 
 
-def random_posterior(config, key: jax.Array, x: jax.Array) -> PixelPosterior:
+def random_posterior(config: Config, key: jax.Array, x: jax.Array) -> PixelPosterior:
   """Damages each image at random, and gives the pixel-wise posterior.
 
   Each image has one damage, drawn with the probabilities `KIND_share` of the config (of
@@ -229,25 +230,27 @@ REQUIREMENTS = {
 }
 
 
-def network(config) -> Denoiser:
+def network(config: Config) -> Denoiser:
   """The network of a config."""
   return Denoiser(config.channels, config.width, jnp.dtype(config.dtype))
 
 
-def init(config, key: jax.Array) -> dict[str, dict]:
+def init(config: Config, key: jax.Array) -> Variables:
   """Fresh variables of the one player."""
   image = jnp.zeros((1, config.image_size, config.image_size, config.channels))
   posterior = PixelPosterior(image, image + PRIOR_STD, image)
   return {"generator": network(config).init(key, posterior)}
 
 
-def active_players(config, step: int) -> tuple[str, ...]:
+def active_players(config: Config, step: int) -> tuple[str, ...]:
   """The players that learn at a step: the one there is."""
   del config, step
   return PLAYERS
 
 
-def compute_losses(config, variables, batch, key, active):
+def compute_losses(
+  config: Config, variables: Variables, batch: dict, key: jax.Array, active: tuple[str, ...]
+) -> Losses:
   r"""The loss on one batch of damaged images: PSNR itself.
 
   With the pixel-wise posterior k of an image x of n values in [0, 1],
@@ -300,7 +303,7 @@ def restore_mean(
 
 def restore(
   trained: Trained,
-  y,
+  y: jax.Array | np.ndarray,
   A: Callable,
   *,
   num_samples: int = 1,
@@ -416,7 +419,7 @@ def samples(trained: Trained, batch: dict, key: jax.Array) -> jax.Array:
   return jnp.clip(jnp.stack(columns, 1).reshape(-1, *real.shape[1:]), 0, 1)
 
 
-def evaluate(trained: Trained, source, n: int = 256) -> Iterator[tuple[str, float]]:
+def evaluate(trained: Trained, source: data.Source, n: int = 256) -> Iterator[tuple[str, float]]:
   """Scores of the first images of `source` on the MAP paper's five tasks; grey images are not
   scored on colorize.
 

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from gan_restore.degradations import masks
-from gan_restore.models import Trained
+from gan_restore.models import Config, Losses, Trained, Variables
 from gan_restore.models.shared import completion
 from gan_restore.nn import layers, losses
 from gan_restore.restorers import blending
@@ -34,7 +34,7 @@ class Generator(nn.Module):
   dtype: jnp.dtype = jnp.float32
 
   @nn.compact
-  def __call__(self, broken, train: bool = False):
+  def __call__(self, broken: jax.Array, train: bool = False) -> jax.Array:
     activate = lambda x: nn.leaky_relu(layers.batch_norm(train, self.dtype)(x), 0.2)
     options = {"use_bias": False, "dtype": self.dtype}
     x, features = broken, self.width
@@ -60,7 +60,7 @@ class Discriminator(nn.Module):
   dtype: jnp.dtype = jnp.float32
 
   @nn.compact
-  def __call__(self, broken, image, train: bool = False):
+  def __call__(self, broken: jax.Array, image: jax.Array, train: bool = False) -> jax.Array:
     x, features = jnp.concatenate([broken, image], -1), self.width
     while x.shape[1] > 4:
       x = layers.Conv(features, use_bias=False, dtype=self.dtype)(x)
@@ -77,7 +77,7 @@ class DenseGenerator(nn.Module):
   dtype: jnp.dtype = jnp.float32
 
   @nn.compact
-  def __call__(self, broken, train: bool = False):
+  def __call__(self, broken: jax.Array, train: bool = False) -> jax.Array:
     del train
     x = broken.reshape(broken.shape[0], -1)
     x = nn.leaky_relu(layers.Dense(16 * self.width, dtype=self.dtype)(x), 0.2)
@@ -92,7 +92,7 @@ class DenseDiscriminator(nn.Module):
   dtype: jnp.dtype = jnp.float32
 
   @nn.compact
-  def __call__(self, broken, image, train: bool = False):
+  def __call__(self, broken: jax.Array, image: jax.Array, train: bool = False) -> jax.Array:
     del train
     x = jnp.concatenate([broken, image], -1).reshape(broken.shape[0], -1)
     x = nn.relu(layers.Dense(16 * self.width, dtype=self.dtype)(x))
@@ -139,7 +139,7 @@ REQUIREMENTS = completion.REQUIREMENTS | {
 }
 
 
-def networks(config):
+def networks(config: Config) -> tuple[nn.Module, nn.Module]:
   """The two networks of a config."""
   dtype = jnp.dtype(config.dtype)
   conv = config.network == "conv"
@@ -149,7 +149,7 @@ def networks(config):
   return generator(config.channels, config.width, dtype), discriminator(config.width, dtype)
 
 
-def init(config, key: jax.Array) -> dict[str, dict]:
+def init(config: Config, key: jax.Array) -> Variables:
   """Fresh variables (`params`, `batch_stats`) of each player."""
   generator, discriminator = networks(config)
   keys = jax.random.split(key)
@@ -160,14 +160,16 @@ def init(config, key: jax.Array) -> dict[str, dict]:
   }
 
 
-def active_players(config, step: int) -> tuple[str, ...]:
+def active_players(config: Config, step: int) -> tuple[str, ...]:
   """Which players learn at a step: both, or the generator alone where it has no adversary (the CNN
   of table 1)."""
   del step
   return PLAYERS if config.generator_weight or config.prior_weight else ("generator",)
 
 
-def compute_losses(config, variables, batch, key, active):
+def compute_losses(
+  config: Config, variables: Variables, batch: dict, key: jax.Array, active: tuple[str, ...]
+) -> Losses:
   r"""The losses on one batch: the five losses of the paper.
 
   Its loss section is garbled: it has D maximise log D(G(x)) + log(1 - D(x)), with G(x) and x

@@ -14,8 +14,10 @@ import functools
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from gan_restore.models import Trained
+from gan_restore.degradations import operators
+from gan_restore.models import Config, Losses, Trained, Variables
 from gan_restore.models.shared import coarse
 from gan_restore.nn import layers, losses
 from gan_restore.nn import networks as shared_networks
@@ -30,7 +32,7 @@ class DenseGenerator(nn.Module):
   dtype: jnp.dtype = jnp.float32
 
   @nn.compact
-  def __call__(self, x, train: bool = False):
+  def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
     del train
     x = nn.relu(layers.Dense(16 * self.width, dtype=self.dtype)(x))
     x = layers.Dense(self.image_size**2 * self.channels, dtype=self.dtype)(x)
@@ -45,7 +47,7 @@ class DenseDiscriminator(nn.Module):
   dtype: jnp.dtype = jnp.float32
 
   @nn.compact
-  def __call__(self, x, train: bool = False):
+  def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
     del train
     x = x.reshape(x.shape[0], -1)
     x = nn.leaky_relu(layers.Dense(16 * self.width, dtype=self.dtype)(x), 0.2)
@@ -61,7 +63,7 @@ REQUIREMENTS = coarse.REQUIREMENTS | {
 }
 
 
-def networks(config):
+def networks(config: Config) -> tuple[nn.Module, nn.Module]:
   """The two networks of a config: the GAN's (`dense`) or DCGAN's (`conv`)."""
   dtype = jnp.dtype(config.dtype)
   size = config.image_size, config.channels, config.width, dtype
@@ -89,7 +91,7 @@ def _discriminator_input(config, image, label):
   return jnp.concatenate([image, maps.astype(image.dtype)], -1)
 
 
-def init(config, key: jax.Array) -> dict[str, dict]:
+def init(config: Config, key: jax.Array) -> Variables:
   """Fresh variables (`params`, `batch_stats`) of each player."""
   generator, discriminator = networks(config)
   keys = jax.random.split(key)
@@ -101,13 +103,15 @@ def init(config, key: jax.Array) -> dict[str, dict]:
   }
 
 
-def active_players(config, step: int) -> tuple[str, ...]:
+def active_players(config: Config, step: int) -> tuple[str, ...]:
   """Which players learn at a step: both, always."""
   del config, step
   return PLAYERS
 
 
-def compute_losses(config, variables, batch, key, active):
+def compute_losses(
+  config: Config, variables: Variables, batch: dict, key: jax.Array, active: tuple[str, ...]
+) -> Losses:
   """The losses on one batch: eq. 1, or eq. 3 with a condition, with the non-saturating generator
   loss.
 
@@ -125,7 +129,7 @@ def compute_losses(config, variables, batch, key, active):
   generator, discriminator = networks(config)
   real, label = batch["image"], batch.get("label")
   apply = lambda network, variables, x: network.apply(variables, x, True, mutable=["batch_stats"])
-  given = _generator_input(config, coarse.coarsen(config, real), label)
+  given = _generator_input(config, operators.Coarsen(config.factor)(real), label)
   fake, stats_g = apply(generator, variables["generator"], given)
   own = variables["discriminator"]
   on_real, stats_d = apply(discriminator, own, _discriminator_input(config, real, label))
@@ -141,7 +145,9 @@ def compute_losses(config, variables, batch, key, active):
   return values, (stats, {"l_rec": reconstruction})
 
 
-def generate(trained: Trained, coarse_image, label=None) -> jax.Array:
+def generate(
+  trained: Trained, coarse_image: jax.Array, label: jax.Array | np.ndarray | None = None
+) -> jax.Array:
   """G with frozen statistics: coarse images [N, S, S, C] -> [N, S, S, C], both in [0, 1].
 
   Raises:

@@ -11,9 +11,11 @@ import functools
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 
+from gan_restore.degradations import operators
 from gan_restore.evaluation.metrics import accuracy
-from gan_restore.models import Trained
+from gan_restore.models import Config, Losses, Trained, Variables
 from gan_restore.models.shared import coarse
 from gan_restore.nn import layers
 from gan_restore.nn import networks as shared_networks
@@ -38,7 +40,7 @@ class Generator(nn.Module):
   dtype: jnp.dtype = jnp.float32
 
   @nn.compact
-  def __call__(self, coarse_image, train: bool = False):
+  def __call__(self, coarse_image: jax.Array, train: bool = False) -> jax.Array:
     norm = lambda x: nn.relu(layers.batch_norm(train, self.dtype)(x))
     conv = functools.partial(layers.Conv, dtype=self.dtype)
 
@@ -58,23 +60,6 @@ class Generator(nn.Module):
     x = join(g.astype(jnp.float32), coarse_image)
     x = nn.relu(conv(self.width, 3, 1)(x))
     return jnp.tanh(conv(self.channels, 3, 1)(x).astype(jnp.float32))
-
-
-class Discriminator(nn.Module):
-  """Image [N, S, S, C] -> logits [N, d]: one Bernoulli for each class or attribute (eq. 5).
-
-  DCGAN's discriminator, whose last layer is the embedded classifier.
-  """
-
-  classes: int
-  width: int = 64
-  dtype: jnp.dtype = jnp.float32
-
-  @nn.compact
-  def __call__(self, x, train: bool = False):
-    return shared_networks.StridedDiscriminator(self.classes, self.width, dtype=self.dtype)(
-      x, train
-    )
 
 
 # --- Losses -------------------------------------------------------------------------------------
@@ -115,14 +100,18 @@ REQUIREMENTS = coarse.REQUIREMENTS | {
 }
 
 
-def networks(config) -> tuple[Generator, Discriminator]:
-  """The two networks of a config."""
+def networks(config: Config) -> tuple[Generator, shared_networks.StridedDiscriminator]:
+  """The two networks of a config.
+
+  D is DCGAN's discriminator with logits [N, d], one Bernoulli variable for each class or attribute
+  (eq. 5): its last layer is the embedded classifier.
+  """
   dtype = jnp.dtype(config.dtype)
   generator = Generator(config.channels, config.width, config.join, dtype)
-  return generator, Discriminator(config.classes, config.width, dtype)
+  return generator, shared_networks.StridedDiscriminator(config.classes, config.width, dtype=dtype)
 
 
-def init(config, key: jax.Array) -> dict[str, dict]:
+def init(config: Config, key: jax.Array) -> Variables:
   """Fresh variables (`params`, `batch_stats`) of each player."""
   generator, discriminator = networks(config)
   keys = jax.random.split(key)
@@ -133,7 +122,7 @@ def init(config, key: jax.Array) -> dict[str, dict]:
   }
 
 
-def active_players(config, step: int) -> tuple[str, ...]:
+def active_players(config: Config, step: int) -> tuple[str, ...]:
   """Rounds: the discriminator alone for some steps, then the generator alone for some.
 
   "Adversarial training is circularly implemented to prevent degeneration of the generated images."
@@ -144,7 +133,9 @@ def active_players(config, step: int) -> tuple[str, ...]:
   return ("generator",)
 
 
-def compute_losses(config, variables, batch, key, active):
+def compute_losses(
+  config: Config, variables: Variables, batch: dict, key: jax.Array, active: tuple[str, ...]
+) -> Losses:
   """The losses on one batch: eq. 6, of which each player sees its own part.
 
   The generator's is taken in its non-saturating form: it maximises the log likelihood of Y under
@@ -164,7 +155,7 @@ def compute_losses(config, variables, batch, key, active):
   generator, discriminator = networks(config)
   real, y = batch["image"], coarse.targets(config, batch["label"])
   apply = lambda network, variables, x: network.apply(variables, x, True, mutable=["batch_stats"])
-  fake, stats_g = apply(generator, variables["generator"], coarse.coarsen(config, real))
+  fake, stats_g = apply(generator, variables["generator"], operators.Coarsen(config.factor)(real))
   own = variables["discriminator"]
   on_real, stats_d = apply(discriminator, own, real)
   on_fake, stats_d = apply(discriminator, {**own, **stats_d}, fake)
@@ -183,7 +174,9 @@ def compute_losses(config, variables, batch, key, active):
   return values, (stats, metrics)
 
 
-def generate(trained: Trained, coarse_image, label=None) -> jax.Array:
+def generate(
+  trained: Trained, coarse_image: jax.Array, label: jax.Array | np.ndarray | None = None
+) -> jax.Array:
   """G(X_r) with frozen statistics: [N, S, S, C] -> [N, S, S, C], both in [0, 1]."""
   del label  # The generator does not need it: the paper's difference from CGAN.
   generator, _ = networks(trained.config)

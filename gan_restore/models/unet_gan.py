@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from gan_restore.degradations import masks
-from gan_restore.models import Trained
+from gan_restore.models import Config, Losses, Trained, Variables
 from gan_restore.models.shared import completion
 from gan_restore.nn import layers, losses
 from gan_restore.nn.networks import StridedDiscriminator
@@ -37,7 +37,7 @@ class UNet(nn.Module):
   dtype: jnp.dtype = jnp.float32
 
   @nn.compact
-  def __call__(self, image, mask, train: bool = False):
+  def __call__(self, image: jax.Array, mask: jax.Array, train: bool = False) -> jax.Array:
     norm = lambda x: layers.batch_norm(train, self.dtype)(x)
     conv = functools.partial(layers.Conv, dtype=self.dtype)
     x = _activate(conv(self.width, 3, 1)(jnp.concatenate([image, mask], -1)))
@@ -65,7 +65,7 @@ class Generator(nn.Module):
   dtype: jnp.dtype = jnp.float32
 
   @nn.compact
-  def __call__(self, image, mask, train: bool = False):
+  def __call__(self, image: jax.Array, mask: jax.Array, train: bool = False) -> list[jax.Array]:
     outputs = []
     for _ in range(self.stages):
       outputs.append(UNet(self.channels, self.width, self.dtype)(image, mask, train))
@@ -88,14 +88,14 @@ REQUIREMENTS = completion.REQUIREMENTS | {
 }
 
 
-def networks(config) -> tuple[Generator, StridedDiscriminator]:
+def networks(config: Config) -> tuple[Generator, StridedDiscriminator]:
   """The two networks of a config; the discriminator is convolutions and a dense layer."""
   dtype = jnp.dtype(config.dtype)
   generator = Generator(config.channels, config.width, config.stages, dtype)
   return generator, StridedDiscriminator(1, config.width, dtype=dtype)
 
 
-def init(config, key: jax.Array) -> dict[str, dict]:
+def init(config: Config, key: jax.Array) -> Variables:
   """Fresh variables (`params`, `batch_stats`) of each player."""
   generator, discriminator = networks(config)
   keys = jax.random.split(key)
@@ -107,13 +107,15 @@ def init(config, key: jax.Array) -> dict[str, dict]:
   }
 
 
-def active_players(config, step: int) -> tuple[str, ...]:
+def active_players(config: Config, step: int) -> tuple[str, ...]:
   """Which players learn at a step: both, always."""
   del config, step
   return PLAYERS
 
 
-def compute_losses(config, variables, batch, key, active):
+def compute_losses(
+  config: Config, variables: Variables, batch: dict, key: jax.Array, active: tuple[str, ...]
+) -> Losses:
   """The losses on one batch: binary cross-entropy (eq. 1) for both, and the reconstruction.
 
   The paper names no loss but eq. 1, which alone would let G put any face into the hole.
@@ -142,9 +144,8 @@ def compute_losses(config, variables, batch, key, active):
   on_real, stats_d = apply(discriminator, own, shown(real))
   on_fake, stats_d = apply(discriminator, {**own, **stats_d}, shown(completed))
 
-  reconstruction = sum(
-    completion.reconstruction_loss(x, real, mask, config.known_weight) for x in outputs
-  )
+  each = [completion.reconstruction_loss(x, real, mask, config.known_weight) for x in outputs]
+  reconstruction = jnp.sum(jnp.stack(each))
   l_g, l_d = losses.generator_loss(on_fake), losses.discriminator_loss(on_real, on_fake)
   values = {
     "generator": config.reconstruction_weight * reconstruction + config.adversarial_weight * l_g,

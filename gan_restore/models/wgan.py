@@ -10,9 +10,11 @@ import functools
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
-from gan_restore.models import Trained
+from gan_restore.degradations import operators
+from gan_restore.models import Config, Losses, Trained, Variables
 from gan_restore.models.shared import coarse
 from gan_restore.nn import losses
 from gan_restore.nn import networks as shared_networks
@@ -28,14 +30,16 @@ REQUIREMENTS = coarse.REQUIREMENTS | {
 }
 
 
-def networks(config) -> tuple[shared_networks.Decoder, shared_networks.StridedDiscriminator]:
+def networks(
+  config: Config,
+) -> tuple[shared_networks.Decoder, shared_networks.StridedDiscriminator]:
   """The two networks of a config."""
   dtype = jnp.dtype(config.dtype)
   generator = shared_networks.Decoder(config.image_size, config.channels, config.width, dtype)
   return generator, shared_networks.StridedDiscriminator(1, config.width, norm=False, dtype=dtype)
 
 
-def init(config, key: jax.Array) -> dict[str, dict]:
+def init(config: Config, key: jax.Array) -> Variables:
   """Fresh variables (`params`, `batch_stats`) of each player."""
   generator, critic = networks(config)
   keys = jax.random.split(key)
@@ -46,7 +50,7 @@ def init(config, key: jax.Array) -> dict[str, dict]:
   }
 
 
-def optimizer(config, player: str) -> optax.GradientTransformation:
+def optimizer(config: Config, player: str) -> optax.GradientTransformation:
   """RMSProp, as the paper has it; after each step of the critic its weights are clipped to
   [-clip, clip], if there is a `clip`. With a gradient penalty Adam, as that paper has it."""
   if config.gradient_penalty_weight:
@@ -66,14 +70,16 @@ def clip_weights(limit: float) -> optax.GradientTransformation:
   return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
 
 
-def active_players(config, step: int) -> tuple[str, ...]:
+def active_players(config: Config, step: int) -> tuple[str, ...]:
   """Algorithm 1: `critic_steps` steps of the critic, then one of the generator."""
   if step % (config.critic_steps + 1) < config.critic_steps:
     return ("critic",)
   return ("generator",)
 
 
-def compute_losses(config, variables, batch, key, active):
+def compute_losses(
+  config: Config, variables: Variables, batch: dict, key: jax.Array, active: tuple[str, ...]
+) -> Losses:
   """The losses on one batch: the critic maximises E f(x) - E f(G), the generator maximises E f(G).
 
   Args:
@@ -89,7 +95,7 @@ def compute_losses(config, variables, batch, key, active):
   del active
   generator, critic = networks(config)
   real = batch["image"]
-  given = coarse.vector(config, coarse.coarsen(config, real))
+  given = coarse.vector(config, operators.Coarsen(config.factor)(real))
   fake, stats = generator.apply(variables["generator"], given, True, mutable=["batch_stats"])
   criticise = lambda x: critic.apply(variables["critic"], x, True)[:, 0]
   distance = jnp.mean(criticise(real)) - jnp.mean(criticise(fake))
@@ -108,7 +114,9 @@ def compute_losses(config, variables, batch, key, active):
   return values, ({"generator": stats}, metrics)
 
 
-def generate(trained: Trained, coarse_image, label=None) -> jax.Array:
+def generate(
+  trained: Trained, coarse_image: jax.Array, label: jax.Array | np.ndarray | None = None
+) -> jax.Array:
   """G with frozen statistics: coarse images [N, S, S, C] -> [N, S, S, C], both in [0, 1]."""
   del label
   generator, _ = networks(trained.config)

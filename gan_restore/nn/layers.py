@@ -138,7 +138,7 @@ class Conv(nn.Module):
   kernel_init: nn.initializers.Initializer = nn.initializers.normal(0.02)
 
   @nn.compact
-  def __call__(self, x):
+  def __call__(self, x: jax.Array) -> jax.Array:
     shape = (self.kernel, self.kernel, x.shape[-1], self.features)
     w = self.param("kernel", self.kernel_init, shape, jnp.float32)
     x, w = x.astype(self.dtype), w.astype(self.dtype)
@@ -159,7 +159,7 @@ class ConvTranspose(nn.Module):
   kernel_init: nn.initializers.Initializer = nn.initializers.normal(0.02)
 
   @nn.compact
-  def __call__(self, x):
+  def __call__(self, x: jax.Array) -> jax.Array:
     shape = (self.kernel, self.kernel, self.features, x.shape[-1])
     w = self.param("kernel", self.kernel_init, shape, jnp.float32)
     y = conv_transpose(x.astype(self.dtype), w.astype(self.dtype), self.stride)
@@ -182,7 +182,7 @@ class Dense(nn.Module):
   kernel_init: nn.initializers.Initializer = nn.initializers.normal(0.02)
 
   @nn.compact
-  def __call__(self, x):
+  def __call__(self, x: jax.Array) -> jax.Array:
     n = x.shape[0]
     w = self.param("kernel", self.kernel_init, (x.shape[-1], self.features), jnp.float32)
     x = jnp.pad(x.astype(self.dtype), ((0, -n % 64), (0, 0)))
@@ -196,8 +196,20 @@ def _scale_init(key, shape, dtype=jnp.float32):
   return 1 + 0.02 * jax.random.normal(key, shape, dtype)
 
 
-def batch_norm(train: bool, dtype=jnp.float32, name: str | None = None) -> nn.BatchNorm:
-  """Batch norm as DCGAN has it; in training its statistics are averaged over the device axis."""
+def batch_norm(
+  train: bool, dtype: jnp.dtype = jnp.float32, name: str | None = None
+) -> nn.BatchNorm:
+  """Batch norm with DCGAN's momentum and initial scale.
+
+  Args:
+    train: Whether the statistics are those of the batch, averaged over the axis of devices, or the
+      running averages.
+    dtype: Of the output.
+    name: Of the module.
+
+  Returns:
+    The module.
+  """
   return nn.BatchNorm(
     use_running_average=not train,
     momentum=0.9,

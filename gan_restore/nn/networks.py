@@ -1,6 +1,7 @@
 """Networks that several families share. Images are [N, S, S, C] in [-1, 1]."""
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 
 from gan_restore.nn import layers
@@ -18,7 +19,7 @@ class StridedDiscriminator(nn.Module):
   dtype: jnp.dtype = jnp.float32
 
   @nn.compact
-  def __call__(self, x, train: bool = False):
+  def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
     features = self.width
     x = nn.leaky_relu(layers.Conv(features, dtype=self.dtype)(x), 0.2)
     while x.shape[1] % 2 == 0 and x.shape[1] > 4:
@@ -42,7 +43,7 @@ class Decoder(nn.Module):
   dtype: jnp.dtype = jnp.float32
 
   @nn.compact
-  def __call__(self, x, train: bool = False):
+  def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
     size, features = self.image_size // 2, self.width
     while size % 2 == 0 and size > 4:
       size, features = size // 2, 2 * features

@@ -3,6 +3,7 @@
 import dataclasses
 import pathlib
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import numpy as np
@@ -73,7 +74,23 @@ class Damage:
     height, width = A.picture_size((1, *shape))
     return height, width, shape[2]
 
-  def observe(self, squares: np.ndarray, mask: np.ndarray | None, shape, first: int):
+  def check_mask(self, mask: np.ndarray | None, shape: tuple[int, int, int]) -> None:
+    """Refuses a mask that leaves nothing to restore, or nothing to restore from.
+
+    Args:
+      mask: [H, W, 1] of one photograph's square, or None.
+      shape: (H, W, C) of the images.
+
+    Raises:
+      ValueError: If no pixel is missing, or all are, at the size at which the task applies the
+        mask.
+    """
+    if mask is not None:
+      tasks.get(self.task, mask=mask).operator(jax.random.key(0), (1, *shape))
+
+  def observe(
+    self, squares: np.ndarray, mask: np.ndarray | None, shape: tuple[int, int, int], first: int
+  ) -> tuple[jax.Array, Any]:
     """What a restorer is given.
 
     Args:
@@ -90,9 +107,9 @@ class Damage:
       own = [tasks.get(self.task, mask=given(i)) for i in range(len(squares))]
       return scoring.damage(own, squares, first, self.seed)
     task = tasks.get(self.task, mask=mask if mask is not None else self.mask)
-    shape = (len(squares), *shape)
-    A = task.operator(jax.random.key(self.seed), shape)
-    return operators.observe(A, squares, shape), A
+    batch = (len(squares), *shape)
+    A = task.operator(jax.random.key(self.seed), batch)
+    return operators.observe(A, squares, batch), A
 
 
 def restore_files(
@@ -137,9 +154,9 @@ def restore_files(
       for there in (output, _spread_of(output)) if spread else (output,):
         if there.exists() and not overwrite:
           raise ValueError(f"{there} exists; --overwrite replaces it")
-      items.append(
-        (path, output, *crops.read_crop(path, (height, width), channels, crop, damage.mask_file))
-      )
+      square, mask = crops.read_crop(path, (height, width), channels, crop, damage.mask_file)
+      damage.check_mask(mask, shape)
+      items.append((path, output, square, mask))
     except (ValueError, OSError) as error:
       failures.append(f"{path}: {str(error).removeprefix(f'{path}: ')}")
   for there in (sheet, report) if damage.simulate else (sheet,):
@@ -154,8 +171,7 @@ def restore_files(
       padded = chunk + chunk[-1:] * (BATCH - len(chunk) if len(items) > BATCH else 0)
       squares = np.stack([square for _, _, square, _ in padded])
       drawn = [m for *_, m in padded if m is not None]
-      mask = np.stack(drawn) if drawn else None
-      y, A = damage.observe(squares, mask, shape, start)
+      y, A = damage.observe(squares, np.stack(drawn) if drawn else None, shape, start)
       result = restorer(y, A)
       if spread and result.spread is None:
         raise ValueError("--spread needs a method of several samples, as denoiser:num_samples=4")

@@ -16,7 +16,7 @@ BLENDS = ("poisson", "paste", "none")
 
 @functools.partial(jax.jit, static_argnames="how")
 def blend(known: jax.Array, generated: jax.Array, mask: jax.Array, how: str) -> jax.Array:
-  """What becomes of the known pixels.
+  """Puts the generated hole into the known image.
 
   Args:
     known: y [N, H, W, C].
@@ -38,7 +38,7 @@ def blend(known: jax.Array, generated: jax.Array, mask: jax.Array, how: str) -> 
 
 
 def paste(known: jax.Array, generated: jax.Array, mask: jax.Array) -> jax.Array:
-  """The known pixels of `known`, the missing ones of `generated`."""
+  """Takes the known pixels from `known` and the missing ones from `generated`, by `mask`."""
   return known * (1 - mask) + generated * mask
 
 

@@ -1,6 +1,17 @@
 """Classical baselines without a network, the simplest ones for each task.
 
-Each is a restorer like any other, (y, A) -> Result, and refuses damages it is not for.
+Each is a restorer like any other:
+
+  Args:
+    y: The damaged images [N, ...], float32 in [0, 1].
+    A: The damage, an operator.
+
+  Returns:
+    A `Result`, whose `image` is [N, H, W, C] in [0, 1].
+
+  Raises:
+    UnsupportedOperatorError: If A is of a kind that the method does not restore. Each docstring
+      names the kinds that it restores.
 """
 
 import functools
@@ -23,17 +34,17 @@ def _result(images) -> Result:
   return Result(image=image, generated=image)
 
 
-def damaged(y, A: Callable) -> Result:
-  """y itself as a picture of the image's size: what a restorer has to improve on."""
+def damaged(y: jax.Array | np.ndarray, A: Callable) -> Result:
+  """y itself as a picture of the image's size, for any A: what a restorer has to improve on."""
   return _result(operators.show(A, jnp.asarray(y)))
 
 
-def bicubic(y, A: Callable) -> Result:
+def bicubic(y: jax.Array | np.ndarray, A: Callable) -> Result:
   """Bicubic interpolation (Keys 1981); for `super_resolve` and `coarsen`."""
   return _interpolated("bicubic", "cubic", y, A)
 
 
-def lanczos(y, A: Callable) -> Result:
+def lanczos(y: jax.Array | np.ndarray, A: Callable) -> Result:
   """Lanczos interpolation of radius 3; for `super_resolve` and `coarsen`."""
   return _interpolated("lanczos", "lanczos3", y, A)
 
@@ -44,18 +55,20 @@ def _interpolated(name, method, y, A):
   return _result(jax.image.resize(blocks.low_resolution(jnp.asarray(y)), (n, h, w, c), method))
 
 
-def biharmonic(y, A: Callable) -> Result:
-  """Biharmonic interpolation from the hole's border (scikit-image); for `inpaint`."""
+def biharmonic(y: jax.Array | np.ndarray, A: Callable) -> Result:
+  """Biharmonic interpolation (S. B. Damelin, N. S. Hoang 2018, by scikit-image); for `inpaint`."""
   hole = operators.expect("biharmonic", A, "inpaint").mask
   y = np.asarray(y)
   masks = np.broadcast_to(np.asarray(hole), y.shape[:3] + (1,))[..., 0].astype(bool)
   return _result([restoration.inpaint_biharmonic(x, m, channel_axis=-1) for x, m in zip(y, masks)])
 
 
-def mirror(y, A: Callable) -> Result:
-  """The symmetric crop (a baseline of Bidari and Nyaupane): missing pixels are taken from the other
-  side of the face, and where both sides are missing from the nearest pixel then known; for
-  `inpaint`."""
+def mirror(y: jax.Array | np.ndarray, A: Callable) -> Result:
+  """The symmetric crop, a baseline of Bidari and Nyaupane; for `inpaint`.
+
+  A missing pixel is taken from the mirrored position, the other side of the face. Where that one is
+  missing too, the nearest pixel is taken that is known by then.
+  """
   hole = operators.expect("mirror", A, "inpaint").mask
   y = jnp.asarray(y)
   missing = jnp.broadcast_to(hole, (*y.shape[:3], 1))
@@ -63,11 +76,12 @@ def mirror(y, A: Callable) -> Result:
   return _result(fills.nearest(blending.paste(y, y[:, :, ::-1], missing), both))
 
 
-_NON_LOCAL_MEANS_H = {"denoise": 0.7, "quantize": 1.3}  # Times sigma: the best of 0.5 to 2.2.
+# The parameter h in units of sigma: the best of 0.5 to 2.2 on 64 validation faces.
+_NON_LOCAL_MEANS_H = {"denoise": 0.7, "quantize": 1.3}
 
 
-def non_local_means(y, A: Callable) -> Result:
-  """Non-local means (Buades et al. 2005, scikit-image); for `denoise` and `quantize`."""
+def non_local_means(y: jax.Array | np.ndarray, A: Callable) -> Result:
+  """Non-local means (A. Buades et al. 2005, by scikit-image); for `denoise` and `quantize`."""
   kind = operators.expect("non_local_means", A, *_NON_LOCAL_MEANS_H).kind
   sigma = operators.noise(A, np.shape(y))
   denoise = functools.partial(
@@ -78,8 +92,8 @@ def non_local_means(y, A: Callable) -> Result:
   return _result([denoise(image) for image in np.asarray(y)])
 
 
-def wavelet(y, A: Callable) -> Result:
-  """Shrinkage of wavelet coefficients (Chang et al. 2000, scikit-image); for `denoise` and
+def wavelet(y: jax.Array | np.ndarray, A: Callable) -> Result:
+  """Shrinkage of wavelet coefficients (S. G. Chang et al. 2000, by scikit-image); for `denoise` and
   `quantize`."""
   operators.expect("wavelet", A, "denoise", "quantize")
   denoise = functools.partial(

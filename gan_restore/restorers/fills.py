@@ -1,9 +1,15 @@
 """Filling the hole from its surroundings before a network sees it.
 
-S. Bidari, B. Nyaupane, "An Approach for Damaged Facial Image Restoration using GAN": known values
-around the damage instead of noise. A fill is a function (image, mask, key) -> image, which can be
-jitted; images are [N, H, W, C] in [-1, 1], as inside the networks, masks [N, H, W, 1], 1 where the
-pixel is missing. What the image holds there does not matter.
+S. Bidari, B. Nyaupane, "An Approach for Damaged Facial Image Restoration using GAN", fill the hole
+with known values around it instead of noise. A fill is a function that can be jitted:
+
+  Args:
+    image: [N, H, W, C] in [-1, 1], as inside the networks. Its missing pixels are ignored.
+    mask: [N, H, W, 1], 1 where the pixel is missing.
+    key: A random key, which only `noise` needs.
+
+  Returns:
+    The image [N, H, W, C] with its hole filled.
 """
 
 from collections.abc import Callable
@@ -13,11 +19,11 @@ import jax.numpy as jnp
 
 from gan_restore.degradations import masks
 
-RING = 3  # Pixels around the hole that its mean is taken of.
+RING = 3  # The mean is of the known pixels at most so many pixels away from the hole.
 
 
 def ring(image: jax.Array, mask: jax.Array, key: jax.Array | None = None) -> jax.Array:
-  """The mean colour of the known pixels within `RING` of the hole, of all holes of an image."""
+  """The mean colour of the known pixels within `RING` pixels of any hole of the image."""
   del key
   around = masks.grow(mask, RING) * (1 - mask)
   count = jnp.maximum(around.sum((1, 2), keepdims=True), 1)
@@ -28,8 +34,8 @@ def ring(image: jax.Array, mask: jax.Array, key: jax.Array | None = None) -> jax
 def nearest(image: jax.Array, mask: jax.Array, key: jax.Array | None = None) -> jax.Array:
   """The nearest known pixel, in Euclidean distance.
 
-  In two passes (Felzenszwalb and Huttenlocher 2012): the nearest known column in each row, then for
-  each pixel the best of all rows.
+  It is found in two passes (P. Felzenszwalb, D. Huttenlocher 2012): first the nearest known pixel
+  in each row, then for each pixel the nearest of those that the first pass found in its column.
   """
   del key
   n, height, width, _ = image.shape
@@ -45,13 +51,13 @@ def nearest(image: jax.Array, mask: jax.Array, key: jax.Array | None = None) -> 
 
 
 def noise(image: jax.Array, mask: jax.Array, key: jax.Array) -> jax.Array:
-  """Uniform noise, the baseline of the paper."""
+  """Uniform noise in [-1, 1], the paper's baseline."""
   drawn = jax.random.uniform(key, image.shape, minval=-1, maxval=1)
   return jnp.where(mask > 0, drawn, image)
 
 
 def zeros(image: jax.Array, mask: jax.Array, key: jax.Array | None = None) -> jax.Array:
-  """0, mid-grey."""
+  """0, which is mid-grey."""
   del key
   return jnp.where(mask > 0, 0.0, image)
 

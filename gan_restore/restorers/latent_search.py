@@ -11,6 +11,7 @@ from typing import Any
 import flax.struct
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jax import lax
 
@@ -52,7 +53,7 @@ class LatentPrior:
 def restore(
   make_prior: Callable[[Any], LatentPrior],
   trained: Any,
-  y: jax.Array,
+  y: jax.Array | np.ndarray,
   A: Callable,
   *,
   p: float = 1.0,

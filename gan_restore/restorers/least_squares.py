@@ -12,17 +12,19 @@ image by itself. Images are float32 [N, H, W, C]; products of matrices are in fu
 on every device.
 """
 
+import contextlib
 from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import scipy.linalg
 from jax import lax
 
 from gan_restore.degradations import operators
 
 
-def exactly():
+def exactly() -> contextlib.AbstractContextManager:
   """Within this context products are in float32; accelerators' default is less."""
   return jax.default_matmul_precision("highest")
 
@@ -33,7 +35,9 @@ def linearize(A: Callable, around: jax.Array) -> Callable:
   return lambda x: predicted + forward(x - around)
 
 
-def whiten(y: jax.Array, A: Callable, sigma) -> tuple[jax.Array, Callable, jax.Array]:
+def whiten(
+  y: jax.Array, A: Callable, sigma: operators.Deviation
+) -> tuple[jax.Array, Callable, jax.Array]:
   """The same problem with one standard deviation of the noise for each image.
 
   Args:
@@ -81,7 +85,9 @@ def _scaled(A, scale, x):
   return scale * A(x)
 
 
-def fit(y: jax.Array, A: Callable, z: jax.Array, weight, *, iterations: int = 20) -> jax.Array:
+def fit(
+  y: jax.Array, A: Callable, z: jax.Array, weight: float | jax.Array, *, iterations: int = 20
+) -> jax.Array:
   r"""argmin_x \|y - A x\|^2 + weight \|x - z\|^2.
 
   Args:
@@ -105,7 +111,15 @@ def fit(y: jax.Array, A: Callable, z: jax.Array, weight, *, iterations: int = 20
 
 
 def independent_posterior(
-  y, A, z, variance, sigma, key, *, probes: int = 1, iterations: int = 20
+  y: jax.Array | np.ndarray,
+  A: Callable,
+  z: jax.Array,
+  variance: float | jax.Array,
+  sigma: float | jax.Array,
+  key: jax.Array,
+  *,
+  probes: int = 1,
+  iterations: int = 20,
 ) -> tuple[jax.Array, jax.Array]:
   """The mean m, and the square root of C's diagonal.
 

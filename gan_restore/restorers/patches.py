@@ -46,7 +46,15 @@ def _average(extract: Callable, patches, like):
 
 
 @_each
-def low_rank_denoiser(x, sigma, *, size=6, stride=3, radius=10, similar=32):
+def low_rank_denoiser(
+  x: jax.Array,
+  sigma: float | jax.Array,
+  *,
+  size: int = 6,
+  stride: int = 3,
+  radius: int = 10,
+  similar: int = 32,
+) -> jax.Array:
   """Stacks of similar patches are of low rank (Dong et al. 2013, Gu et al. 2014).
 
   The singular values of each stack are shrunk as is best for white noise (Gavish and Donoho,
@@ -97,8 +105,18 @@ def low_rank_denoiser(x, sigma, *, size=6, stride=3, radius=10, similar=32):
   return _average(stacks, mean + shrink_singular_values(stack - mean, sigma), x)
 
 
-def shrink_singular_values(stack, sigma):
-  """Matrices [..., M, N], M <= N, with white noise of sigma -> the best guess of what they were."""
+def shrink_singular_values(stack: jax.Array, sigma: float | jax.Array) -> jax.Array:
+  """Removes white noise from matrices by the optimal shrinkage of their singular values.
+
+  M. Gavish, D. L. Donoho, "Optimal shrinkage of singular values", 2017, eq. 7 (Frobenius norm).
+
+  Args:
+    stack: Matrices [..., M, N], M <= N.
+    sigma: Standard deviation of the noise in each entry.
+
+  Returns:
+    [..., M, N].
+  """
   m, n = stack.shape[-2:]
   beta = m / n
   squares, u = jnp.linalg.eigh(stack @ stack.swapaxes(-1, -2))
@@ -115,7 +133,14 @@ def _largest(x):
 
 
 @_each
-def sparse_denoiser(x, sigma, dictionary, *, atoms=12, tolerance=1.0):
+def sparse_denoiser(
+  x: jax.Array,
+  sigma: float | jax.Array,
+  dictionary: jax.Array,
+  *,
+  atoms: int = 12,
+  tolerance: float = 1.0,
+) -> jax.Array:
   """Each patch is a combination of few atoms of a dictionary (Elad and Aharon 2006).
 
   Orthogonal matching pursuit: atoms join, the one most like the residual first, until what is left
@@ -167,7 +192,7 @@ def sparse_denoiser(x, sigma, dictionary, *, atoms=12, tolerance=1.0):
 # --- Restorers ----------------------------------------------------------------------------------
 
 
-def low_rank(y, A: Callable, *, num_steps: int = 8) -> Result:
+def low_rank(y: jax.Array | np.ndarray, A: Callable, *, num_steps: int = 8) -> Result:
   """Restores by stacks of similar patches, which are of low rank; any damage.
 
   Args:
@@ -185,7 +210,13 @@ def low_rank(y, A: Callable, *, num_steps: int = 8) -> Result:
   return _restore(y, A, jax.tree_util.Partial(low_rank_denoiser), num_steps)
 
 
-def sparse(y, A: Callable, *, dictionary=None, num_steps: int = 8) -> Result:
+def sparse(
+  y: jax.Array | np.ndarray,
+  A: Callable,
+  *,
+  dictionary: np.ndarray | None = None,
+  num_steps: int = 8,
+) -> Result:
   """Restores by patches that are sparse in a dictionary; any damage.
 
   Args:
@@ -202,14 +233,14 @@ def sparse(y, A: Callable, *, dictionary=None, num_steps: int = 8) -> Result:
     ValueError: If y holds NaN or leaves the operator's range, A does not match it, or the
       dictionary is of other channels.
   """
-  dictionary = np.load(shipped.DICTIONARY) if dictionary is None else dictionary
-  dictionary = jnp.asarray(dictionary, jnp.float32)
-  values, channels = dictionary.shape[1], operators.image_shape(A, np.shape(y))[-1]
+  found = np.load(shipped.DICTIONARY) if dictionary is None else dictionary
+  found = jnp.asarray(found, jnp.float32)
+  values, channels = found.shape[1], operators.image_shape(A, np.shape(y))[-1]
   if values != channels * round((values / channels) ** 0.5) ** 2:
     raise ValueError(
       f"dictionary has patches of {values} values; they must be squares of {channels} channels"
     )
-  denoiser = jax.tree_util.Partial(sparse_denoiser, dictionary=dictionary)
+  denoiser = jax.tree_util.Partial(sparse_denoiser, dictionary=found)
   return _restore(y, A, denoiser, num_steps)
 
 
@@ -220,7 +251,7 @@ def _restore(y, A, denoiser, num_steps) -> Result:
   A = operators.as_operator(A)
   last = plug_and_play.last_level(A, operators.image_shape(A, np.shape(y)), prior_weight)
   return plug_and_play.restore(
-    y, A, denoiser, num_steps=num_steps, sigma_max=max(0.2, last), sigma_min=last,
+    y, A, denoiser, num_steps=num_steps, sigma_max=jnp.maximum(0.2, last), sigma_min=last,
     prior_weight=prior_weight,
   )  # fmt: skip
 
@@ -228,7 +259,14 @@ def _restore(y, A, denoiser, num_steps) -> Result:
 # --- The dictionary -----------------------------------------------------------------------------
 
 
-def learn(images, *, size: int = 8, atoms: int = 256, count: int = 100_000, seed: int = 0):
+def learn(
+  images: jax.Array | np.ndarray,
+  *,
+  size: int = 8,
+  atoms: int = 256,
+  count: int = 100_000,
+  seed: int = 0,
+) -> np.ndarray:
   """Learns a dictionary of patches (scikit-learn's online learning, Mairal et al. 2009).
 
   Args:

@@ -1,7 +1,7 @@
 r"""Any denoiser as a restorer of any damage.
 
-At levels of noise sigma that fall, the image so far is denoised, and then fitted to y
-(half-quadratic splitting):
+The level of noise sigma falls from step to step. In each step the current image is denoised, and
+the result is fitted to y (half-quadratic splitting):
 
 .. math::
   z = D(x, \sigma), \quad
@@ -18,6 +18,7 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from gan_restore.degradations import checks, operators
@@ -29,27 +30,27 @@ _NOISE_MIN = 1e-3  # An operator without noise is fitted as if it had this.
 
 
 def restore(
-  y,
+  y: jax.Array | np.ndarray,
   A: Callable,
   denoiser: Callable,
   *,
   num_steps: int = 16,
-  sigma_max: float = 1.0,
-  sigma_min: float = 0.01,
+  sigma_max: float | jax.Array = 1.0,
+  sigma_min: float | jax.Array = 0.01,
   prior_weight: float = 1.0,
   shape: tuple[int, int, int] | None = None,
 ) -> Result:
-  """Restores by a denoiser, from the answer of total variation.
+  """Restores by a denoiser; the iteration starts from the total variation restoration.
 
   Args:
     y: The damaged images [N, ...].
     A: The damage: an operator or any differentiable function from images to y.
     denoiser: (images, standard deviation of their noise) -> images; a pytree.
-    num_steps: How many times it is applied, at least 1.
+    num_steps: How many times the denoiser is applied, at least 1.
     sigma_max: The first level of noise.
-    sigma_min: The last.
-    prior_weight: w, above 0; a smaller one keeps nearer to y.
-    shape: [H, W, C] of the images; by default what `operators.image_shape` tells.
+    sigma_min: The last level of noise.
+    prior_weight: w, above 0; the smaller it is, the nearer is A(x) to y.
+    shape: [H, W, C] of the images; the default is `operators.image_shape` of A and y.
 
   Returns:
     A `Result`.
@@ -85,14 +86,16 @@ def _iterate(y, A, sigma, start, denoiser, sigmas, prior_weight, *, exact):
     return x if exact else z[-1]
 
 
-def last_level(A: Callable, shape: tuple[int, ...], prior_weight: float) -> float:
-  """The level at which the iteration may end: what the fit leaves of the noise in y, at least 0.01.
+def last_level(A: Callable, shape: tuple[int, ...], prior_weight: float) -> jax.Array:
+  """The level of noise at which the iteration may end: what the fit leaves of the noise in y.
 
   Args:
     A: The damage.
     shape: [N, H, W, C] of the images.
     prior_weight: w.
+
+  Returns:
+    A scalar of at least 0.01.
   """
-  gain = operators.gain(A, shape)
-  largest = float(jnp.max(operators.noise(A, shape)) / jnp.max(gain))
-  return max(largest / (1 + prior_weight), 0.01)
+  largest = jnp.max(operators.noise(A, shape)) / jnp.max(operators.gain(A, shape))
+  return jnp.maximum(largest / (1 + prior_weight), 0.01)

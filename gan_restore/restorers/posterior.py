@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gan_restore.degradations import operators
 from gan_restore.restorers import least_squares
 
 PRIOR_STD = 0.25  # The standard deviation of a pixel before y is seen.
@@ -34,7 +35,14 @@ class PixelPosterior:
 
 
 def pixel_posterior(
-  y, A: Callable, sigma, key, around, *, second_look=None, precision=0.0
+  y: jax.Array,
+  A: Callable,
+  sigma: operators.Deviation,
+  key: jax.Array,
+  around: jax.Array,
+  *,
+  second_look: jax.Array | None = None,
+  precision: float | jax.Array = 0.0,
 ) -> PixelPosterior:
   r"""The posterior of y = A x + noise, where x is normally distributed around 1/2 with deviation
   1/4.

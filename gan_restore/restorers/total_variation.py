@@ -6,9 +6,11 @@ are float32 [N, H, W, C] in [0, 1].
 """
 
 import functools
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from gan_restore.degradations import checks, operators
 from gan_restore.restorers import least_squares
@@ -18,8 +20,8 @@ _START = 0.1  # The least weight that the iterations begin with.
 
 
 def tv(
-  y,
-  A,
+  y: jax.Array | np.ndarray,
+  A: Callable,
   *,
   tv_weight: float | None = None,
   iterations: int = 600,

@@ -42,7 +42,7 @@ REFERENCES: dict[str, Callable] = {  # Without a network.
 def measure(
   restore: Callable,
   classifier: Trained,
-  source,
+  source: data.Source,
   factor: int,
   limit: int,
   own: Trained | None = None,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import jax.numpy as jnp
 import numpy as np
 
+from gan_restore import data
 from gan_restore.degradations import masks, operators, tasks
 from gan_restore.evaluation import figures, reports, scoring
 from gan_restore.restorers import classical
@@ -24,7 +25,7 @@ def grown(kind: str, pixels: int) -> tasks.Task:
 
 def run(
   restorers: dict[str, Callable],
-  source,
+  source: data.Source,
   out: str | os.PathLike,
   kind: str,
   sizes: list[int],

@@ -26,7 +26,7 @@ INTERVALS = ("psnr", "ssim", "psnr_hole", "ssim_hole", "agreement", "lpips")
 def run(
   methods: dict[str, Callable],
   damages: dict[str, tasks.Task],
-  source,
+  source: data.Source,
   out: str | os.PathLike,
   *,
   settings: dict,

@@ -17,7 +17,14 @@ class NonFiniteLossError(FloatingPointError):
 
 
 def read_metrics(workdir: str | os.PathLike) -> list[dict[str, float]]:
-  """The rows of a run's `metrics.csv`, {name: value} of each step; none if there is no file."""
+  """Reads the history of a run.
+
+  Args:
+    workdir: The run's folder.
+
+  Returns:
+    {name: value} of each logged step, from `metrics.csv`; an empty list if there is no such file.
+  """
   path = pathlib.Path(workdir) / "metrics.csv"
   if not path.exists():
     return []
@@ -44,7 +51,7 @@ class History:
       self._writer = None
 
   def write(self, step: int, values: dict[str, float]) -> None:
-    """Adds the metrics of a step."""
+    """Adds the metrics {name: value} of a step."""
     self.rows.append({"step": step, **values})
     names = list(dict.fromkeys(name for row in self.rows for name in row))
     partial = self._path.with_suffix(".partial")

@@ -73,6 +73,8 @@ def train(
   elif config.get("init_from"):
     state = weights.init_from(state, config.init_from)
   first = int(state.step)
+  for field, (there, here) in _differences(config, workdir).items() if restored else ():
+    logging.warning("The run goes on with config.%s %r instead of %r.", field, here, there)
   if lead:
     reports.write_json(workdir / "config.json", config.to_dict())
     history = training_history.History(workdir, first)
@@ -153,16 +155,24 @@ def check_same_run(config: ml_collections.ConfigDict, workdir: str | os.PathLike
   Raises:
     ValueError: Naming the first field that differs.
   """
+  for field, (there, here) in _differences(config, workdir).items():
+    raise ValueError(
+      f"{workdir} holds a run with {field} {there!r}, not {here!r}; choose another folder"
+    )
+
+
+def _differences(config, workdir) -> dict[str, tuple]:
+  """{field: (value there, value here)} of the fields in which the config of the run in `workdir`
+  differs from `config`."""
   path = pathlib.Path(workdir) / "config.json"
   if not path.exists():
-    return
+    return {}
   there, here = json.loads(path.read_text()), json.loads(config.to_json())
-  for field in sorted({*there, *here}):
-    if there.get(field) != here.get(field):
-      raise ValueError(
-        f"{workdir} holds a run with {field} {there.get(field)!r}, not {here.get(field)!r};"
-        " choose another folder"
-      )
+  return {
+    field: (there.get(field), here.get(field))
+    for field in sorted({*there, *here})
+    if there.get(field) != here.get(field)
+  }
 
 
 def _check_data(config, source) -> None:

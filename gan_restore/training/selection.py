@@ -21,8 +21,10 @@ from gan_restore.training.state import init_state
 def export_best(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> dict:
   """Scores every kept checkpoint of a run on the validation split and exports the best.
 
-  Writes `evaluation.json`, and `weights.safetensors` with the averaged weights of the checkpoint
-  whose first score is the largest, or of step `config.export_step`, if that is not 0.
+  Writes `evaluation.json`, which holds the config and the scores, and `weights.safetensors` with
+  the averaged weights of the checkpoint whose first score is the largest, or of step
+  `config.export_step`, if that is not 0. A checkpoint that has been scored with the same config is
+  not scored again.
 
   Args:
     config: The run's.
@@ -56,11 +58,11 @@ def export_best(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -
     return models.Trained(jax.tree.map(jnp.asarray, ema), frozen)
 
   path = workdir / "evaluation.json"
-  scores = json.loads(path.read_text()) if path.exists() else {}
+  scores = _read(path, config)
   for step in steps:
     if str(step) not in scores:
       scores[str(step)] = dict(family.evaluate(trained(step), source))
-      reports.write_json(path, scores)
+      reports.write_json(path, {"config": config.to_dict(), "scores": scores})
     logging.info("step %d: %s", step, scores[str(step)])
 
   def first(step):  # A score that is not finite is null in the file.
@@ -72,3 +74,13 @@ def export_best(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -
   logging.info("Exported step %d: %s", best, workdir / "weights.safetensors")
   checkpoints.close()
   return scores
+
+
+def _read(path: pathlib.Path, config: ml_collections.ConfigDict) -> dict[str, dict]:
+  """The scores {step: {name: score}} of an earlier evaluation; none if its config was another."""
+  if not path.exists():
+    return {}
+  found = json.loads(path.read_text())
+  of = lambda config: {name: v for name, v in config.items() if name != "export_step"}
+  same = of(found.get("config", {})) == of(json.loads(config.to_json()))
+  return found["scores"] if same else {}

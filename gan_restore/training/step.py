@@ -1,6 +1,7 @@
 """The training step: a pure per-device function, wrapped once in `jax.pmap`."""
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +14,15 @@ from gan_restore.nn.layers import AXIS
 
 
 def optimizer(config: ml_collections.ConfigDict, player: str) -> optax.GradientTransformation:
-  """A player's optimiser: the family's own, or Adam."""
+  """A player's optimiser: the family's own if it has one (`models.WithOptimizer`), else Adam.
+
+  Args:
+    config: The run's.
+    player: The player's name.
+
+  Returns:
+    The optimiser.
+  """
   family = models.get(config.family)
   if isinstance(family, models.WithOptimizer):
     return family.optimizer(config, player)
@@ -21,17 +30,31 @@ def optimizer(config: ml_collections.ConfigDict, player: str) -> optax.GradientT
 
 
 def learning_rate_factor(config: ml_collections.ConfigDict, step: jax.Array) -> jax.Array:
-  """The factor of the learning rate at a step of the run, whichever players learn."""
+  """The factor that the schedule of the config applies to the learning rate.
+
+  Args:
+    config: The run's.
+    step: The step of the run, whichever players learn.
+
+  Returns:
+    A scalar in [0, 1].
+  """
   if config.schedule == "cosine":
     return optax.cosine_decay_schedule(1.0, config.steps)(step)
   return jnp.ones(())
 
 
 def make_step(config: ml_collections.ConfigDict) -> Callable:
-  """The per-device step: (state, batch, active players) -> (state, metrics).
+  """Makes the training step of one device.
 
   All players' losses come from one forward pass; each player's gradient is the pullback of its own
-  loss. Gradients, batch statistics and metrics are averaged over the axis.
+  loss. Gradients, batch statistics and metrics are averaged over the axis of devices, `AXIS`.
+
+  Args:
+    config: The run's.
+
+  Returns:
+    A pure function (state, batch, active players) -> (state, metrics).
   """
   family = models.get(config.family)
   tx = {player: optimizer(config, player) for player in family.PLAYERS}
@@ -68,10 +91,14 @@ def make_step(config: ml_collections.ConfigDict) -> Callable:
 
 
 def parallel(step: Callable) -> Callable:
-  """The step of `make_step` over this process's devices.
+  """Runs a step on all devices of this process.
 
-  The state is whole on each device, without an axis of devices; its memory is used again for the
-  new one. The batch has a leading axis of devices.
+  Args:
+    step: From `make_step`.
+
+  Returns:
+    The same function over devices. The state has no axis of devices; every device holds all of it,
+    and its memory is used for the new state. The batch has a leading axis of devices.
   """
   return jax.pmap(
     step,
@@ -83,9 +110,9 @@ def parallel(step: Callable) -> Callable:
   )
 
 
-def place(state):
-  """The state on every device, as a step returns it: so that the second step does not compile
-  again."""
+def place(state: Any) -> Any:
+  """Copies the state to every device, in the layout that a step returns. Without this, the second
+  step would be compiled again."""
   devices = np.zeros(jax.local_device_count())
   return jax.pmap(lambda s, _: s, axis_name=AXIS, in_axes=(None, 0), out_axes=None)(state, devices)
 

@@ -7,8 +7,8 @@ from scipy.special import expit
 
 from gan_restore import models
 from gan_restore.data import toy_faces
+from gan_restore.degradations import operators
 from gan_restore.models import Trained, resgan
-from gan_restore.models.shared import coarse
 from gan_restore.training import weights
 from gan_restore.training.state import init_state
 
@@ -51,7 +51,7 @@ def test_sizes(family, size, channels, factor):
     x = jnp.zeros((2, size, size, channels))
     label = jnp.zeros((2,), int)
     trained = Trained(module.init(config, key), config)
-    return module.generate(trained, coarse.coarsen(config, x), label)
+    return module.generate(trained, operators.coarsen(config.factor)(x), label)
 
   assert jax.eval_shape(run, jax.random.key(0)).shape == (2, size, size, channels)
 

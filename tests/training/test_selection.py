@@ -18,7 +18,7 @@ def test_a_run_is_scored_and_its_best_checkpoint_exported(tmp_path, monkeypatch)
   monkeypatch.setattr(dcgan, "evaluate", lambda *args: iter([("psnr", next(values)), ("x", 1.0)]))
   got = selection.export_best(config, tmp_path)
   assert got == {"4": {"psnr": 20.0, "x": 1.0}, "8": {"psnr": 10.0, "x": 1.0}}
-  assert json.loads((tmp_path / "evaluation.json").read_text()) == got
+  assert json.loads((tmp_path / "evaluation.json").read_text())["scores"] == got
 
   def exported(step):
     state, _ = Checkpoints(tmp_path).restore(step, jax.eval_shape(lambda: init_state(config)))
@@ -31,7 +31,10 @@ def test_a_run_is_scored_and_its_best_checkpoint_exported(tmp_path, monkeypatch)
   config.export_step = 8  # Chosen by eye.
   selection.export_best(config, tmp_path)
   exported(8)
-  config.export_step = 6
+  config.update(export_step=0, dataset="folder:elsewhere")
+  with pytest.raises(ValueError, match="no such folder"):  # Scores of other data are not reused.
+    selection.export_best(config, tmp_path)
+  config.update(export_step=6, dataset="toy_faces")
   with pytest.raises(ValueError, match=r"config\.export_step is 6; .* has checkpoints of \[4, 8\]"):
     selection.export_best(config, tmp_path)
 

@@ -18,7 +18,7 @@ import numpy as np
 from gan_restore import data
 from gan_restore.degradations import checks, operators
 from gan_restore.evaluation import metrics, scoring
-from gan_restore.models import Trained
+from gan_restore.models import Config, Trained
 from gan_restore.nn import losses
 from gan_restore.restorers.result import Result
 
@@ -30,18 +30,13 @@ REQUIREMENTS = {
 }
 
 
-def coarsen(config, image: jax.Array) -> jax.Array:
-  """The coarse images of images [N, S, S, C]."""
-  return operators.Coarsen(config.factor)(image)
-
-
-def vector(config, coarse_image: jax.Array) -> jax.Array:
+def vector(config: Config, coarse_image: jax.Array) -> jax.Array:
   """One pixel of each block of a coarse image: [N, (S / factor)^2 C]."""
   f = config.factor
   return coarse_image[:, ::f, ::f].reshape(coarse_image.shape[0], -1)
 
 
-def targets(config, label: jax.Array) -> jax.Array:
+def targets(config: Config, label: jax.Array) -> jax.Array:
   """Labels as independent bits Y [N, classes] of 0 and 1 (the ResGAN paper, section 2.2.1).
 
   Args:
@@ -72,7 +67,7 @@ def samples(generate: Callable, trained: Trained, batch: dict, key: jax.Array) -
   """Rows of three: coarse, restored, real, in [0, 1]."""
   del key
   real = (batch["image"][:21] + 1) / 2
-  coarse = coarsen(trained.config, real)
+  coarse = operators.Coarsen(trained.config.factor)(real)
   restored = generate(trained, coarse, batch["label"][:21])
   columns = jnp.stack([coarse, restored, real], 1)
   return columns.reshape(-1, *real.shape[1:])
@@ -84,7 +79,12 @@ def _generate(generate, trained, y, label):
 
 
 def restore(
-  generate: Callable, trained: Trained, y: jax.Array, A: Callable, *, label=None
+  generate: Callable,
+  trained: Trained,
+  y: jax.Array | np.ndarray,
+  A: Callable,
+  *,
+  label: jax.Array | np.ndarray | None = None,
 ) -> Result:
   """Restores from coarse images in one forward pass.
 
@@ -131,7 +131,7 @@ def _check_label(label, n: int, classes: int) -> np.ndarray:
 
 
 def evaluate(
-  restore: Callable, classify: Callable | None, trained: Trained, source, n: int = 256
+  restore: Callable, classify: Callable | None, trained: Trained, source: data.Source, n: int = 256
 ) -> Iterator[tuple[str, float]]:
   """Restorations of the first images of `source`.
 

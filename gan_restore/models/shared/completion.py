@@ -14,7 +14,9 @@ from collections.abc import Callable, Iterator
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
+from gan_restore import data
 from gan_restore.degradations import checks, masks, operators, tasks
 from gan_restore.evaluation import scoring
 from gan_restore.models import Trained
@@ -24,7 +26,9 @@ from gan_restore.restorers.result import Result
 REQUIREMENTS = {"masks": (masks.is_kind, f"kinds by commas, out of {masks.HELP}")}
 
 
-def reconstruction_loss(generated, image, mask, known_weight) -> jax.Array:
+def reconstruction_loss(
+  generated: jax.Array, image: jax.Array, mask: jax.Array, known_weight: float
+) -> jax.Array:
   """The L1 distance to the original: its mean over the hole, plus a share of that over the rest.
 
   In the rest of the image it makes G meet the known pixels at the hole's border.
@@ -61,7 +65,12 @@ def _complete(complete, trained, y, mask):
 
 
 def restore(
-  complete: Callable, trained: Trained, y: jax.Array, A: Callable, *, blend: str = "paste"
+  complete: Callable,
+  trained: Trained,
+  y: jax.Array | np.ndarray,
+  A: Callable,
+  *,
+  blend: str = "paste",
 ) -> Result:
   """Completes images in one forward pass.
 
@@ -87,7 +96,7 @@ def restore(
 
 
 def evaluate(
-  restore: Callable, trained: Trained, source, n: int = 64
+  restore: Callable, trained: Trained, source: data.Source, n: int = 64
 ) -> Iterator[tuple[str, float]]:
   """Completion of the first images of `source`, pasted in.
 

@@ -12,7 +12,7 @@ from gan_restore.training.config import validate
 def test_the_vector_is_one_pixel_of_each_block():
   config = small_config("gan", image_size=32, factor=8)
   x = np.random.default_rng(0).uniform(-1, 1, (2, 32, 32, 3)).astype(np.float32)
-  vector = coarse.vector(config, coarse.coarsen(config, x))
+  vector = coarse.vector(config, operators.coarsen(config.factor)(x))
   wanted = x.reshape(2, 4, 8, 4, 8, 3).mean((2, 4)).reshape(2, -1)
   np.testing.assert_allclose(vector, wanted, atol=1e-6)
 
@@ -22,7 +22,7 @@ def test_coarse_images_are_averages_however_scaled():
   x = np.random.default_rng(0).random((1, 16, 16, 3)).astype(np.float32)
   config = small_config("gan", factor=4)
   np.testing.assert_allclose(
-    (coarse.coarsen(config, 2 * x - 1) + 1) / 2, operators.coarsen(4)(x), atol=1e-6
+    (operators.coarsen(config.factor)(2 * x - 1) + 1) / 2, operators.coarsen(4)(x), atol=1e-6
   )
 
 
