@@ -93,6 +93,15 @@ def trained(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def learned_classifier(trained) -> Trained:
+  """A classifier of toy faces, trained for 200 steps."""
+  workdir = trained(
+    "classifier", steps=200, batch_size=16, checkpoint_every=200, ema_decay=0.9, learning_rate=3e-3
+  )
+  return weights.load(workdir)
+
+
+@pytest.fixture(scope="session")
 def real_data() -> pathlib.Path:
   """The folder of real data sets; skips where there is none."""
   folder = os.environ.get("GAN_RESTORE_DATA")

@@ -50,6 +50,29 @@ def test_every_public_name_is_documented_and_none_is_its_modules(name):
   assert name.rpartition(".")[2] not in [n for n, _ in public(module)]
 
 
+def functions(module):
+  """(name, function) of a module's public functions and of its public classes' public methods."""
+  for name, value in public(module):
+    if inspect.isfunction(value):
+      yield name, value
+      continue
+    for own, method in vars(value).items():
+      method = method.fget if isinstance(method, property) else method
+      if inspect.isfunction(method) and method.__module__ == module.__name__:
+        if not own.startswith("_") or own == "__call__":
+          yield f"{name}.{own}", method
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_public_function_is_annotated(name):
+  for own, function in functions(importlib.import_module(name)):
+    signature = inspect.signature(function)
+    for parameter in signature.parameters.values():
+      if parameter.name not in ("self", "cls"):
+        assert parameter.annotation is not inspect.Parameter.empty, f"{own}: {parameter.name}"
+    assert signature.return_annotation is not inspect.Signature.empty, own
+
+
 @pytest.mark.slow
 def test_the_readmes_python_runs():
   """With a smaller number of samples."""

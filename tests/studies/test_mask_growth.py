@@ -6,7 +6,7 @@ import jax
 import numpy as np
 from helpers import picture_size
 
-from gan_restore import cli, hub
+from gan_restore import cli
 from gan_restore.studies import mask_growth
 
 
@@ -36,17 +36,3 @@ def test_the_grown_mask_is_the_kinds_own_at_first():
   draw = masks.get("eyes")(jax.random.key(0), (2, 64, 64))
   _, A = mask_growth.grown("eyes", 0).corrupt(np.zeros((2, 64, 64, 3)), jax.random.key(0))
   np.testing.assert_array_equal(A.mask, draw)
-
-
-def test_what_it_compares_by_default_ships():
-  command = ["mask-growth", "--dataset", "toy_faces", "--out", "out"]
-  methods = cli.parser().parse_args(command).methods.split(",")
-  assert len(methods) == 4 and set(methods) <= set(hub.NAMES)
-
-
-def test_refusals(capsys, tmp_path):
-  command = ["mask-growth", "--dataset", "toy_faces", "--methods", "mirror", "--out", str(tmp_path)]
-  assert cli.main([*command, "--mask", "ears"]) == 2
-  assert "unknown mask 'ears'; there are: center" in capsys.readouterr().err
-  assert cli.main([*command, "--grow", "1,many"]) == 2
-  assert "invalid literal" in capsys.readouterr().err

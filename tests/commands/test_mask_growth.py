@@ -1,0 +1,17 @@
+"""`gan-restore mask-growth`: its defaults, and what a user gets wrong."""
+
+from gan_restore import cli, hub
+
+
+def test_what_it_compares_by_default_ships():
+  command = ["mask-growth", "--dataset", "toy_faces", "--out", "out"]
+  methods = cli.parser().parse_args(command).methods.split(",")
+  assert len(methods) == 4 and set(methods) <= set(hub.NAMES)
+
+
+def test_refusals(capsys, tmp_path):
+  command = ["mask-growth", "--dataset", "toy_faces", "--methods", "mirror", "--out", str(tmp_path)]
+  assert cli.main([*command, "--mask", "ears"]) == 2
+  assert "unknown mask 'ears'; there are: center" in capsys.readouterr().err
+  assert cli.main([*command, "--grow", "1,many"]) == 2
+  assert "invalid literal" in capsys.readouterr().err

@@ -1,0 +1,37 @@
+"""The classifier that measures restorations."""
+
+import jax
+import numpy as np
+import pytest
+from helpers import untrained
+
+from gan_restore import hub
+from gan_restore.data import toy_faces
+from gan_restore.degradations import operators
+from gan_restore.models import classifier
+from gan_restore.training import weights
+
+
+@pytest.mark.slow
+def test_the_classifier_learns(learned_classifier):
+  """From a coin's 0.5, each attribute counting by its two values alike, to 0.57 and more."""
+  source = toy_faces.ToyFaces("test", 16)
+  fresh = learned_classifier.replace(
+    variables=classifier.init(learned_classifier.config, jax.random.key(0))
+  )
+  balanced = lambda trained: dict(classifier.evaluate(trained, source, 128))["balanced_accuracy"]
+  assert balanced(learned_classifier) > max(0.57, balanced(fresh) + 0.05)
+
+
+def test_a_classifier_restores_nothing():
+  fresh = untrained("classifier")
+  with pytest.raises(operators.UnsupportedOperatorError, match="classifier"):
+    fresh.family.restore(fresh, np.zeros((1, 16, 16, 3), np.float32), operators.denoise())
+
+
+def test_it_is_no_restorer_and_no_prior(tmp_path):
+  path = tmp_path / "classifier.safetensors"
+  weights.save(path, untrained("classifier"))
+  for load in (hub.load, hub.load_prior):
+    with pytest.raises(ValueError, match=r"holds a classifier, which does not restore images"):
+      load(path)

@@ -1,0 +1,71 @@
+"""Restoring photographs from file to file: the damage that a user names."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gan_restore import hub
+from gan_restore.degradations import operators
+from gan_restore.photos import restoration
+
+
+def test_the_size_of_what_was_observed():
+  """A photograph that is damaged already has the size of y, a clean one that of the image."""
+  shape = (64, 64, 3)
+  for task, size in (("denoise", 64), ("super_resolve:4", 16), ("blur:1+super_resolve:2", 32)):
+    assert restoration.Damage(task).shape(shape) == (size, size, 3)
+    assert restoration.Damage(task, simulate=True).shape(shape) == shape
+
+
+def test_the_damage_of_a_photograph_does_not_depend_on_its_batch(faces):
+  damage = restoration.Damage("denoise:0.1", simulate=True)
+  whole, _ = damage.observe(faces[:4], None, (64, 64, 3), 0)
+  last, A = damage.observe(faces[2:4], None, (64, 64, 3), 2)
+  np.testing.assert_array_equal(whole[2:], last)
+  assert A.kind == "denoise"
+
+
+def test_a_mask_of_each_photograph(faces):
+  mask = np.zeros((2, 64, 64, 1), np.float32)
+  mask[0, :8], mask[1, 8:16] = 1, 1
+  y, A = restoration.Damage("inpaint", "mask.png").observe(faces[:2], mask, (64, 64, 3), 0)
+  np.testing.assert_array_equal(operators.hole(A), mask)
+  np.testing.assert_allclose(y, faces[:2] * (1 - mask), atol=1e-6)
+
+
+def test_a_photograph_whose_mask_hides_everything_does_not_stop_the_others(faces, tmp_path):
+  """At a sixteenth of the size, a hole in every block of 16x16 pixels hides all of them."""
+  pixels = Image.fromarray((255 * faces[0]).round().astype(np.uint8))
+  dots = np.zeros((64, 64), np.uint8)
+  dots[::16, ::16] = 255
+  one = np.zeros((4, 4), np.uint8)
+  one[1, 1] = 255
+  for name, mask in (("dots", dots), ("one", one.repeat(16, 0).repeat(16, 1))):
+    Image.fromarray(mask).save(tmp_path / f"{name}.png")
+    pixels.save(tmp_path / f"photo_{name}.png")
+  failed = {}
+  for name in ("dots", "one"):
+    damage = restoration.Damage(
+      "super_resolve:16+inpaint", str(tmp_path / f"{name}.png"), simulate=True
+    )
+    _, failures, restored = restoration.restore_files(
+      hub.load("tv", iterations=2), damage, [str(tmp_path / f"photo_{name}.png")], tmp_path / name
+    )
+    failed[name] = failures, restored
+  (failure,), restored = failed["dots"]
+  assert "leaves no known pixel" in failure and restored == 0 and not (tmp_path / "dots").exists()
+  assert failed["one"] == ([], 1)
+
+
+@pytest.mark.parametrize(
+  "task,mask,message",
+  [
+    ("inpaint", None, "--task inpaint needs --mask"),
+    ("denoise", "center", "it may be inpaint\\+denoise"),
+    ("inpaint", "strokes", "the mask strokes is drawn at random"),
+    ("sharpen", None, "unknown task 'sharpen'"),
+  ],
+)
+def test_damages_that_do_not_fit(task, mask, message):
+  with pytest.raises(ValueError, match=message):
+    restoration.Damage(task, mask)

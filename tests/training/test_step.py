@@ -1,0 +1,87 @@
+"""The training step on two devices."""
+
+import jax
+import numpy as np
+import pytest
+from helpers import small_config
+
+from gan_restore import models
+from gan_restore.training.state import init_state
+from gan_restore.training.step import make_step, parallel, place, shard
+
+BOTH = ("generator", "discriminator")
+
+
+def random_batch():
+  image = np.random.default_rng(0).integers(0, 256, (8, 16, 16, 3), dtype=np.uint8)
+  return shard({"image": image})
+
+
+@pytest.fixture(scope="module")
+def step():
+  return parallel(make_step(small_config()))
+
+
+def on_each_device(tree):
+  """[(path, the leaf on each device)]."""
+  for path, x in jax.tree_util.tree_leaves_with_path(tree):
+    yield jax.tree_util.keystr(path), [np.asarray(part.data) for part in x.addressable_shards]
+
+
+def test_the_state_is_whole_and_the_same_on_every_device(step, config):
+  """After a step on two devices: parameters, statistics and optimisers."""
+  state = init_state(config)
+  shapes = jax.tree.map(np.shape, state)
+  before = np.asarray(state.variables["generator"]["params"]["Dense_0"]["kernel"])
+  new, metrics = step(place(state), random_batch(), BOTH)
+  assert jax.tree.map(np.shape, new) == shapes  # No axis of devices.
+  for path, (one, two) in on_each_device((new, metrics)):
+    np.testing.assert_array_equal(one, two, err_msg=path)
+  after = np.asarray(new.variables["generator"]["params"]["Dense_0"]["kernel"])
+  assert (before != after).any()
+
+
+def test_two_devices_average_what_each_saw():
+  """The losses of a batch are the mean of those of its halves, in networks without batch norm."""
+  config = small_config("gan", network="dense")
+  step, batch = parallel(make_step(config)), random_batch()
+  halves = [{"image": np.stack([batch["image"][i]] * 2)} for i in (0, 1)]
+  found = [step(place(init_state(config)), own, BOTH)[1] for own in (batch, *halves)]
+  for name in ("generator_loss", "discriminator_loss"):
+    whole, first, second = (float(metrics[name]) for metrics in found)
+    np.testing.assert_allclose(whole, (first + second) / 2, rtol=1e-5)
+    assert abs(first - second) > 1e-3 * abs(whole)
+
+
+def test_the_states_memory_is_used_again(step, config):
+  state = place(init_state(config))
+  kernel = state.variables["generator"]["params"]["Dense_0"]["kernel"]
+  step(state, random_batch(), BOTH)
+  assert kernel.is_deleted()
+
+
+def test_the_step_is_traced_once(config, monkeypatch):
+  count = 0
+  family = models.get("dcgan")
+  compute = family.compute_losses
+
+  def counted(*arguments):
+    nonlocal count
+    count += 1
+    return compute(*arguments)
+
+  monkeypatch.setattr(family, "compute_losses", counted)
+  step = parallel(make_step(config))
+  state = place(init_state(config))
+  for _ in range(3):
+    state, _ = step(state, random_batch(), BOTH)
+  assert count == 1
+
+
+def test_only_the_active_players_move(step, config):
+  before = init_state(config)
+  kept = jax.tree.map(np.asarray, before.variables)
+  new, _ = step(place(before), random_batch(), ("discriminator",))
+  same = jax.tree.map(lambda a, b: bool((a == b).all()), new.variables, kept)
+  assert all(jax.tree.leaves(same["generator"]))
+  assert not all(jax.tree.leaves(same["discriminator"]))
