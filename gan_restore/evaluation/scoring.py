@@ -116,7 +116,7 @@ def measure(
 
 
 def evaluate(
-  restorer: Callable, task: tasks.Task, source: data.Source, **options
+  restorer: Callable, task: tasks.Task, source: data.Source, **options: Any
 ) -> dict[str, float]:
   """Mean scores of a restorer on a task.
 
