@@ -1,18 +1,38 @@
 """The command line: `gan-restore COMMAND` (also `python -m gan_restore`); see `commands`."""
 
 import argparse
+import importlib
 import sys
+from types import ModuleType
 
-from gan_restore.commands import ablation, app, compare_gans, demo, evaluate, mask_growth, restore
-
-COMMANDS = (restore, evaluate, mask_growth, ablation, compare_gans, demo, app)
+COMMANDS = {
+  "restore": "restore pictures",
+  "evaluate": "score restorers",
+  "mask-growth": "measure quality over the size of the hole",
+  "ablation": "compare variants of a system",
+  "compare-gans": "compare GANs on coarse images (table 1 of the ResGAN paper)",
+  "demo": "restore a portrait from the five damages of the MAP paper",
+  "app": "start the web page",
+}
 
 
 def main(argv: list[str] | None = None) -> int:
-  """Runs a command; returns the exit status. An error of the user's is one line."""
-  arguments = parser().parse_args(argv)
+  """Runs a command.
+
+  Args:
+    argv: The arguments; those of the process by default.
+
+  Returns:
+    The exit status. An error in the user's input is printed as one line, and the status is 2.
+  """
+  argv = sys.argv[1:] if argv is None else argv
+  command = argv[0] if argv else ""
+  arguments = parser(command).parse_args(argv)
+  from gan_restore.commands import cache  # It imports JAX, which `--help` does not need.
+
+  cache.enable()
   try:
-    return arguments.run(arguments)
+    return _module(command).run(arguments)
   except (ValueError, TypeError, OSError) as error:
     print(f"gan-restore: {error}", file=sys.stderr)
     return 2
@@ -20,10 +40,26 @@ def main(argv: list[str] | None = None) -> int:
     return 130
 
 
-def parser() -> argparse.ArgumentParser:
-  """All commands and their options."""
+def parser(command: str = "") -> argparse.ArgumentParser:
+  """The parser of all commands.
+
+  Args:
+    command: The command whose arguments are added. Only its module is imported, so that the list of
+      commands appears at once.
+
+  Returns:
+    The parser.
+  """
   result = argparse.ArgumentParser("gan-restore", description="Restores damaged face pictures.")
   commands = result.add_subparsers(required=True, metavar="COMMAND")
-  for module in COMMANDS:
-    module.add_parser(commands)
+  for name, text in COMMANDS.items():
+    own = commands.add_parser(name, help=text)
+    if name == command:
+      module = _module(name)
+      own.description = module.run.__doc__
+      module.add_arguments(own)
   return result
+
+
+def _module(command: str) -> ModuleType:
+  return importlib.import_module(f"gan_restore.commands.{command.replace('-', '_')}")

@@ -13,7 +13,7 @@ import jax
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from gan_restore.commands import options
+from gan_restore.commands import cache, options
 from gan_restore.training import loop, selection
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "A file in configs/.", lock_config=True)
@@ -33,6 +33,7 @@ def run(argv: list[str]) -> None:
   logging.get_absl_handler().addFilter(
     lambda record: record.levelno > 20 or "gan_restore" in record.pathname
   )
+  cache.enable()
   if _COORDINATOR.value == "auto":
     jax.distributed.initialize()
   elif _COORDINATOR.value:

@@ -9,9 +9,8 @@ from gan_restore.evaluation import reports
 from gan_restore.studies import ablation
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
-  """Adds the command."""
-  p = commands.add_parser("ablation", help="compare variants", description=run.__doc__)
+def add_arguments(p: argparse.ArgumentParser) -> None:
+  """Adds the arguments of the command to its parser `p`."""
   p.add_argument("--config", default="configs/cdcgan.py", help="a config file with VARIANTS")
   p.add_argument("--workdir", required=True, type=pathlib.Path, metavar="DIR")
   p.add_argument("--dataset", help="a TFDS name, folder:PATH or toy_faces, instead of the config's")
@@ -24,7 +23,6 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
   p.add_argument("--masks", default="center,random", help=masks.HELP)
   p.add_argument("--limit", type=int, default=500, help="test images at most (default 500)")
   p.add_argument("--seed", type=int, default=0, help="of the test masks")
-  p.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

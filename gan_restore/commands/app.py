@@ -17,11 +17,9 @@ from gan_restore.photos import crops, restoration
 SHOWN = 320  # Pixels on a side of the pictures on the page.
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
-  """Adds the command."""
-  p = commands.add_parser("app", help="the web page", description=run.__doc__)
+def add_arguments(p: argparse.ArgumentParser) -> None:
+  """Adds the arguments of the command to its parser `p`."""
   p.add_argument("--port", type=int, default=7860)
-  p.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -8,9 +8,8 @@ from gan_restore.evaluation import reports
 from gan_restore.studies import compare_gans
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
-  """Adds the command."""
-  p = commands.add_parser("compare-gans", help="ResGAN's table 1", description=run.__doc__)
+def add_arguments(p: argparse.ArgumentParser) -> None:
+  """Adds the arguments of the command to its parser `p`."""
   p.add_argument("--datasets", default="mnist,cifar10,celeba", help="of configs/coarse.py")
   p.add_argument("--models", default=",".join(compare_gans.GIVEN), help="by commas")
   p.add_argument("--seeds", default="0", help="by commas")
@@ -26,7 +25,6 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     help="likewise, of the classifier that measures",
   )
   p.add_argument("--limit", type=int, default=2000, help="test images at most (default 2000)")
-  p.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

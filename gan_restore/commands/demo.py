@@ -12,12 +12,10 @@ from gan_restore.evaluation import figures, reports, scoring
 from gan_restore.photos import crops, restoration
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
-  """Adds the command."""
-  p = commands.add_parser("demo", help="the five tasks on a portrait", description=run.__doc__)
+def add_arguments(p: argparse.ArgumentParser) -> None:
+  """Adds the arguments of the command to its parser `p`."""
   p.add_argument("--out", type=pathlib.Path, default=pathlib.Path("out/demo"), metavar="DIR")
   options.add_method(p)
-  p.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -17,9 +17,8 @@ from gan_restore.studies import table
 _SCORERS = {"judge": hub.load_judge, "fid": perceptual.fid, "lpips": perceptual.lpips}
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
-  """Adds the command."""
-  p = commands.add_parser("evaluate", help="score restorers", description=run.__doc__)
+def add_arguments(p: argparse.ArgumentParser) -> None:
+  """Adds the arguments of the command to its parser `p`."""
   p.add_argument(
     "--config",
     action=_Config,
@@ -54,7 +53,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     help="keep the scores, go on there if it was interrupted, and draw the restorations",
   )
   p.add_argument("--shard", default="0/1", metavar="K/N", help="of N processes with one --out")
-  p.set_defaults(run=run, paper={})
+  p.set_defaults(paper={})
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -11,11 +11,8 @@ from gan_restore.photos import restoration
 from gan_restore.studies import mask_growth
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
-  """Adds the command."""
-  p = commands.add_parser(
-    "mask-growth", help="quality over the hole's size", description=run.__doc__
-  )
+def add_arguments(p: argparse.ArgumentParser) -> None:
+  """Adds the arguments of the command to its parser `p`."""
   options.add_methods(p, "unet_gan,cdcgan,mirror,biharmonic")
   p.add_argument("--dataset", required=True, help="a TFDS name, folder:PATH or toy_faces")
   p.add_argument("--data-dir", help="where TFDS keeps prepared sets")
@@ -26,7 +23,6 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     "--grow", default="0,2,4,6,8,10,12", metavar="PIXELS", help="to each side, by commas"
   )
   p.add_argument("--limit", type=int, default=100, help="images at most (default 100)")
-  p.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -10,9 +10,8 @@ from gan_restore.evaluation import reports
 from gan_restore.photos import crops, restoration
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
-  """Adds the command."""
-  p = commands.add_parser("restore", help="restore pictures", description=run.__doc__)
+def add_arguments(p: argparse.ArgumentParser) -> None:
+  """Adds the arguments of the command to its parser `p`."""
   p.add_argument("inputs", nargs="+", metavar="INPUT", help="files, folders or globs")
   p.add_argument(
     "--task",
@@ -43,7 +42,6 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
   )
   p.add_argument("--overwrite", action="store_true", help="replace files that are there")
   options.add_method(p)
-  p.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

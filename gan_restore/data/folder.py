@@ -20,13 +20,10 @@ import tensorflow_datasets as tfds
 from absl import logging
 
 from gan_restore.data import images
+from gan_restore.data.images import DataError
 
 _PARTITION = {"0": "train", "1": "validation", "2": "test"}
 SPLITS = tuple(_PARTITION.values())
-
-
-class DataError(ValueError):
-  """A data set that cannot be used; the message says what is wrong and what to do."""
 
 
 class _Listing:

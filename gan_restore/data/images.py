@@ -16,6 +16,10 @@ EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff",
 CELEBA_SIZE, CELEBA_TOP, CELEBA_LEFT, CELEBA_SIDE = (178, 218), 50, 25, 128
 
 
+class DataError(ValueError):
+  """A data set that cannot be used; the message says what is wrong and what to do."""
+
+
 class ImageError(ValueError):
   """A file that cannot be used as an image; the message is one sentence that names it."""
 

@@ -5,15 +5,17 @@ class, or a vector of 0 and 1 with one entry for each attribute.
 """
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import grain
 import jax
 import numpy as np
 from PIL import Image
 
 from gan_restore.data import images, toy_faces
-from gan_restore.data.folder import DataError, Folder
+from gan_restore.data.images import DataError
+
+if TYPE_CHECKING:
+  import grain
 
 SPLITS = ("train", "validation", "test")
 
@@ -119,6 +121,8 @@ def load(
   if kind == "folder":
     if not path:
       raise DataError("folder: needs a path, as in folder:/home/me/pictures")
+    from gan_restore.data.folder import Folder  # It imports TFDS, which is slow.
+
     builder = Folder(path, image_size, data_dir)
     builder.prepare()
     attributes = tuple(builder.info.metadata["attributes"])
@@ -176,7 +180,7 @@ def _flip(example: dict, rng: np.random.Generator) -> dict:
 
 def train_batches(
   source: Source, batch_size: int, seed: int, flip: bool = True
-) -> grain.DatasetIterator:
+) -> "grain.DatasetIterator":
   """Endless shuffled batches of this process's share of `source`.
 
   Deterministic by seed; batches are prepared ahead by threads. `get_state()` and `set_state()` of
@@ -191,6 +195,8 @@ def train_batches(
   Returns:
     An iterator of batches: `image` uint8 [B, S, S, C], `label` [B, ...].
   """
+  import grain  # Slow to import.
+
   data = grain.MapDataset.source(source).seed(seed)
   if jax.process_count() > 1:
     data = data[jax.process_index() :: jax.process_count()]

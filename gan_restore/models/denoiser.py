@@ -298,7 +298,10 @@ def restore_mean(
   mirror = lambda x: x[:, :, ::-1]
   if not (mirrored and trained.config.flip):
     return apply(posterior)
-  return (apply(posterior) + mirror(apply(jax.tree.map(mirror, posterior)))) / 2
+  # One batch, because two applications would take twice as long to compile.
+  both = jax.tree.map(lambda x: jnp.concatenate([x, mirror(x)]), posterior)
+  plain, mirrored_output = jnp.split(apply(both), 2)
+  return (plain + mirror(mirrored_output)) / 2
 
 
 def restore(
@@ -406,7 +409,8 @@ def _restore(
     _, found = lax.scan(step, x, (sigmas, jnp.append(sigmas[1:], 0), jnp.stack(rest)))
     return make_consistent(found[-1])
 
-  return make_consistent(mean), lax.map(sample, keys)
+  samples = lax.map(sample, keys) if len(keys) else jnp.zeros((0, *shape))
+  return make_consistent(mean), samples
 
 
 def samples(trained: Trained, batch: dict, key: jax.Array) -> jax.Array:

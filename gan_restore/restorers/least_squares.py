@@ -18,10 +18,11 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import numpy as np
-import scipy.linalg
 from jax import lax
 
 from gan_restore.degradations import operators
+
+_HADAMARD = np.array([[1, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]])
 
 
 def exactly() -> contextlib.AbstractContextManager:
@@ -150,7 +151,7 @@ def independent_posterior(
       known = normal(jnp.broadcast_to(signs, z.shape))
       return signs * solve(known), signs * known
 
-    size, colors = z.shape[1:3], scipy.linalg.hadamard(4)[:, : z.shape[-1]].astype(z.dtype)
+    size, colors = z.shape[1:3], _HADAMARD[:, : z.shape[-1]].astype(z.dtype)
     signs = jax.random.rademacher(key, (probes, 4, *size, 1), z.dtype) * colors[:, None, None]
     # The share of v that y leaves; too few iterations make it too large rather than too small.
     known, energy = lax.map(products, signs.reshape(-1, *z.shape[1:]))

@@ -20,7 +20,6 @@ from flax import traverse_util
 
 from gan_restore import models
 from gan_restore.models import Trained
-from gan_restore.training.checkpoints import Checkpoints
 from gan_restore.training.state import TrainState, init_state
 
 _FORMAT = "gan_restore/2"
@@ -145,6 +144,8 @@ def _rebuild(path, config, flat) -> dict[str, Any]:
 def _load_workdir(path) -> Trained:
   if not (path / "config.json").is_file():
     raise WeightsError(f"{path}: no config.json there, so it is not a training workdir")
+  from gan_restore.training.checkpoints import Checkpoints  # It imports Orbax, which is slow.
+
   config = ml_collections.ConfigDict(json.loads((path / "config.json").read_text()))
   checkpoints = Checkpoints(path)
   restored = checkpoints.restore_newest(jax.eval_shape(lambda: init_state(config)))

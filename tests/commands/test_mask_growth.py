@@ -5,7 +5,7 @@ from gan_restore import cli, hub
 
 def test_what_it_compares_by_default_ships():
   command = ["mask-growth", "--dataset", "toy_faces", "--out", "out"]
-  methods = cli.parser().parse_args(command).methods.split(",")
+  methods = cli.parser("mask-growth").parse_args(command).methods.split(",")
   assert len(methods) == 4 and set(methods) <= set(hub.NAMES)
 
 

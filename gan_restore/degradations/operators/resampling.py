@@ -9,7 +9,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from scipy import ndimage
 
 from gan_restore.degradations import checks
 from gan_restore.degradations.operators.base import (
@@ -154,6 +153,8 @@ class Blur(Operator):
 
   def _weights(self, size: int) -> np.ndarray:
     """The matrix [size, size] that blurs a line of `size` pixels."""
+    from scipy import ndimage  # Slow to import.
+
     return ndimage.gaussian_filter1d(
       np.eye(size), self.sigma, axis=0, mode="reflect", radius=self._radius
     )
