@@ -1,5 +1,7 @@
-"""Two programs side by side, each in processes of its own, alternately, so that a machine that
-changes its speed changes both, and the peak memory printed is each one's own.
+"""Compares the speed and the peak memory of two programs.
+
+Each measurement runs in its own process, and the two programs alternate, so that a change of the
+machine's speed affects both. The peak memory of each is its own.
 """
 
 import argparse
@@ -13,14 +15,14 @@ from collections.abc import Callable
 
 
 def main(script: str, sides: dict[str, Callable], cases: dict[str, tuple], unit: str) -> None:
-  """Prints medians of speed, peak memory and the first side's ratio to the second.
+  """Prints medians of speed, peak memory, and the speed of the first side divided by the second.
 
   Args:
     script: The calling file, which is run again for each measurement.
-    sides: {name: function of a case's values that returns (run, work): what is timed, and how many
-      units of work a run does}.
+    sides: {name: function}. The function takes a case's values and returns (run, work): the
+      function that is timed, and the units of work that one call does.
     cases: {name: values}.
-    unit: Of the speed.
+    unit: Unit of the work, for the printed speed.
   """
   parser = argparse.ArgumentParser()
   parser.add_argument("--rounds", type=int, default=3)
@@ -58,7 +60,7 @@ def _measure(run, work):
 
 
 def training_step(config) -> Callable:
-  """One training step of a config on random images, on one device, all players active."""
+  """A training step of a config on random images, on one device, with all players active."""
   import jax
   import numpy as np
 
@@ -83,7 +85,7 @@ def training_step(config) -> Callable:
 
 
 def rectangles(batch: int):
-  """Holes for a PyTorch peer, as `masks.rectangle` has them: [N, 1, 64, 64]."""
+  """Holes for the PyTorch implementation, as those of `masks.rectangle`: [N, 1, 64, 64]."""
   import torch
 
   mask = torch.zeros(batch, 1, 64, 64)

@@ -1,8 +1,8 @@
-"""The latent search, iterations x images per second: this package against PyTorch, in one run.
+"""The latent search in iterations x images per second: this package compared with PyTorch.
 
     make bench
 
-Inpainting with an untrained 64x64 DCGAN (its speed does not depend on its weights).
+The task is inpainting with an untrained 64x64 DCGAN. The speed does not depend on its weights.
 """
 
 import compare

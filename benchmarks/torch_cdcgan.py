@@ -1,4 +1,4 @@
-"""The peer: cDCGAN in PyTorch, with the layers of `gan_restore.models.cdcgan` at 64x64."""
+"""The PyTorch implementation to compare with: cDCGAN with the layers of `gan_restore` at 64x64."""
 
 import torch
 from torch import nn
@@ -95,7 +95,7 @@ class Discriminator(nn.Module):
 
 
 class Trainer:
-  """A joint step as PyTorch's users write it: discriminator, classifier, generator in turn."""
+  """A joint step in usual PyTorch style: discriminator, classifier and generator in turn."""
 
   def __init__(self, width, classes=40):
     to = lambda network: network.to(memory_format=torch.channels_last)

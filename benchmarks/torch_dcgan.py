@@ -1,4 +1,4 @@
-"""The peer: DCGAN as PyTorch's users write it, with the layers of `gan_restore.models.dcgan`."""
+"""The PyTorch implementation to compare with: DCGAN with the layers of `gan_restore`."""
 
 import torch
 from torch import nn
@@ -24,7 +24,7 @@ def discriminator(width=64, channels=3):
 
 
 class Trainer:
-  """The training step of PyTorch's DCGAN tutorial: D on real and fake, then G through the new D."""
+  """The training step of PyTorch's DCGAN tutorial: D first, then G with the new D."""
 
   def __init__(self, channels_last=False):
     layout = torch.channels_last if channels_last else torch.contiguous_format

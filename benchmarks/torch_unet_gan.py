@@ -1,4 +1,4 @@
-"""The peer: the U-Net GAN in PyTorch, with the layers of `gan_restore.models.unet_gan` at 64x64."""
+"""The PyTorch implementation to compare with: the U-Net GAN of `gan_restore` at 64x64."""
 
 import itertools
 
@@ -45,14 +45,14 @@ def discriminator(w):
 
 
 def fill(image, mask):
-  """The mean colour around the hole."""
+  """Fills the hole with the mean colour of the ring around it."""
   around = F.max_pool2d(mask, 7, 1, 3) * (1 - mask)
   mean = (around * image).sum((2, 3), keepdim=True) / around.sum((2, 3), keepdim=True)
   return image * (1 - mask) + mean * mask
 
 
 class Trainer:
-  """A step as PyTorch's users write it: the discriminator, then the generator."""
+  """A step in usual PyTorch style: the discriminator, then the generator."""
 
   def __init__(self, width):
     to = lambda network: network.to(memory_format=torch.channels_last)

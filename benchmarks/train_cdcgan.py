@@ -1,8 +1,9 @@
-"""Training cDCGAN jointly, images per second: this package against PyTorch, in one run.
+"""Joint training of cDCGAN in images per second: this package compared with PyTorch.
 
     make bench
 
-64x64, float32, with rectangles for masks; at a quarter of the paper's width and at the whole.
+Images are 64x64 in float32, and the masks are rectangles. The network is measured at a quarter of
+the paper's width and at the full width.
 """
 
 import compare

@@ -1,10 +1,10 @@
-"""Training DCGAN, 64 channels, batch 64, float32: this package against PyTorch, in one run.
+"""Training of DCGAN (64 channels, batch 64, float32): this package compared with PyTorch.
 
     make bench
 
-Prints images/s of each and the ratio. The rounds alternate, and the medians are compared, so that a
-machine that changes its speed changes both. Stock Flax, whose `nn.ConvTranspose` and `nn.Conv`
-gradients are XLA's own, is measured by --stock.
+Prints the images per second of each and the ratio. The rounds alternate and the medians are
+compared, so that a change of the machine's speed affects both. --stock also measures Flax's own
+layers, whose `nn.ConvTranspose` and `nn.Conv` gradients are XLA's own.
 """
 
 import argparse
@@ -47,7 +47,7 @@ def stock():
   layers.Conv, layers.ConvTranspose = _StockConv, _StockConvTranspose
   try:
     run = ours()
-    run()  # Traces while the layers are replaced.
+    run()  # Traces the step while the layers are replaced.
   finally:
     layers.Conv, layers.ConvTranspose = conv, conv_transpose
   return run
@@ -62,8 +62,8 @@ def pytorch(channels_last):
 def main():
   parser = argparse.ArgumentParser()
   parser.add_argument("--rounds", type=int, default=5)
-  parser.add_argument("--steps", type=int, default=4, help="in a round")
-  parser.add_argument("--stock", action="store_true", help="measure Flax's own layers too")
+  parser.add_argument("--steps", type=int, default=4, help="steps in a round")
+  parser.add_argument("--stock", action="store_true", help="also measure Flax's own layers")
   arguments = parser.parse_args()
   runs = {
     "gan_restore": ours(),

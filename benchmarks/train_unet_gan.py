@@ -1,8 +1,8 @@
-"""Training the U-Net GAN, images per second: this package against PyTorch, in one run.
+"""Training of the U-Net GAN in images per second: this package compared with PyTorch.
 
     make bench
 
-64x64, float32, with rectangles for masks, filled with the mean around them.
+Images are 64x64 in float32. The masks are rectangles, filled with the mean colour around them.
 """
 
 import compare

@@ -1,6 +1,6 @@
-"""CGAN (Mirza, Osindero 2014) restoring from a coarse image and its label, a baseline of ResGAN.
+"""CGAN (Mirza, Osindero 2014), a baseline of ResGAN: restores from a coarse image and its label.
 
-The networks are DCGAN's.
+The networks are those of DCGAN.
 
     python -m gan_restore.main --config=configs/cgan.py:mnist --workdir=runs/cgan-mnist
 """

@@ -1,4 +1,4 @@
-"""A classifier trained on real images alone, by which restorations are measured.
+"""A classifier that is trained only on real images and measures restorations.
 
 python -m gan_restore.main --config=configs/classifier.py:mnist --workdir=runs/classifier-mnist
 """

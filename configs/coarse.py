@@ -1,7 +1,7 @@
-"""What ResGAN and its baselines share: the data sets, their coarse images, the budget.
+"""The fields that ResGAN and its baselines share: data sets, coarse images, training budget.
 
-No run by itself: those are `configs/resgan.py:mnist` and so on; the sets are mnist, cifar10,
-cifar100 and celeba.
+This file is not a config that can be run. Configs are, for example, `configs/resgan.py:mnist`.
+The sets are mnist, cifar10, cifar100 and celeba.
 """
 
 from gan_restore.configs import common
@@ -19,11 +19,11 @@ def base(family, name):
     raise ValueError(f"unknown set {name!r}; there are: {', '.join(SETS)}")
   config = common.base(family)
   config.update(SETS[name])
-  config.exclusive = name != "celeba"  # One class an image; else attributes.
-  config.label = ""  # One attribute as the class; empty for the set's own labels.
+  config.exclusive = name != "celeba"  # True: one class per image; False: attributes.
+  config.label = ""  # The attribute used as the class; empty for the set's own labels.
   config.flip = name != "mnist"
   config.width = 32
-  config.reconstruction_weight = 100.0  # Of the L1 distance, as in pix2pix; the paper has none.
+  config.reconstruction_weight = 100.0  # Weight of the L1 loss, as in pix2pix; none in the paper.
 
   config.batch_size = 64
   config.steps = 3_000

@@ -1,33 +1,35 @@
-"""What all runs share. No run by itself."""
+"""The fields that all configs share. This file is not a config that can be run."""
 
 import ml_collections
 
 
 def base(family: str) -> ml_collections.ConfigDict:
-  """The fields of every run; a config file sets those of its family, and others where they
-  differ."""
+  """Returns the fields of every run with their default values.
+
+  A config file adds the fields of its family, and changes defaults where they differ.
+  """
   config = ml_collections.ConfigDict()
   config.family = family
 
   config.dataset = "celeb_a"  # Any TFDS name, folder:PATH or toy_faces.
-  config.data_dir = ""  # Where TFDS keeps prepared sets; empty for its default.
+  config.data_dir = ""  # Folder of prepared TFDS sets; empty for the default of TFDS.
   config.image_size = 64
   config.channels = 3
-  config.flip = True  # Half of the images are mirrored.
+  config.flip = True  # Mirrors half of the images.
   config.dtype = "float32"  # Or bfloat16.
 
   config.batch_size = 32
   config.learning_rate = 1e-3
-  config.schedule = "cosine"  # To 0 at the last step; or constant.
+  config.schedule = "cosine"  # Cosine to 0 at the last step; or constant.
   config.beta1 = 0.5
   config.ema_decay = 0.999
   config.seed = 0
-  config.init_from = ""  # A weights file or workdir to begin with, instead of random weights.
+  config.init_from = ""  # Weights file or workdir to start from; empty for random weights.
 
   config.log_every = 50
   config.sample_every = 500
   config.checkpoint_every = 500
-  config.max_to_keep = 2  # Newest checkpoints kept,
-  config.keep_period = 0  # and those at multiples of this step, from which the best is chosen;
-  config.export_step = 0  # or the step to export, if it is not chosen by score.
+  config.max_to_keep = 2  # Number of the newest checkpoints to keep.
+  config.keep_period = 0  # Checkpoints at multiples of this step are kept as well; 0 for none.
+  config.export_step = 0  # The step to export; 0 for the kept one with the best score.
   return config

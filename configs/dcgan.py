@@ -5,9 +5,9 @@ horizontal flips; z uniform on [-1, 1]^100.
 
     python -m gan_restore.main --config=configs/dcgan.py --workdir=runs/dcgan
 
-About 25 epochs of CelebA's 162,770 training images. On a few thousand images add
---config.augment=color,translation (see `nn/augmentations.py`); the shipped prior is
-configs/shipped/dcgan.py.
+The run takes about 25 epochs of CelebA's 162,770 training images. With only a few thousand
+images, add --config.augment=color,translation (see `nn/augmentations.py`).
+configs/shipped/dcgan.py trains the shipped prior.
 """
 
 from gan_restore.configs import common
@@ -15,7 +15,7 @@ from gan_restore.configs import common
 
 def get_config():
   config = common.base("dcgan")
-  config.augment = ""  # Out of color, translation, cutout, by commas.
+  config.augment = ""  # Any of color, translation, cutout, separated by commas.
 
   config.latent_dim = 100
   config.width = 64

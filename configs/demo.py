@@ -1,4 +1,4 @@
-"""The demo: a small DCGAN on drawn faces, a minute or two on two cores. No download.
+"""The demo: a small DCGAN on drawn faces. It takes one or two minutes on two cores; no download.
 
 python -m gan_restore.main --config=configs/demo.py --workdir=out/demo/toy_faces
 """

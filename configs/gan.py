@@ -1,6 +1,6 @@
-"""GAN (Goodfellow et al. 2014) and DCGAN (Radford et al. 2015) restoring from a coarse image.
+"""GAN (Goodfellow et al. 2014) and DCGAN (Radford et al. 2015), which restore from a coarse image.
 
-Baselines of ResGAN in its comparison; the coarse image's pixels replace their noise vector.
+They are baselines of ResGAN. The pixels of the coarse image replace their noise vector.
 
     python -m gan_restore.main --config=configs/gan.py:mnist --workdir=runs/gan-mnist
     python -m gan_restore.main --config=configs/gan.py:mnist --config.network=conv ...  # DCGAN
@@ -11,6 +11,6 @@ from gan_restore.configs import coarse
 
 def get_config(name="mnist"):
   config = coarse.base("gan", name)
-  config.network = "dense"  # GAN; conv is DCGAN.
-  config.conditional = False  # The label as an input of both networks: CGAN.
+  config.network = "dense"  # "dense" is GAN, "conv" is DCGAN.
+  config.conditional = False  # True: both networks get the label as an input (CGAN).
   return config

@@ -1,5 +1,7 @@
-"""Shared fixtures. Two CPU devices, so that what is averaged over devices is tested as such; and
-one cache of compiled programs for all tests, the processes they start, and the next run."""
+"""Shared fixtures.
+
+The tests use two CPU devices, so that averaging over devices is tested. All tests, the processes
+that they start, and later runs share one compilation cache."""
 
 import os
 import pathlib
@@ -33,7 +35,7 @@ def config() -> ml_collections.ConfigDict:
 
 @pytest.fixture(scope="session")
 def tiny_prior() -> Trained:
-  """An untrained prior for 32x32 images, its kernels large enough for varied pictures."""
+  """An untrained prior for 32x32 images, with kernels that are large enough for varied pictures."""
   prior = untrained("dcgan", image_size=32)
   return prior.replace(
     variables=jax.tree.map(lambda x: 10 * x if x.ndim > 1 else x, prior.variables)
@@ -47,7 +49,7 @@ def _saved(trained, path) -> str:
 
 @pytest.fixture(scope="session")
 def prior(tmp_path_factory) -> str:
-  """A file with an untrained prior of the size the command line restores."""
+  """A file with an untrained prior of the size that the command line restores."""
   path = tmp_path_factory.mktemp("prior") / "prior.safetensors"
   return _saved(untrained("dcgan", image_size=64), path)
 
@@ -77,7 +79,7 @@ def photos(tmp_path, faces) -> pathlib.Path:
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory):
-  """A function that trains a small run, once a session: (name, **changes) -> its workdir."""
+  """A function that trains a small run once per session: (name, **changes) -> its workdir."""
   workdirs: dict[str, pathlib.Path] = {}
 
   def train(name: str, variant: str = "", **changes) -> pathlib.Path:
@@ -103,7 +105,7 @@ def learned_classifier(trained) -> Trained:
 
 @pytest.fixture(scope="session")
 def real_data() -> pathlib.Path:
-  """The folder of real data sets; skips where there is none."""
+  """The folder of real data sets. Skips the test if there is none."""
   folder = os.environ.get("GAN_RESTORE_DATA")
   if not folder:
     pytest.skip("needs real images: GAN_RESTORE_DATA is not set")

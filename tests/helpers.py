@@ -1,4 +1,4 @@
-"""What several test modules share."""
+"""Functions that several test modules share."""
 
 import functools
 import importlib
@@ -28,7 +28,7 @@ _SMALL = {
 
 
 def small_config(name: str = "dcgan", variant: str = "", **changes) -> ml_collections.ConfigDict:
-  """A run of `configs/`, small enough for a test."""
+  """A config of `configs/`, made small enough for a test."""
   script = importlib.import_module(f"gan_restore.configs.{name}")
   config = script.get_config(*filter(None, [variant]))
   config.update(dataset="toy_faces", image_size=16, batch_size=8, steps=8, log_every=2)
@@ -38,7 +38,7 @@ def small_config(name: str = "dcgan", variant: str = "", **changes) -> ml_collec
 
 
 def untrained(name: str = "dcgan", variant: str = "", **changes) -> Trained:
-  """A family with its first weights."""
+  """A family with its initial, untrained weights."""
   config = ml_collections.FrozenConfigDict(small_config(name, variant, **changes))
   return Trained(_init(config), config)
 
@@ -61,13 +61,13 @@ def picture_size(path) -> tuple[int, int]:
 
 
 def run(capsys, *arguments) -> tuple[int, str, str]:
-  """`gan-restore` with these arguments: its exit status, and what it printed, also as an error."""
+  """Runs `gan-restore` with these arguments; returns its exit status, output and error output."""
   status = cli.main([str(a) for a in arguments])
   return status, *capsys.readouterr()
 
 
 def on_one_device(function, *arguments):
-  """A per-device function, jitted, on one device."""
+  """Runs a per-device function, jitted, on one device."""
   batched = jax.tree.map(lambda x: x[None], arguments)
   return jax.tree.map(lambda x: x[0], jax.jit(jax.vmap(function, axis_name="batch"))(*batched))
 
@@ -98,7 +98,7 @@ def gradients(trained: Trained, batch) -> dict:
 
 
 def hole_psnr(trained: Trained) -> float:
-  """Of the centre hole of 32 toy faces, filled by a completion network."""
+  """PSNR of the centre hole of 32 toy faces that a completion network fills."""
   source = toy_faces.ToyFaces("test", trained.config.image_size)
   restorer = functools.partial(trained.family.restore, trained)
   scores = scoring.evaluate(restorer, tasks.get("inpaint"), source, limit=32)

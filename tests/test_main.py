@@ -107,7 +107,7 @@ def finish(processes):
 
 @pytest.mark.slow
 def test_two_processes_train_one_run(tmp_path):
-  """Each reads its share; the gradients are averaged; one checkpoint is written, by both."""
+  """Each process reads its share, and the gradients are averaged. Both write one checkpoint."""
   finish(start_two(tmp_path, steps=4))
   trained = weights.load(tmp_path)
   kernel = trained.variables["generator"]["params"]["Dense_0"]["kernel"]

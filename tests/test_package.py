@@ -1,4 +1,4 @@
-"""The package as a whole: tests that mirror it, documented names, what a wheel holds."""
+"""Tests the package as a whole: the layout of the tests, documented names, contents of a wheel."""
 
 import importlib
 import inspect
@@ -20,8 +20,8 @@ MODULES = sorted(
 
 
 def test_tests_mirror_the_package():
-  """Each test module is named for a module or package, in the folder of the same name."""
-  whole = {"test_package", "test_shipped", "test_notebooks"}  # Of the package as a whole.
+  """Each test module is named after a module or package, in the folder of the same name."""
+  whole = {"test_package", "test_shipped", "test_notebooks"}  # Tests of the package as a whole.
   strays = []
   for path in sorted((ROOT / "tests").rglob("test_*.py")):
     if path.stem in whole:
@@ -51,7 +51,7 @@ def test_every_public_name_is_documented_and_none_is_its_modules(name):
 
 
 def functions(module):
-  """(name, function) of a module's public functions and of its public classes' public methods."""
+  """(name, function) of the public functions of a module and the public methods of its classes."""
   for name, value in public(module):
     if inspect.isfunction(value):
       yield name, value
@@ -94,7 +94,7 @@ WHOLE = (
 
 @pytest.mark.slow
 def test_a_wheel_holds_the_configs_and_the_weights(tmp_path):
-  """And a command that needs a config runs without a checkout."""
+  """A command that needs a config also runs without a checkout."""
   command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", tmp_path, ROOT]
   subprocess.run(command, check=True, capture_output=True)
   (wheel,) = tmp_path.glob("*.whl")

@@ -1,4 +1,4 @@
-"""What ships restores faces that it never saw."""
+"""The shipped networks restore faces that were not in their training data."""
 
 import pytest
 
@@ -24,7 +24,7 @@ def scores(real_data, tmp_path_factory):
 
 @pytest.mark.parametrize("name", ["cdcgan", "encoder_dcgan", "unet_gan"])
 def test_a_large_hole_is_filled_by_one_pass(scores, name):
-  """25 dB and 3 dB ahead of biharmonic inpainting."""
+  """At least 25 dB, and 3 dB better than biharmonic inpainting."""
   ours, _ = scores(name, "inpaint:center")
   assert ours > 25 and ours > scores("biharmonic", "inpaint:center")[0] + 3
 
@@ -32,7 +32,7 @@ def test_a_large_hole_is_filled_by_one_pass(scores, name):
 @pytest.mark.slow
 @pytest.mark.parametrize("part", ["eyes", "nose", "lips"])
 def test_the_unet_fills_facial_parts(scores, part):
-  """A dB ahead of biharmonic inpainting and of the mirrored face."""
+  """1 dB better than biharmonic inpainting and than the mirrored face."""
   ours, _ = scores("unet_gan", f"inpaint:{part}")
   assert all(
     ours > scores(baseline, f"inpaint:{part}")[0] + 1 for baseline in ("biharmonic", "mirror")
@@ -50,14 +50,14 @@ def test_the_unet_fills_facial_parts(scores, part):
   ],
 )
 def test_one_prior_is_for_any_damage(scores, task, baseline, margin, ssim):
-  """Ahead of what a person would try first, by `margin` dB, and so similar at least by SSIM."""
+  """Better than a simple baseline by `margin` dB, with an SSIM of at least `ssim`."""
   psnr, structure = scores("denoiser", task)
   assert psnr > scores(baseline, task)[0] + margin and structure > ssim
 
 
 @pytest.mark.slow
 def test_a_stronger_prior_is_searched_better(scores):
-  """A dB and a half ahead of the DCGAN, and more similar, where the whole face is G(z)."""
+  """With raw G(z), 1.5 dB better than the DCGAN, and with a higher SSIM."""
   few = {"limit": 16, "num_restarts": 1}
   ours, theirs = (scores(name, "super_resolve", **few) for name in ("autoencoder_gan", "map"))
   assert ours[0] > theirs[0] + 1.5 and ours[1] > theirs[1] + 0.05

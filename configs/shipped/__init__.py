@@ -1,2 +1,4 @@
-"""The runs behind the shipped weights: `make train-NAME DATA=folder:/path/to/celeba` runs
-NAME.py."""
+"""The configs that trained the shipped weights.
+
+`make train-NAME DATA=folder:/path/to/celeba` trains with NAME.py.
+"""

@@ -1,8 +1,8 @@
-"""The shipped autoencoding GAN: `autoencoder_gan.py` as it is.
+"""The shipped autoencoding GAN: `autoencoder_gan.py` without changes.
 
     make train-autoencoder_gan DATA=folder:/path/to/celeba
 
-An hour on two CPU cores, as two devices.
+The training takes an hour on two CPU cores, used as two JAX devices.
 """
 
 from gan_restore.configs import autoencoder_gan

@@ -2,8 +2,9 @@
 
     make train-dcgan DATA=folder:/path/to/celeba
 
-Differs from the paper's config in the augmentation, as 8,000 faces are few, and in the batch,
-halved for twice the steps. Two hours on two CPU cores; step 7,000 was chosen by score.
+It differs from the paper's config in two points: it uses augmentation, because 8,000 faces are
+few, and the batch size is half, so that the same number of images gives twice as many steps. The
+training takes two hours on two CPU cores. Step 7,000 was chosen by score.
 """
 
 from gan_restore.configs import dcgan

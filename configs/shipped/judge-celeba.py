@@ -1,8 +1,8 @@
-"""The shipped classifier of 40 attributes: `classifier.py:celeba`, narrower.
+"""The shipped classifier of 40 attributes: `classifier.py:celeba` with a smaller width.
 
     make train-judge-celeba DATA=folder:/path/to/celeba
 
-Ten minutes on two CPU cores.
+The training takes ten minutes on two CPU cores.
 """
 
 from gan_restore.configs import classifier

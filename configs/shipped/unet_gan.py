@@ -1,10 +1,12 @@
-"""The shipped U-Net GAN, trained in two parts in one workdir: `unet_gan.py`, then a weaker
-adversary.
+"""The shipped U-Net GAN, trained in two parts in one workdir.
+
+In the second part the adversarial loss has a smaller weight.
 
     make train-unet_gan DATA=folder:/path/to/celeba
 
-:first is `unet_gan.py` as it is; :second goes on for 1,500 steps, the cosine of which is that of
-all 6,500. 85 minutes on two CPU cores, as two devices.
+:first is `unet_gan.py` without changes. :second trains for 1,500 more steps. Its learning rate
+follows a cosine over all 6,500 steps. The training takes 85 minutes on two CPU cores, used as two
+JAX devices.
 """
 
 from gan_restore.configs import unet_gan

@@ -3,9 +3,9 @@
     gan-restore evaluate --config configs/tables/map_restoration.py \
         --dataset folder:/path/to/celeba --out runs/table
 
-Options after --config override it. The paper's figures, of other faces and another prior, are
-printed below ours. Here colorize damages by V, as it models; the paper damages by standard
-greyscale: --tasks colorize:luma.
+Options after --config override it. The paper's values are printed below ours. They were measured
+on other faces with another prior. Here `colorize` uses V both for the damage and for the model.
+The paper uses standard greyscale for the damage; `--tasks colorize:luma` does the same.
 """
 
 import ml_collections

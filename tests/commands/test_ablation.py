@@ -38,7 +38,7 @@ def test_ablation_trains_the_variants_once_and_compares_them(capsys, tmp_path):
   status, again, _ = run(capsys, *command)
   assert status == 0 and checkpoint.stat().st_mtime_ns == before
   same = lambda text: [line.rsplit("|", 4)[0] for line in text.splitlines()[:-1]]
-  assert same(again) == same(output)  # But for the seconds.
+  assert same(again) == same(output)  # Except for the times.
 
 
 @pytest.mark.slow

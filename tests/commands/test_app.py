@@ -1,4 +1,4 @@
-"""The web page's function; the page itself where Gradio is installed."""
+"""Tests the function behind the web page, and the page itself if Gradio is installed."""
 
 import sys
 
@@ -14,7 +14,7 @@ from gan_restore.commands import app
 
 @pytest.fixture
 def editor():
-  """The portrait with a stroke over its left half's eye, as Gradio's editor gives it."""
+  """The portrait with a stroke over the left eye, in the form that Gradio's editor returns."""
   picture = data.astronaut()
   layer = np.zeros((*picture.shape[:2], 4), np.uint8)
   layer[90:120, 190:230] = 255

@@ -1,4 +1,4 @@
-"""`gan-restore compare-gans`: what a user gets wrong."""
+"""`gan-restore compare-gans`: invalid arguments."""
 
 from helpers import run
 

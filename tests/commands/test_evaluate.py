@@ -24,7 +24,7 @@ def test_evaluate_takes_size_and_factor_from_the_methods(capsys, digits, prior, 
 
 
 def test_evaluate_prints_a_table(capsys, photos, tmp_path):
-  """`mean` is fitted to the training images first."""
+  """The method `mean` is first fitted to the training images."""
   for i in range(3, 6):
     (photos / f"{i}.png").write_bytes((photos / f"{i - 3}.png").read_bytes())
   options = ["--dataset", f"folder:{photos}", "--data-dir", tmp_path / "tfds", "--limit", "3"]
@@ -108,7 +108,7 @@ def test_compositions_of_any_shape_are_scored_and_drawn(capsys, tmp_path):
 
 
 def test_a_config_need_not_lie_in_a_checkout(capsys, tmp_path, monkeypatch):
-  """The installed ones have the same names."""
+  """The installed configs have the same names."""
   monkeypatch.chdir(tmp_path)
   command = ["evaluate", "--config", "configs/tables/map_restoration.py", "--dataset", "toy_faces"]
   command += ["--methods", "damaged", "--tasks", "denoise", "--limit", "2"]

@@ -1,4 +1,4 @@
-"""`gan-restore mask-growth`: its defaults, and what a user gets wrong."""
+"""`gan-restore mask-growth`: its defaults and invalid arguments."""
 
 from gan_restore import cli, hub
 

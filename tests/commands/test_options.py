@@ -39,7 +39,7 @@ def test_methods_that_there_are_not(text, message):
 
 
 def test_a_path_may_hold_a_colon():
-  """Options begin at a colon before NAME=."""
+  """Options start at the colon before NAME=."""
   with pytest.raises(ValueError, match="a:b/c: no such weights file"):
     options.method("a:b/c:seed=1")
 

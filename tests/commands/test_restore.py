@@ -45,7 +45,7 @@ def test_inpaints_with_a_mask_of_the_photos_size(capsys, prior, photos, tmp_path
 
 
 def test_a_facial_part_is_a_mask(capsys, photos, tmp_path):
-  """Of a picture that is damaged there, unless it would be drawn at random."""
+  """A kind of mask can be given for a picture that is damaged there, but not a random kind."""
   command = ["restore", photos / "0.png", "--method", "mirror", "--out", tmp_path / "out"]
   status, _, _ = run(capsys, *command, "--mask", "lips")
   assert status == 0
@@ -70,7 +70,7 @@ def test_simulate_scores_as_json(capsys, prior, photos, tmp_path):
 
 
 def test_any_damage_is_restored_without_saying_how(capsys, photos, tmp_path):
-  """By the denoiser; where several samples differ is a picture too."""
+  """The denoiser restores it, and the spread of the samples is written as a picture."""
   command = ["restore", photos / "0.png", "--task", "super_resolve", "--simulate"]
   status, output, _ = run(capsys, *command, "--out", tmp_path / "mean")
   assert status == 0 and "psnr" in output
@@ -86,7 +86,8 @@ def test_any_damage_is_restored_without_saying_how(capsys, photos, tmp_path):
 
 
 def test_a_method_brings_its_size_channels_and_task(capsys, digits, photos, tmp_path):
-  """Few pixels, the same enlarged, and a picture that is reduced to them first, are one input."""
+  """The low-resolution picture, the same picture enlarged, and a picture that is first reduced to
+  it give the same restoration."""
   rng = np.random.default_rng(0)
   few = rng.integers(0, 256, (7, 7), np.uint8)
   folder = tmp_path / "digits"
@@ -128,7 +129,7 @@ def test_more_pictures_than_a_batch(capsys, photos, tmp_path, monkeypatch):
     assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
-def test_goes_on_past_bad_files_and_lists_them(capsys, prior, photos, tmp_path):
+def test_bad_files_are_skipped_and_listed(capsys, prior, photos, tmp_path):
   (photos / "text.png").write_text("no picture")
   (photos / "empty.jpg").touch()
   inputs = [photos, tmp_path / "gone.png", tmp_path / "*.none"]
@@ -189,7 +190,7 @@ def test_crop_face(capsys, prior, tmp_path):
     (["--task", "inpaint", "--mask", "nothing.png"], "nothing.png: no such file"),
   ],
 )
-def test_what_is_the_users_to_mend_is_one_line(options, message, capsys, prior, photos, tmp_path):
+def test_user_errors_are_one_line(options, message, capsys, prior, photos, tmp_path):
   method = [] if "--method" in options else ["--method", prior]
   out = tmp_path / "out"
   status, _, error = run(capsys, "restore", photos / "0.png", "--out", out, *method, *options)
@@ -198,7 +199,7 @@ def test_what_is_the_users_to_mend_is_one_line(options, message, capsys, prior, 
 
 
 def test_the_spread_of_restarts(capsys, prior, photos, tmp_path, monkeypatch):
-  monkeypatch.setattr(restoration, "WHITE", 1e-5)  # The prior of this test knows one picture.
+  monkeypatch.setattr(restoration, "WHITE", 1e-5)  # This untrained prior's outputs hardly differ.
   command = ["restore", photos, "--out", tmp_path, "--task", "denoise", "--spread", "--method"]
   status, _, error = run(capsys, *command, f"{prior}:num_steps=2:num_restarts=1")
   assert status == 2 and "--spread needs" in error
@@ -217,7 +218,7 @@ def test_the_spread_of_restarts(capsys, prior, photos, tmp_path, monkeypatch):
 )
 @pytest.mark.parametrize("simulate", [True, False])
 def test_damages_compose(task, simulate, capsys, photos, tmp_path):
-  """With a user's own mask; of a grey photograph; of another size than the image."""
+  """With a mask file, a grey photograph, and a photograph of another size than the image."""
   command = ["restore", photos / "0.png", "--out", tmp_path / "out", "--task", task]
   command += ["--method", "tv:iterations=20"]
   if task.startswith("inpaint+"):
@@ -233,7 +234,7 @@ def test_damages_compose(task, simulate, capsys, photos, tmp_path):
 
 
 def test_a_hole_beside_noise_leaves_the_rest_of_the_picture(capsys, photos, tmp_path):
-  """Outside the user's mask the answer is near to the picture, the centre too."""
+  """Outside the user's mask the restoration is close to the picture, also in the centre."""
   mask = np.zeros((100, 80), np.uint8)
   mask[12:22, 5:75] = 255  # Rows 2 to 10 of the crop.
   Image.fromarray(mask).save(tmp_path / "mask.png")

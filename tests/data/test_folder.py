@@ -106,7 +106,7 @@ def test_unusable_files_are_skipped_and_named(tmp_path):
   write_images(tmp_path / "p", 40)
   (tmp_path / "p" / "empty.png").touch()
   (tmp_path / "p" / "text.jpg").write_text("no picture")
-  for _ in range(2):  # When it is prepared, and whenever it is used again.
+  for _ in range(2):  # It appears when the set is prepared and each time it is used again.
     builder = folder.Folder(tmp_path / "p", 16, str(tmp_path / "prepared"))
     builder.prepare()
     first, second = sorted(builder.info.metadata["skipped"])

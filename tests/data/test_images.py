@@ -1,4 +1,4 @@
-"""Pictures of every kind a person may have."""
+"""Pictures in many formats."""
 
 import numpy as np
 import pytest
@@ -38,7 +38,7 @@ def test_transparency_is_laid_over_white(tmp_path):
 def test_exif_rotation_is_applied(tmp_path):
   image = Image.fromarray(RAMP)
   exif = image.getexif()
-  exif[0x0112] = 6  # The camera was turned by a quarter.
+  exif[0x0112] = 6  # The camera was turned by 90 degrees.
   image.save(tmp_path / "a.jpg", exif=exif, quality=95)
   assert images.read_image(tmp_path / "a.jpg").size == (20, 32)
 

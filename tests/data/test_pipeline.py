@@ -7,7 +7,7 @@ from gan_restore.data import toy_faces
 
 
 class Numbers:
-  """Image i is filled with i; its left column is 255, so that a flip can be seen."""
+  """Image i is filled with i. Its left column is 255, so that a flip can be detected."""
 
   def __len__(self):
     return 20
@@ -86,7 +86,7 @@ def test_mnist_and_cifar10(real_data):
 
 
 def test_celeb_a_of_tfds(tmp_path, monkeypatch):
-  """The code path of TFDS's own CelebA, on examples of its features."""
+  """Tests the code path of TFDS's own CelebA on examples of its features."""
 
   class Builder:
     info = tfds.builder("celeb_a", data_dir=str(tmp_path)).info

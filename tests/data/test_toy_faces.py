@@ -23,7 +23,7 @@ def test_attributes_vary_and_are_named_as_celebas(real_data):
 
 
 def test_an_attribute_is_drawn():
-  """Glasses and hats change the picture where they are, as a mean over many faces."""
+  """On average over many faces, glasses and hats change the picture where they are drawn."""
   source = toy_faces.ToyFaces()
   examples = [source[i] for i in range(400)]
   images = np.stack([e["image"] for e in examples]).astype(float).mean(-1)

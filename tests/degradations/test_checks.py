@@ -1,4 +1,4 @@
-"""Checks at the entries of public functions: what passes, and one sentence for what does not."""
+"""Checks at the entries of public functions: what passes, and one sentence for each error."""
 
 import jax
 import jax.numpy as jnp
@@ -43,7 +43,7 @@ def test_masks_of_every_shape_become_one(shape):
 
 
 def test_values_are_checked_only_where_they_are_known():
-  """So that a function with these checks can be jitted."""
+  """Functions with these checks can therefore be jitted."""
   assert jax.jit(lambda x: checks.image_batch(x, "x"))(image() + 1).shape == (1, 4, 4, 3)
   assert jax.jit(checks.mask)(np.ones((4, 4))).shape == (1, 4, 4, 1)
 

@@ -16,7 +16,7 @@ def test_masks_are_binary_and_can_be_jitted(kind):
   share = mask.mean((1, 2, 3))
   assert share.min() > 0 and share.max() < 0.9
   if not masks.is_fixed(kind):
-    assert len(np.unique(mask.reshape(64, -1), axis=0)) >= 4  # Each image its own.
+    assert len(np.unique(mask.reshape(64, -1), axis=0)) >= 4  # Each image has its own mask.
     other = np.asarray(draw(jax.random.key(1), SHAPE))
     assert (mask != other).any()
 
@@ -51,11 +51,11 @@ def test_a_mixture_draws_each_kind_as_often_as_it_is_named():
   count = {name: is_one.sum() / 512 for name, is_one in kinds.items()}
   np.testing.assert_allclose(list(count.values()), [0.5, 0.25, 0.25], atol=0.07)
   halves = mask[kinds["half"]]
-  assert len(np.unique(halves.reshape(len(halves), -1), axis=0)) == 4  # Drawn anew for each image.
+  assert len(np.unique(halves.reshape(len(halves), -1), axis=0)) == 4  # Drawn again for each image.
 
 
 def test_strokes_are_round_brushes_along_segments():
-  """Every drawn pixel has drawn neighbours all around within a brush: no stray pixels."""
+  """Drawn pixels are connected and at least as large as a brush; there are no single pixels."""
   mask = np.asarray(masks.strokes(jax.random.key(0), (16, 64, 64)))[..., 0] > 0
   from scipy import ndimage
 
@@ -92,7 +92,7 @@ def test_a_square_of_a_given_share():
 
 
 def test_facial_parts_lie_where_they_are():
-  """On the 64x64 crop: left and right eye, nose and lips of CelebA's mean landmarks."""
+  """On the 64x64 crop, at the left and right eye, nose and lips of CelebA's mean landmarks."""
   landmarks = {"left_eye": (30, 22), "right_eye": (30, 41), "nose": (42, 31), "lips": (50, 31)}
   draw = lambda name: np.asarray(masks.get(name)(jax.random.key(0), (1, 64, 64)))[0, ..., 0]
   found = {name: draw(name) for name in landmarks}
@@ -111,7 +111,7 @@ def test_parts_jitter_within_bounds():
   top = moved.any(2).argmax(1) - still.any(1).argmax()
   assert top.min() >= -4 and top.max() <= 4 and len(np.unique(top)) >= 7
   left = moved.any(1).argmax(1) - still.any(0).argmax()
-  assert abs(np.corrcoef(top, left)[0, 1]) < 0.3  # Down and right by themselves.
+  assert abs(np.corrcoef(top, left)[0, 1]) < 0.3  # Down and right independently.
 
 
 def test_unions_and_what_is_fixed():

@@ -1,4 +1,4 @@
-"""Operators against scikit-image and SciPy; the noise they state against noise that is measured."""
+"""Compares operators with scikit-image and SciPy, and their stated noise with measured noise."""
 
 import jax
 import jax.numpy as jnp
@@ -38,7 +38,7 @@ def test_the_map_papers_colorize_damages_by_greyscale_and_models_by_v(faces):
 
 
 def test_the_gradient_of_v():
-  """Of the largest channel; shared where several are."""
+  """The gradient goes to the largest channel, and is shared equally between equal channels."""
   x = np.array([[0.2, 0.7, 0.5], [0.4, 0.4, 0.1], [0.3, 0.3, 0.3]], np.float32)
   gradient = jax.grad(lambda x: operators.hsv_value(x).sum())(x)
   np.testing.assert_allclose(gradient, [[0, 1, 0], [0.5, 0.5, 0], [1 / 3, 1 / 3, 1 / 3]], rtol=1e-6)
@@ -97,7 +97,7 @@ def test_compose_applies_the_inner_first_and_keeps_its_damage(faces):
   A = operators.compose(operators.super_resolve(4), operators.denoise(0.1))
   assert A(faces).shape == (8, 16, 16, 3)
   error = np.std(np.asarray(A.corrupt(faces, KEY)) - np.asarray(A(faces)))
-  assert 0.01 < error < 0.03  # Averaged over 16 pixels (and clipped).
+  assert 0.01 < error < 0.03  # The noise is averaged over 16 pixels (and clipped).
   plain = operators.compose(lambda x: x**2, operators.colorize())
   np.testing.assert_allclose(plain(faces)[..., 0], faces.max(-1) ** 2, atol=1e-6)
 
@@ -128,8 +128,8 @@ OUTERS = {
 
 @pytest.mark.parametrize("name", OUTERS)
 def test_the_noise_of_a_composition_is_that_which_is_measured(name):
-  """1,000 draws of noise through the outer operator, at images where it is smooth."""
-  colors = jnp.array([0.45, 0.6, 0.5])  # One channel is the largest by far.
+  """1,000 draws of noise pass through the outer operator, at images where it is smooth."""
+  colors = jnp.array([0.45, 0.6, 0.5])  # One channel is clearly the largest.
   grey = name in ("a gamma curve", "quantize")
   x = jnp.full((1, 64, 64, 3), 0.5) if grey else jnp.broadcast_to(colors, (1, 64, 64, 3))
   outer = OUTERS[name]
@@ -137,15 +137,15 @@ def test_the_noise_of_a_composition_is_that_which_is_measured(name):
   noisy = lambda key: outer(x + 0.01 * jax.random.normal(key, x.shape))
   drawn = jax.jit(jax.vmap(noisy))(jax.random.split(KEY, 1000))
   wanted = np.asarray(jnp.std(drawn, axis=0))
-  if name == "quantize":  # Its own error joins what it was given.
+  if name == "quantize":  # The rounding error adds to the input noise.
     wanted = np.sqrt(wanted**2 + 1 / 16 / 12)
   found = np.broadcast_to(operators.noise(A, x.shape), wanted.shape)
   np.testing.assert_array_equal(found == 0, wanted == 0)  # Where there is no noise at all.
   there = wanted > 0
   ratio = found[there] / wanted[there]
   np.testing.assert_allclose(np.median(ratio), 1, atol=0.05)
-  # A draw of 1,000 is within 10% for each value; mixtures of many pixels by a function of one's own
-  # are estimated by 64 directions.
+  # The standard deviation of 1,000 draws is accurate to 10%. For plain functions that mix many
+  # pixels it is estimated from 64 random directions.
   assert np.quantile(ratio, 0.05) > 0.75 and np.quantile(ratio, 0.95) < 1.3
 
 
@@ -179,7 +179,7 @@ def test_y_is_shown_at_the_images_size(name, faces):
   "name", ["inpaint+denoise:0.05", "blur:1+inpaint", "super_resolve:2+inpaint", "inpaint+jumble"]
 )
 def test_the_missing_pixels_of_a_composition(name):
-  """Those of the image, whatever the hole's own size: the centre of 32x32."""
+  """The mask has the size of the image, even if the hole has another resolution."""
   if name == "inpaint+jumble":
     A = operators.compose(lambda x: x[:, ::-1], tasks.get("inpaint").operator(KEY, (1, 64, 64, 3)))
   else:
@@ -193,7 +193,7 @@ def test_the_missing_pixels_of_a_composition(name):
 
 @pytest.mark.parametrize("size", [64, 32])
 def test_observing_a_picture(size):
-  """A picture of y: grey where A leaves one channel, blank where there is a hole."""
+  """y made from a picture is grey if A has one output channel, and blank in holes."""
   picture = np.random.default_rng(0).random((2, size, size, 3)).astype(np.float32)
   shape = (2, 64, 64, 3)
   if size == 64:
@@ -222,8 +222,8 @@ def test_observing_a_picture(size):
    "inpaint+colorize", "super_resolve:4+denoise:0.1", "denoise:0.1+super_resolve:4"],
 )  # fmt: skip
 def test_the_projection_agrees_with_y(name, faces):
-  """It comes nearer to the original, agrees with y, and is not moved a second time."""
-  faces = 0.3 + 0.7 * faces  # No block's correction reaches below black.
+  """It is closer to the original and agrees with y. A second projection changes nothing."""
+  faces = 0.3 + 0.7 * faces  # Bright images: no correction leads to negative values.
   y, A = tasks.get(name).corrupt(faces, jax.random.key(0))
   noise = jax.random.normal(jax.random.key(1), faces.shape)
   guess = jnp.clip(0.85 * faces + 0.02 * noise, 0.02, 1)

@@ -19,7 +19,7 @@ SHAPES = {
 def test_a_task_damages_and_models_the_damage(name, faces):
   y, A = tasks.get(name).corrupt(faces, jax.random.key(0))
   assert y.shape == SHAPES[name] == A(faces).shape
-  assert np.abs(np.asarray(y) - np.asarray(A(faces))).mean() < 0.09  # Noise and rounding alone.
+  assert np.abs(np.asarray(y) - np.asarray(A(faces))).mean() < 0.09  # Only noise and rounding.
   again, _ = tasks.get(name).corrupt(faces, jax.random.key(0))
   np.testing.assert_array_equal(y, again)
 
@@ -34,7 +34,7 @@ def test_inpaint_takes_a_mask_or_a_kind(faces):
 
 
 def test_a_mask_takes_the_size_of_what_is_left(faces):
-  """A pixel is missing if any part of it is."""
+  """A pixel is missing if any part of it is missing."""
   mask = np.zeros((64, 64))
   mask[:9] = 1
   y, A = tasks.get("super_resolve:4+inpaint", mask=mask).corrupt(faces, jax.random.key(0))
@@ -67,7 +67,10 @@ def test_other_strengths(name, operator, faces):
 
 
 def test_damages_one_after_the_other(faces):
-  """In the order they are named; masks have the size that is left, and a `+` of their own."""
+  """Damages apply in the order of their names.
+
+  Masks have the size of the image at that point, and may contain a `+` themselves.
+  """
   y, A = tasks.get("super_resolve:2+inpaint:eyes+lips").corrupt(faces, jax.random.key(0))
   assert y.shape == (8, 32, 32, 3) and A.outer.mask.shape == (8, 32, 32, 1)
   eyes = masks.get("eyes+lips")(jax.random.key(0), (8, 32, 32))

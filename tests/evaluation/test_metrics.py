@@ -1,4 +1,4 @@
-"""PSNR and SSIM against scikit-image, gradients against NumPy."""
+"""Compares PSNR and SSIM with scikit-image, and gradients with NumPy."""
 
 import numpy as np
 import pytest
@@ -79,9 +79,9 @@ def test_accuracy_of_classes_and_of_attributes():
 
 
 def test_balanced_accuracy_does_not_flatter_the_rare():
-  """Always answering no: nine tenths right, and half right once each answer counts alike."""
+  """A classifier that always decides "no" has an accuracy of 0.9 but a balanced accuracy of 0.5."""
   label = np.zeros((40, 3), np.uint8)
-  label[:4, :2] = 1  # The third attribute never occurs, and is left out.
+  label[:4, :2] = 1  # The third attribute never occurs and is left out.
   never = -np.ones((40, 3))
   assert metrics.balanced_accuracy(never, label) == 0.5
   assert metrics.balanced_accuracy(2.0 * label - 1, label) == 1

@@ -1,4 +1,4 @@
-"""The judge is tested with the table, in test_table."""
+"""The score of the shipped classifier (`--judge`) is tested in test_table."""
 
 import sys
 
@@ -22,7 +22,7 @@ def torch():
 
 
 def test_fid_is_torch_fidelitys(torch, tmp_path, monkeypatch):
-  """With Inception of random weights, against the package's own distance between two sets."""
+  """With random weights of Inception, compared with the package's own distance between two sets."""
   import torch_fidelity
   from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
@@ -54,7 +54,7 @@ def test_fid_is_torch_fidelitys(torch, tmp_path, monkeypatch):
 
 
 def test_lpips_is_its_authors(torch, tmp_path, monkeypatch):
-  """With AlexNet of random weights, against the package's network built around it."""
+  """With random weights of AlexNet, compared with the package's network around it."""
   import lpips
   import torchvision
 

@@ -22,7 +22,7 @@ def test_markdown_has_all_columns_in_their_order():
 
 
 def test_json_has_no_nan(tmp_path):
-  """RFC 8259 has none, and other readers refuse it."""
+  """RFC 8259 has no NaN, and other readers refuse it."""
   path = tmp_path / "t.json"
   reports.write_json(path, {"a": [float("nan"), 1.5], "b": {"c": float("inf")}, "d": (1, "x")})
 

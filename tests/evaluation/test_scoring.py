@@ -34,7 +34,7 @@ def test_scores_are_scikit_images(source):
 
 @pytest.mark.parametrize("task,method", [("denoise", "tv"), ("inpaint", "biharmonic")])
 def test_no_score_depends_on_the_batch_size(task, method, source):
-  """Every image counts once, and is damaged alike in any batch."""
+  """Every image counts once, and its damage does not depend on the batch."""
   one, other = (scores(method, task, source, limit=7, batch_size=b) for b in (3, 7))
   assert one.keys() == other.keys()
   for name in one:
@@ -54,7 +54,7 @@ def test_inpainting_is_scored_raw_composited_and_as_returned(source):
 
 
 def test_sharpness_is_relative_to_the_originals(source):
-  """Of a restorer that returns the original it is 1, of one that returns its half 1/2."""
+  """For a restorer that returns the original it is 1; for one that returns half of it, 1/2."""
   x = np.stack([source[i]["image"] for i in range(3)]).astype(np.float32) / 255
   for image, wanted in ((x, 1.0), (x / 2, 0.5)):
     restorer = lambda y, A, image=image: Result(image=image, generated=image)
@@ -80,14 +80,17 @@ def test_seconds_are_an_image_that_was_restored(source):
   "task", ["blur:1+super_resolve:2", "inpaint+denoise:0.05", "colorize:luma"]
 )
 def test_compositions_are_scored(task, source):
-  """Those with a hole in the hole too; only a hole alone has known pixels to paste back."""
+  """Compositions with a hole are also scored in the hole.
+
+  Only a task that is a hole alone has known pixels that can be pasted back.
+  """
   got = scores("damaged", task, source, limit=3)
   assert got["raw/psnr"] > 5 and "composited/psnr" not in got
   assert ("raw/psnr_hole" in got) == ("inpaint" in task)
 
 
 def test_a_score_that_no_image_has_is_nan_and_others_are_means(source):
-  """SSIM of a hole closer than 5 pixels to the border has no window."""
+  """A hole closer than 5 pixels to the border contains the centre of no SSIM window."""
   border = np.zeros((32, 32))
   border[:3] = 1
   restorer = hub.load("damaged")

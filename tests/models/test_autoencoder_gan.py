@@ -48,7 +48,9 @@ def test_losses_are_those_of_the_docstring():
     return code, images, apply(d, "discriminator", images[:8])
 
   code, images, logits = on_one_device(run, x)
-  np.testing.assert_allclose(code.mean(0), 0, atol=0.15)  # But for what the box cuts off.
+  np.testing.assert_allclose(
+    code.mean(0), 0, atol=0.15
+  )  # Except for the values that are clipped to [-1, 1].
   np.testing.assert_allclose(code.var(0), 1 / 3, rtol=0.4)
   distance = np.abs(images[8:] - x).mean()
   adversarial = -np.log(1 / (1 + np.exp(-np.asarray(logits, np.float64)))).mean()
@@ -66,9 +68,11 @@ def workdir(trained):
 
 
 @pytest.mark.slow
-def test_real_faces_come_within_reach(workdir):
-  """The distance of G(E(x)) to x falls by a fifth, and by the averaged weights it is nearer than
-  the mean of all images by 1 dB."""
+def test_real_faces_can_be_reconstructed(workdir):
+  """The distance between G(E(x)) and x falls by a fifth.
+
+  With the averaged weights, G(E(x)) is closer to x than the mean of all images by 1 dB.
+  """
   rows = history.read_metrics(workdir)
   assert rows[-1]["l_rec"] < 0.8 * rows[0]["l_rec"]
   trained = weights.load(workdir)
@@ -79,7 +83,7 @@ def test_real_faces_come_within_reach(workdir):
 
 
 @pytest.mark.slow
-def test_the_search_begins_with_the_code(workdir):
+def test_the_search_starts_at_the_encoders_latent(workdir):
   trained = weights.load(workdir)
   x = drawn_faces(16, 16)
   A = operators.super_resolve(2)
@@ -92,7 +96,7 @@ def test_the_search_begins_with_the_code(workdir):
 
 
 @pytest.mark.slow
-def test_an_image_is_restored_alike_in_any_batch(workdir):
+def test_a_restoration_does_not_depend_on_its_batch(workdir):
   trained = weights.load(workdir)
   x, A = drawn_faces(16, 16), operators.super_resolve(2)
   batch = family.restore(trained, A(x), A, num_steps=40, num_restarts=1)

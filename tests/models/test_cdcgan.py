@@ -94,13 +94,13 @@ def test_sizes(size, width, channels):
 
 
 def test_the_whole_image_is_seen_from_every_pixel_of_the_hole(fresh):
-  """What dilation is for: the completion of a corner depends on the far corner."""
+  """With dilation, the completion of one corner depends on the opposite corner."""
   image = jax.random.uniform(jax.random.key(1), (1, 32, 32, 3), minval=-1)
   mask = jnp.zeros((1, 32, 32, 1)).at[:, :8, :8].set(1)
   corner = lambda x: cdcgan.complete(fresh, x, mask)[0, 0, 0, 0]
   gradient = jax.jit(jax.grad(corner))(image)
   assert float(jnp.abs(gradient[0, -4:, -4:]).max()) > 0
-  assert float(jnp.abs(gradient[0, :8, :8]).max()) == 0  # The hole itself is blanked.
+  assert float(jnp.abs(gradient[0, :8, :8]).max()) == 0  # The hole itself is set to 0.
 
 
 def test_blocks_halve_and_double():
@@ -116,8 +116,8 @@ def test_the_local_window_follows_each_mask_and_stays_inside():
   x = rng.normal(size=(6, size, size, 2)).astype(np.float32)
   mask = np.zeros((6, size, size, 1), np.float32)
   mask[0, :8, :8] = mask[1, -8:, -8:] = mask[2, :8, -8:] = mask[3, 12:20, 10:26] = 1
-  mask[4, 2, 3] = mask[4, 30, 25] = 1  # Two holes: the middle between them. The last has none.
-  starts = [(0, 0), (8, 8), (0, 8), (4, 6), (4, 2), (0, 0)]
+  mask[4, 2, 3] = mask[4, 30, 25] = 1  # Two holes: the window is at their middle.
+  starts = [(0, 0), (8, 8), (0, 8), (4, 6), (4, 2), (0, 0)]  # The last mask has no hole.
   got = jax.jit(cdcgan.local_window)(x, mask)
   for i, (row, column) in enumerate(starts):
     wanted = x[i, row : row + window, column : column + window]
@@ -139,7 +139,7 @@ NOTHING = dict.fromkeys(
     pytest.param({}, marks=SLOW),
     pytest.param(NOTHING | {"reconstruction_weight": 1.0, "known_weight": 0.0}, marks=SLOW),
     pytest.param(NOTHING | {"adversarial_weight": 1.0}, marks=SLOW),
-    # L_c^f alone has to reach the generator.
+    # L_c^f alone must reach the generator.
     pytest.param(NOTHING | {"generator_class_weight": 1.0}, marks=SLOW),
   ],
   ids=["all", "reconstruction", "adversarial", "class"],
@@ -154,7 +154,7 @@ def test_gradients_flow_through_every_branch(changes):
 
 @pytest.mark.slow
 def test_without_any_weight_the_generator_gets_no_gradient():
-  """So that the test above means something."""
+  """Checks that the previous test can fail."""
   trained = untrained("cdcgan", **NOTHING)
   found = gradients(trained, make_batch(trained.config))
   assert all(float(jnp.abs(x).max()) == 0 for x in jax.tree.leaves(found["generator"]))
@@ -184,7 +184,7 @@ def test_stages_begin_where_algorithm_1_says():
 
 @pytest.fixture(scope="session")
 def workdir(trained):
-  """A run on toy faces through all three stages, at steps 70, 80 and 100."""
+  """A run on toy faces through all three stages, with checkpoints at steps 70, 80 and 100."""
   return trained(
     "cdcgan", image_size=32, width=8, steps=100, ema_decay=0.9, generator_steps=70,
     discriminator_steps=10, log_every=4, checkpoint_every=10, max_to_keep=4,
@@ -193,7 +193,7 @@ def workdir(trained):
 
 @pytest.mark.slow
 def test_in_each_stage_exactly_its_players_change(workdir):
-  """Through the shared loop, with a log window (4 steps) that spans a boundary (70 steps)."""
+  """Uses the shared loop, with a log window (4 steps) that spans a boundary (70 steps)."""
   rows = {int(row["step"]): row for row in history.read_metrics(workdir)}
   assert "l_rec" in rows[68] and "l_d" not in rows[68]
   assert "discriminator_loss" in rows[72] and "l_g" in rows[100]
@@ -218,7 +218,7 @@ def test_in_each_stage_exactly_its_players_change(workdir):
 
 @pytest.mark.slow
 def test_it_learns_to_fill_holes(workdir):
-  """100 steps raise the PSNR of the hole by 2 dB and more."""
+  """100 steps raise the PSNR of the hole by 2 dB or more."""
   learned = weights.load(workdir)
   fresh = learned.replace(variables=init_state(learned.config).variables)
   after = hole_psnr(learned)
@@ -250,7 +250,7 @@ def test_a_class_label_trains_by_softmax(tmp_path):
     ({"width": 3}, "config.width is 3; it must be an even number"),
   ],
 )
-def test_impossible_configs(changes, message, tmp_path):
+def test_invalid_configs(changes, message, tmp_path):
   with pytest.raises(ValueError, match=message):
     loop.train(small_config("cdcgan", **changes), tmp_path)
 
@@ -278,7 +278,7 @@ def test_known_pixels_are_kept_and_the_hole_does_not_matter(fresh, damaged):
   assert result.generated.min() >= 0 and result.generated.max() <= 1
 
 
-def test_an_image_is_completed_alike_in_any_batch(fresh, damaged):
+def test_a_completion_does_not_depend_on_its_batch(fresh, damaged):
   x, mask = damaged
   whole = cdcgan.restore(fresh, x, operators.inpaint(mask)).image
   for i in range(4):
@@ -329,4 +329,4 @@ def test_samples_are_rows_of_four(fresh):
   assert grid.shape == (64, 32, 32, 3)
   np.testing.assert_allclose(grid[0], (images[0] + 1) / 2, atol=1e-6)
   known = np.asarray(grid[1] == grid[3]).all(-1).mean()
-  assert 0.3 < known < 1  # Masked and completed image share the known pixels.
+  assert 0.3 < known < 1  # The masked and the completed image share the known pixels.

@@ -14,7 +14,7 @@ from gan_restore.training import weights
 
 @pytest.mark.slow
 def test_the_classifier_learns(learned_classifier):
-  """From a coin's 0.5, each attribute counting by its two values alike, to 0.57 and more."""
+  """The balanced accuracy rises from 0.5, that of guessing, to at least 0.57."""
   source = toy_faces.ToyFaces("test", 16)
   fresh = learned_classifier.replace(
     variables=classifier.init(learned_classifier.config, jax.random.key(0))

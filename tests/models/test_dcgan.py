@@ -9,7 +9,7 @@ from gan_restore.models import Trained, dcgan
 
 
 def test_the_networks_are_dcgans():
-  """Channels halve and sizes double, from 4x4x512 to 64x64x3; D in reverse order."""
+  """In G, channels halve and sizes double, from 4x4x512 to 64x64x3. D has the reverse order."""
   config = small_config(image_size=64, width=64, latent_dim=100)
   variables = jax.eval_shape(lambda key: dcgan.init(config, key), jax.random.key(0))
   shapes = jax.tree.map(lambda x: x.shape, variables)
@@ -22,7 +22,7 @@ def test_the_networks_are_dcgans():
   assert len(shapes["generator"]["batch_stats"]) == 4
   assert len(shapes["discriminator"]["batch_stats"]) == 3
   count = sum(np.prod(x.shape) for x in jax.tree.leaves(variables))
-  assert count * 2 < 14 * 2**20  # As float16 it may be shipped.
+  assert count * 2 < 14 * 2**20  # In float16 it is small enough to be shipped.
 
 
 @pytest.mark.parametrize("size,channels", [(16, 1), (32, 3), (128, 3)])
@@ -45,7 +45,7 @@ def test_the_latent_prior_is_uniform_on_the_box():
 
 
 def test_each_players_gradient_is_that_of_its_own_loss():
-  """The shared pass and its pullbacks, against two separate functions."""
+  """Compares the shared pass and its pullbacks with two separate functions."""
   trained = untrained()
   config, variables = trained.config, trained.variables
   image = jax.random.uniform(jax.random.key(1), (8, 16, 16, 3), minval=-1, maxval=1)

@@ -25,8 +25,9 @@ def fresh():
   return untrained("denoiser", image_size=32)
 
 
-def test_at_first_it_is_the_linear_answer(images, fresh):
-  """The network's output is 0: the known pixels, and in a hole their smooth continuation."""
+def test_at_first_it_is_the_linear_estimate(images, fresh):
+  """The untrained network outputs 0. The result is a mixture of the two posterior means: the known
+  pixels, and their smooth continuation in a hole."""
   A = operators.inpaint(np.pad(np.ones((16, 16), np.float32), 8))
   y = A(images)
   found = np.asarray(denoiser.restore(fresh, y, A).image)
@@ -44,19 +45,22 @@ def random_posterior(config, key, images):
 
 
 def test_the_damages_it_learns_from():
-  """The posterior means are as far from the truth as the posterior deviations say; and every kind
-  of damage occurs."""
+  """The posterior means are as far from the truth as the posterior deviations say.
+
+  Every kind of damage occurs.
+  """
   rng = np.random.default_rng(0)
   x = (0.5 + 0.1 * rng.normal(size=(256, 16, 16, 3))).clip(0, 1).astype(np.float32)
   posterior = random_posterior(small_config("denoiser"), jax.random.key(0), x)
   mean, std = np.asarray(posterior.mean), np.asarray(posterior.std)
   assert 0 < std.min() and std.max() <= 0.25
   even = np.ptp(std, axis=(1, 2, 3)) < 1e-3
-  assert 0.2 < even.mean() < 0.5  # Noise or rounding alone.
+  assert 0.2 < even.mean() < 0.5  # Only noise or rounding.
   errors = np.sqrt(np.mean(((x - mean) / std)[even] ** 2, axis=(1, 2, 3)))
-  # A large deviation is the prior's, and these images vary less than real ones.
+  # Where the posterior deviation is large it is that of the prior, which is larger than the
+  # variation of these drawn images.
   assert 0.9 < np.median(errors[std[even].mean((1, 2, 3)) < 0.05]) < 1.1
-  unseen = ((std > 0.249) & (abs(mean - 0.5) < 1e-3)).all(-1)  # Holes, seen only once.
+  unseen = ((std > 0.249) & (abs(mean - 0.5) < 1e-3)).all(-1)  # Holes without a second observation.
   assert 0.15 < (unseen.mean((1, 2)) > 0.02).mean() < 0.35
   grey = np.ptp(mean, axis=-1).max((1, 2)) < 1e-4
   assert 0.03 < grey.mean() < 0.25
@@ -64,7 +68,7 @@ def test_the_damages_it_learns_from():
 
 @pytest.mark.parametrize("kind", ["inpaint", "denoise", "quantize", "super_resolve", "colorize"])
 def test_the_config_says_which_damages(kind):
-  """One kind alone, by its share."""
+  """One kind of damage at a time, chosen by its share."""
   shares = dict.fromkeys(
     [f"{k}_share" for k in ("inpaint", "denoise", "quantize", "super_resolve", "colorize")], 0.0
   )
@@ -76,7 +80,7 @@ def test_the_config_says_which_damages(kind):
   spread = np.ptp(std.reshape(8, -1), axis=1)
   if kind in ("denoise", "quantize"):
     assert spread.max() < 1e-3
-  elif kind == "inpaint":  # A rectangle, and the rest as good as certain.
+  elif kind == "inpaint":  # A rectangle is missing, and all other pixels are almost certain.
     assert std.min() < 0.006 and (std.max(axis=(1, 2, 3)) > 0.249).all()
   elif kind == "colorize":
     np.testing.assert_allclose(np.ptp(np.asarray(posterior.mean), axis=-1), 0, atol=1e-3)
@@ -87,9 +91,9 @@ def test_the_config_says_which_damages(kind):
 def test_the_loss_is_numpys(images, fresh):
   """At first the output lies between the posterior mean and the smooth mean.
 
-  Where both are near to the truth the error is a difference of nearly equal numbers, and the
-  logarithm turns its rounding into a relative difference of 2e-4 in the loss on some processors; so
-  the posterior is taken from the same compiled function, and the sum is compared.
+  Where both are close to the truth, the error is a difference of nearly equal numbers. On some
+  processors the logarithm turns its rounding into a relative difference of 2e-4 in the loss. The
+  posterior is therefore taken from the same compiled function, and the sum is compared.
   """
   values, (_, found) = losses(fresh, {"image": 2 * jnp.asarray(images) - 1})
   posterior = jax.tree.map(
@@ -98,7 +102,9 @@ def test_the_loss_is_numpys(images, fresh):
   share = posterior.std**2 / (posterior.std**2 + 0.03**2)
   start = (1 - share) * posterior.mean + share * posterior.smooth_mean
   wanted = np.mean(np.log(np.mean((start - images) ** 2, axis=(1, 2, 3)) + 0.00025))
-  np.testing.assert_allclose(found["l_rec"], wanted, atol=2e-3)  # In units of log; seen: 5e-4.
+  np.testing.assert_allclose(
+    found["l_rec"], wanted, atol=2e-3
+  )  # In units of log; 5e-4 was observed.
   assert values["generator"] == found["l_rec"]
 
 
@@ -124,14 +130,14 @@ def psnr(restorer, task):
 @pytest.mark.parametrize("task,margin", [("inpaint", 0.2), ("colorize", 0.5), ("denoise", 0.1)])
 @pytest.mark.slow
 def test_it_learns(restorer, fresh, task, margin):
-  """Ahead of the linear answer, which is where it began."""
+  """It becomes better than the linear estimate, at which it started."""
   linear = lambda y, A: denoiser.restore(fresh, y, A)
   assert psnr(restorer, task) > psnr(linear, task) + margin
 
 
 @pytest.mark.slow
-def test_mirrored_images_are_restored_alike(workdir, images):
-  """By a network that learned from mirrored images too."""
+def test_mirrored_images_have_mirrored_restorations(workdir, images):
+  """The network was also trained on mirrored images."""
   prior = weights.load(workdir)
   mirrored = images[:, :, ::-1]
   posterior = lambda x: PixelPosterior(x, jnp.full_like(x, 0.1), x)
@@ -144,7 +150,7 @@ def test_mirrored_images_are_restored_alike(workdir, images):
 
 @pytest.mark.slow
 def test_samples(restorer, images):
-  """They differ where y leaves much open, agree with y, and are worse than the mean by PSNR."""
+  """They differ where y determines little, agree with y, and have a smaller PSNR than the mean."""
   y, A = tasks.get("inpaint").corrupt(images, jax.random.key(0))
   mean, best = restorer(y, A), restorer(y, A, num_samples=4, num_steps=8)
   several = restorer(y, A, num_samples=4, num_steps=8, choice="mean")
@@ -161,7 +167,7 @@ def test_samples(restorer, images):
 
 
 @pytest.mark.slow
-def test_an_image_is_restored_alike_in_any_batch(restorer, images):
+def test_a_restoration_does_not_depend_on_its_batch(restorer, images):
   y, A = tasks.get("super_resolve:2").corrupt(images, jax.random.key(0))
   for options in ({}, {"num_samples": 2, "num_steps": 3}):
     together = restorer(y, A, **options).image
@@ -169,7 +175,7 @@ def test_an_image_is_restored_alike_in_any_batch(restorer, images):
 
 
 @pytest.mark.slow
-def test_a_function_of_ones_own(restorer, fresh, images):
+def test_a_plain_function(restorer, fresh, images):
   stripes = lambda x: x[:, ::2]
   found = stripes(restorer(stripes(images), stripes).image)
   np.testing.assert_allclose(found, stripes(images), atol=0.03)
@@ -179,7 +185,7 @@ def test_a_function_of_ones_own(restorer, fresh, images):
   assert metrics.psnr(image, images).mean() > metrics.psnr(linear, images).mean() + 0.5
 
 
-def test_samples_agree_with_y_and_differ_where_it_leaves_much_open(fresh, images):
+def test_samples_agree_with_y_and_differ_where_it_determines_little(fresh, images):
   y, A = tasks.get("inpaint").corrupt(images, jax.random.key(0))
   options = {"num_samples": 2, "num_steps": 2}
   best = denoiser.restore(fresh, y, A, **options)
@@ -203,7 +209,7 @@ OUTSIDE = {
 
 @pytest.mark.parametrize("name", OUTSIDE)
 def test_y_may_leave_the_unit_range(name, fresh, images):
-  """Of whatever scale it is: the linear answer explains it, and is better than grey."""
+  """For y of any scale, the linear estimate agrees with y and is better than grey."""
   A, sigma = OUTSIDE[name]
   x = jnp.asarray(images)
   y = A(x)
@@ -212,12 +218,12 @@ def test_y_may_leave_the_unit_range(name, fresh, images):
   error = lambda image: float(jnp.sqrt(jnp.mean((A(image) - A(x)) ** 2)))
   bound = {"unclipped noise": 0.6, "differences": 0.6}.get(name, 0.2)
   assert error(image) < bound * error(jnp.full_like(x, 0.5))
-  if name == "fourier":  # Nothing is lost.
+  if name == "fourier":  # No information is lost.
     assert metrics.psnr(image, x).min() > 35
 
 
 def test_a_function_is_restored_like_the_operator_of_the_same_values(fresh, images):
-  """And agrees with y, as it has no noise."""
+  """The result also agrees with y, because there is no noise."""
   A = operators.super_resolve(4)
   y = A(images)
   own = lambda x: x.reshape(4, 8, 4, 8, 4, 3).mean((2, 4))
@@ -227,8 +233,10 @@ def test_a_function_is_restored_like_the_operator_of_the_same_values(fresh, imag
 
 
 def test_the_noise_of_a_composition_reaches_the_posterior(fresh, images):
-  """`compose(super_resolve(2), denoise(0.2))` has a standard deviation of 0.1, not of 0.2: an
-  untrained prior does better with that than with twice as much."""
+  """The noise of `compose(super_resolve(2), denoise(0.2))` is 0.1, not 0.2.
+
+  An untrained prior restores better with 0.1 than with twice as much.
+  """
   inner = operators.compose(operators.super_resolve(2), operators.denoise(0.2))
   y = operators.corrupt(inner, jnp.asarray(images), jax.random.key(0))
   outer = lambda sigma: operators.compose(operators.denoise(sigma), operators.super_resolve(2))
@@ -241,7 +249,7 @@ def test_the_noise_of_a_composition_reaches_the_posterior(fresh, images):
 
 @pytest.mark.slow
 def test_a_curved_damage_is_linearised_again(restorer, images):
-  """A gamma curve of 2.5 with noise, far from straight."""
+  """A gamma curve of 2.5 with noise, which is strongly nonlinear."""
   A = operators.compose(operators.denoise(0.02), lambda x: jnp.maximum(x, 1e-3) ** 2.5)
   y = operators.corrupt(A, jnp.asarray(images), jax.random.key(0))
   score = lambda n: metrics.psnr(restorer(y, A, num_linearizations=n).image, images).mean()

@@ -1,4 +1,4 @@
-"""The seven rules as assertions on the network, the losses against NumPy."""
+"""Tests the seven rules on the network, and compares the losses with NumPy."""
 
 import re
 
@@ -21,7 +21,7 @@ IMAGE = jnp.zeros((2, 64, 64, 3))
 
 
 def modules(network, *inputs):
-  """The layers of a network in the order they are called: [(type, output)]."""
+  """The layers of a network in the order of their calls: [(type, output)]."""
   called = []
 
   def note(call, arguments, options, context):
@@ -73,7 +73,7 @@ def test_rule_2_batch_norm_after_each_convolution_but_the_last(network, inputs):
 
 @BOTH
 def test_rule_4_vectors_stay_in_blocks(network, inputs):
-  """No layer gives a flat [N, features]."""
+  """No layer outputs a flat array [N, features]."""
   assert all(len(shape) == 4 for _, shape in modules(network, *inputs))
 
 
@@ -121,8 +121,10 @@ def test_the_generators_loss_is_the_weighted_sum():
 
 
 def test_each_loss_in_numpy():
-  """With networks whose outputs are known: G gives 0, D's logits are 0.5, -1 and 2 in turn, to
-  which the losses apply the sigmoid of rule 5."""
+  """Uses networks whose outputs are fixed: G returns 0, and D's logits are 0.5, -1 and 2 in turn.
+
+  The losses apply the sigmoid of rule 5 to these logits.
+  """
   logits = iter((0.5, -1.0, 2.0))
   config = small_config("encoder_dcgan", masks="center", known_weight=0.1)
 

@@ -24,7 +24,7 @@ def test_every_player_gets_a_gradient_from_its_own_loss_alone(family, changes):
   found = gradients(untrained(family, **changes), batch)
   for path, leaf in jax.tree_util.tree_leaves_with_path(found):
     name = jax.tree_util.keystr(path)
-    cancels = name == "['critic']['Dense_0']['bias']"  # The same in f(x) and f(G).
+    cancels = name == "['critic']['Dense_0']['bias']"  # The same for f(x) and f(G).
     assert (float(jnp.abs(leaf).max()) > 0) != cancels, name
 
 

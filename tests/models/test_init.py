@@ -1,4 +1,4 @@
-"""The registry: what every family has, and that a new one is one file."""
+"""Tests what every family must have, and that a new family is one file."""
 
 import sys
 
@@ -80,7 +80,7 @@ def restore(trained, y, A, *, strength: float = 1.0):
 
 @pytest.fixture
 def new_family(tmp_path, monkeypatch):
-  """A family that is one file, in a folder of its own."""
+  """A family that is one file, in its own folder."""
   folder = tmp_path / "families"
   folder.mkdir()
   (folder / "pixelwise.py").write_text(FAMILY)
@@ -115,12 +115,12 @@ def test_the_page_lists_what_is_shipped():
 
 # --- Accelerators -------------------------------------------------------------------------------
 
-CONFIGS = [*models.names(), "cgan"]  # A config of every family, and of one that is told the label.
+CONFIGS = [*models.names(), "cgan"]  # A config of every family, and of one that gets the label.
 
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_every_training_step_is_lowered_for_accelerators(name):
-  """There is none here; that XLA accepts the program for one is what can be tested."""
+  """Without an accelerator, the test can only check that XLA accepts the program for one."""
   from gan_restore.training.state import init_state
   from gan_restore.training.step import make_step
 

@@ -58,7 +58,7 @@ def test_sizes(family, size, channels, factor):
 
 @pytest.mark.parametrize("join", ["concatenate", "add"])
 def test_the_coarse_image_passes_through(join):
-  """With g silenced, f still sees the coarse image: X_g = f(X_r)."""
+  """If g outputs 0, f still gets the coarse image: X_g = f(X_r)."""
   trained = untrained("resgan", image_size=32, join=join)
   params = trained.variables["generator"]["params"]
   last = max((n for n in params if n.startswith("Conv_")), key=lambda n: int(n[5:]))
@@ -82,7 +82,7 @@ def test_rounds_alternate():
 
 @pytest.mark.slow
 def test_it_learns_to_restore(trained):
-  """100 steps on toy faces, three of four the generator's, raise the PSNR by 2 dB and more."""
+  """100 steps on toy faces, 75 of them of the generator, raise the PSNR by 2 dB or more."""
   workdir = trained(
     "resgan", steps=100, width=16, checkpoint_every=100, ema_decay=0.9, learning_rate=1e-3
   )

@@ -59,7 +59,7 @@ def make_batch():
 
 
 def test_the_bce_is_eq_1():
-  """Of D's outputs, with y = 1 for real and 0 for generated images."""
+  """The BCE of D's outputs, with y = 1 for real and 0 for generated images."""
   trained = untrained("unet_gan", reconstruction_weight=2.0, adversarial_weight=0.5)
   values, (_, m) = losses(trained, make_batch())
   np.testing.assert_allclose(values["discriminator"], m["l_d"], rtol=1e-6)
@@ -100,7 +100,7 @@ def test_the_hole_does_not_matter_and_the_known_pixels_are_kept(fill):
     ({"known_weight": -1.0}, "config.known_weight is -1.0; it must be >= 0"),
   ],
 )
-def test_impossible_configs(changes, message):
+def test_invalid_configs(changes, message):
   with pytest.raises(ValueError, match=message):
     validate(small_config("unet_gan", **changes))
 
@@ -108,7 +108,7 @@ def test_impossible_configs(changes, message):
 @pytest.mark.slow
 @pytest.mark.parametrize("family", ["unet_gan", "encoder_dcgan"])
 def test_it_learns_to_fill_holes(family, trained):
-  """100 steps on toy faces raise the PSNR of the hole by 2 dB and more."""
+  """100 steps on toy faces raise the PSNR of the hole by 2 dB or more."""
   workdir = trained(
     family, image_size=32, width=8, steps=100, masks="center", checkpoint_every=100, ema_decay=0.9
   )

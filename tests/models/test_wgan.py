@@ -25,7 +25,10 @@ def test_wgans_critic_is_clipped_and_learns_five_times_as_often(tmp_path):
 
 
 def test_the_gradient_penalty_is_of_the_slopes_between():
-  """With no distance to gain, the critic's loss is the penalty of a linear critic, (|w| - 1)^2."""
+  """The penalty adds 10 (slope - 1)^2 to the critic's loss.
+
+  The slope is the norm of the critic's gradient.
+  """
   trained = untrained("wgan", gradient_penalty_weight=10.0, clip=0.0)
   image = jax.random.uniform(jax.random.key(1), (4, 16, 16, 3), minval=-1)
   loss = lambda trained: losses(trained, {"image": image})[0]["critic"]
@@ -34,5 +37,7 @@ def test_the_gradient_penalty_is_of_the_slopes_between():
   variables = trained.variables
   slope = jax.grad(lambda x: critic.apply(variables["critic"], x[None])[0, 0])
   norms = np.array([np.linalg.norm(slope(x)) for x in image])
-  assert norms.max() < 0.1  # A fresh critic is nearly flat anywhere, so the penalty is near 10.
+  assert (
+    norms.max() < 0.1
+  )  # An untrained critic is nearly flat everywhere, so the penalty is near 10.
   np.testing.assert_allclose(excess, 10 * (1 - norms.mean()) ** 2, rtol=0.02)

@@ -34,8 +34,8 @@ def test_cutout_blanks_a_square_of_half_the_size():
   blank = 1 - np.asarray(
     augmentations.augment(jnp.ones((256, 16, 16, 1)), "cutout", jax.random.key(0))
   )
-  assert blank.sum((1, 2, 3)).max() == 64  # 8 x 8, where it is wholly inside.
-  assert blank.sum((1, 2, 3)).min() < 64  # Over the border, elsewhere.
+  assert blank.sum((1, 2, 3)).max() == 64  # 8 x 8, if it is completely inside.
+  assert blank.sum((1, 2, 3)).min() < 64  # Smaller, if it crosses the border.
 
 
 def test_color_keeps_the_layout_of_an_image():

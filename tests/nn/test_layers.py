@@ -1,4 +1,4 @@
-"""The convolutions against their definition in NumPy, their gradients against lax's own."""
+"""Compares the convolutions with their definition in NumPy, and their gradients with lax's own."""
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,7 @@ CASES = [(1, 1), (1, 2), (3, 1), (3, 2), (4, 2), (5, 2), (4, 4), (5, 3), (7, 2)]
 
 
 def numpy_conv(x, w, stride):
-  """The sum of its definition, over each output pixel."""
+  """The sum of the definition, for each output pixel."""
   n, height, width, _ = x.shape
   kernel = w.shape[0]
   total = max(kernel - stride, 0)
@@ -42,7 +42,7 @@ def test_conv_is_its_definition(kernel, stride):
 
 @pytest.mark.parametrize("rate", [1, 2, 4, 8, 16])
 def test_dilated_conv_is_its_definition(rate):
-  """The paper's sum over the taps, one by one; taps outside the image add nothing."""
+  """The paper's sum over the taps, one by one. Taps outside the image add nothing."""
   x, w, _ = draw(3, 1)
   wanted = np.zeros((2, 12, 24, 5))
   for u, v in np.ndindex(12, 24):
@@ -51,7 +51,7 @@ def test_dilated_conv_is_its_definition(rate):
       if 0 <= row < 12 and 0 <= column < 24:
         wanted[:, u, v] += x[:, row, column] @ w[i, j]
   np.testing.assert_allclose(layers.dilated_conv(x, w, rate), wanted, atol=1e-4)
-  if rate >= 12:  # No tap but the centre's is left, along that axis.
+  if rate >= 12:  # Along that axis, only the centre tap is inside the image.
     np.testing.assert_allclose(layers.dilated_conv(x, w[1:2], rate), wanted, atol=1e-4)
 
 
@@ -88,7 +88,7 @@ def test_gradients_are_those_of_lax(kernel, stride):
   for a, b in zip(wanted(y), got(y)):
     np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
 
-  # The transposed convolution's, by the adjoint written with lax.
+  # The gradients of the transposed convolution, by the adjoint written with lax.
   def reference_transpose(y, w):
     return jax.linear_transpose(lambda x: reference(x, w), x)(y)[0]
 

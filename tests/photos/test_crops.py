@@ -8,7 +8,7 @@ from gan_restore.photos import crops
 
 @pytest.fixture
 def photo(tmp_path):
-  """A picture of 80x60 pixels, and its mask: two pixels near the centre are missing."""
+  """A picture of 80x60 pixels and its mask. Two pixels near the centre are missing."""
   rng = np.random.default_rng(0)
   Image.fromarray(rng.integers(0, 256, (60, 80, 3), np.uint8)).save(tmp_path / "photo.png")
   mask = np.zeros((60, 80), np.uint8)
@@ -17,7 +17,7 @@ def photo(tmp_path):
   return tmp_path / "photo.png", tmp_path / "mask.png"
 
 
-def test_picture_and_mask_are_cropped_alike(photo):
+def test_picture_and_mask_have_the_same_crop(photo):
   picture, mask = crops.read_crop(photo[0], (20, 20), 3, mask=photo[1])
   assert picture.shape == (20, 20, 3) and mask.shape == (20, 20, 1)
   assert picture.dtype == mask.dtype == np.float32 and 0 <= picture.min() <= picture.max() <= 1

@@ -1,4 +1,4 @@
-"""Restoring photographs from file to file: the damage that a user names."""
+"""Restores photographs from file to file, for the damage that a user names."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from gan_restore.photos import restoration
 
 
 def test_the_size_of_what_was_observed():
-  """A photograph that is damaged already has the size of y, a clean one that of the image."""
+  """A photograph that is already damaged has the size of y. A clean one has that of the image."""
   shape = (64, 64, 3)
   for task, size in (("denoise", 64), ("super_resolve:4", 16), ("blur:1+super_resolve:2", 32)):
     assert restoration.Damage(task).shape(shape) == (size, size, 3)
@@ -34,7 +34,7 @@ def test_a_mask_of_each_photograph(faces):
 
 
 def test_a_photograph_whose_mask_hides_everything_does_not_stop_the_others(faces, tmp_path):
-  """At a sixteenth of the size, a hole in every block of 16x16 pixels hides all of them."""
+  """At a sixteenth of the size, a hole in every block of 16x16 pixels hides all pixels."""
   pixels = Image.fromarray((255 * faces[0]).round().astype(np.uint8))
   dots = np.zeros((64, 64), np.uint8)
   dots[::16, ::16] = 255

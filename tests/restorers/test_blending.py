@@ -1,4 +1,4 @@
-"""Poisson blending against a sparse direct solve of the same equations."""
+"""Compares Poisson blending with a sparse direct solve of the same equations."""
 
 import jax
 import numpy as np
@@ -11,7 +11,7 @@ from gan_restore.restorers import blending
 
 
 def direct(known, generated, mask):
-  """One image: the 4-neighbour Laplacian in the hole, pixel by pixel (Pérez et al., eq. 7)."""
+  """Solves for one image: the 4-neighbour Laplacian in the hole (Pérez et al., eq. 7)."""
   height, width, channels = known.shape
   hole = np.argwhere(mask[..., 0] == 1)
   number = {tuple(p): k for k, p in enumerate(hole)}
@@ -57,7 +57,7 @@ def test_known_pixels_stay_and_a_constant_offset_vanishes(faces):
   np.testing.assert_allclose(got, x, atol=1e-4)
 
 
-def test_an_image_blends_alike_in_any_batch(faces):
+def test_a_blended_image_does_not_depend_on_its_batch(faces):
   mask = np.asarray(masks.rectangle(jax.random.key(0), (8, 64, 64)))
   g = faces[::-1]
   batch = blending.poisson(faces, g, mask)

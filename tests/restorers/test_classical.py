@@ -18,7 +18,7 @@ BASELINES = [
 
 
 @pytest.mark.parametrize("task,name,margin", BASELINES)
-def test_a_baseline_improves_on_the_damage_by_so_many_db(task, name, margin, faces):
+def test_baselines_gain_at_least_margin_db(task, name, margin, faces):
   y, A = tasks.get(task).corrupt(faces, jax.random.key(0))
   score = lambda r: metrics.psnr(r(y, A).image, faces).mean()
   assert score(hub.load(name)) > score(hub.load("damaged")) + margin
@@ -28,7 +28,7 @@ def test_a_baseline_improves_on_the_damage_by_so_many_db(task, name, margin, fac
   "name,filter", [("bicubic", Image.Resampling.BICUBIC), ("lanczos", Image.Resampling.LANCZOS)]
 )
 def test_interpolation_is_pillows(name, filter, faces):
-  """Inside: Pillow and JAX treat the border alike too, but Pillow works with 8 bits."""
+  """Compared inside. Pillow and JAX treat the border in the same way, but Pillow uses 8 bits."""
   y, A = tasks.get("coarsen").corrupt(faces[:1], jax.random.key(0))
   ours = np.asarray(hub.load(name)(y, A).image)[0]
   small = np.asarray(y)[0, ::8, ::8]
@@ -68,17 +68,17 @@ def test_an_unknown_name():
 
 
 def test_the_mirror_takes_the_other_side_where_it_is_known(faces):
-  """Off-centre: mirrored pixels where there are any, else the nearest known ones."""
+  """Off the centre, a missing pixel is the mirrored one if known, else the nearest known one."""
   mask = np.zeros((64, 64), np.float32)
-  mask[20:30, 8:26] = 1  # Left of the middle alone.
-  mask[40:50, 20:50] = 1  # Across it: its middle 20 to 43 is missing on both sides.
+  mask[20:30, 8:26] = 1  # Only left of the middle.
+  mask[40:50, 20:50] = 1  # Across the middle: 20 to 43 is missing on both sides.
   A = operators.inpaint(mask)
   image = np.asarray(classical.mirror(A(faces), A).image)
   np.testing.assert_array_equal(image[:, mask == 0], faces[:, mask == 0])
   flipped = faces[:, :, ::-1]
   np.testing.assert_array_equal(image[:, 20:30, 8:26], flipped[:, 20:30, 8:26])
   np.testing.assert_array_equal(image[:, 40:50, 44:50], flipped[:, 40:50, 44:50])
-  np.testing.assert_array_equal(image[:, 40, 22:42], faces[:, 39, 22:42])  # From just above.
+  np.testing.assert_array_equal(image[:, 40, 22:42], faces[:, 39, 22:42])  # From the pixel above.
   np.testing.assert_array_equal(image[:, 49, 22:42], faces[:, 50, 22:42])
 
 

@@ -1,4 +1,4 @@
-"""Fills against slow references."""
+"""Compares fills with slow reference implementations."""
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,7 @@ SIZE = 24
 
 
 def cases():
-  """{what is missing: mask [SIZE, SIZE]}."""
+  """{name of the hole: mask [SIZE, SIZE]}."""
   shapes = {
     name: np.zeros((SIZE, SIZE), np.float32) for name in ("centre", "corner", "rows", "two")
   }
@@ -31,7 +31,7 @@ CASES = cases()
 
 @pytest.fixture(scope="module")
 def batch():
-  """(images [N, SIZE, SIZE, 3] in [-1, 1], masks [N, SIZE, SIZE, 1]), an image for each case."""
+  """(images [N, SIZE, SIZE, 3] in [-1, 1], masks [N, SIZE, SIZE, 1]), one image for each case."""
   rng = np.random.default_rng(0)
   rough = rng.uniform(-1, 1, (len(CASES), SIZE, SIZE, 3))
   images = ndimage.gaussian_filter(rough, (0, 2, 2, 0)) * 3
@@ -61,7 +61,7 @@ def test_nearest_is_the_nearest_known_pixel(batch):
     known = np.argwhere(missing == 0)
     for row, column in np.argwhere(missing == 1)[::5]:
       reached = np.hypot(*(known - (row, column)).T)
-      candidates = known[np.isclose(reached, distance[row, column])]  # Ties are free.
+      candidates = known[np.isclose(reached, distance[row, column])]  # Several may be equally near.
       errors = [abs(one[r, c] - got[row, column]).max() for r, c in candidates]
       assert min(errors) == 0
 
@@ -88,7 +88,7 @@ def test_noise_and_zeros(batch):
 
 
 @pytest.mark.parametrize("name", [name for name in fills.FILLS if name != "noise"])
-def test_an_image_is_filled_alike_in_any_batch(name, batch):
+def test_a_filled_image_does_not_depend_on_its_batch(name, batch):
   image, mask = batch
   whole = fill(name, image, mask)
   np.testing.assert_allclose(fill(name, image[2:3], mask[2:3])[0], whole[2], atol=1e-3)

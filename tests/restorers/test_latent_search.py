@@ -1,4 +1,4 @@
-"""The latent search: that it finds what there is to find, and what it refuses."""
+"""Tests that the latent search finds the minimum, and which arguments it refuses."""
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,7 @@ from gan_restore.restorers import blending, latent_search
 
 @pytest.fixture(scope="module")
 def known(tiny_prior):
-  """Images that the prior can make, [4, 32, 32, 3]."""
+  """Images that the prior can generate, [4, 32, 32, 3]."""
   z = jax.random.uniform(jax.random.key(7), (4, 16), minval=-1, maxval=1)
   return tiny_prior.family.generate(tiny_prior, z)
 
@@ -24,18 +24,18 @@ def mask():
 
 
 @pytest.mark.parametrize("name", tasks.NAMES)
-def test_the_search_explains_the_observation(name, known, tiny_prior):
+def test_the_search_fits_the_observation(name, known, tiny_prior):
   y, A = tasks.get(name).corrupt(known, jax.random.key(0))
   result = restore(y, A, tiny_prior, prior_weight=0, num_steps=80, num_restarts=3)
   assert result.image.shape == result.generated.shape == known.shape
   assert result.latent.shape == (4, 16) and result.history.shape == (4, 80)
-  truth = jnp.abs(y - A(known)).sum((1, 2, 3))  # What noise and rounding leave.
+  truth = jnp.abs(y - A(known)).sum((1, 2, 3))  # The error that noise and rounding leave.
   assert (result.loss - truth < 0.5 * (result.history[:, 0] - truth)).all()
   assert result.image.min() >= 0 and result.image.max() <= 1
 
 
 def test_the_objective_is_eq_3(known, tiny_prior):
-  """Against NumPy, at the latent returned."""
+  """Compared with NumPy, at the returned latent."""
   y, A = tasks.get("super_resolve").corrupt(known, jax.random.key(0))
   for p in (1.0, 2.0):
     result = restore(y, A, tiny_prior, p=p, prior_weight=0.7, num_steps=5, num_restarts=2)
@@ -64,7 +64,7 @@ def test_latents_stay_in_the_priors_support(known, tiny_prior):
   assert jnp.abs(z).max() == 1
 
 
-def test_a_function_of_ones_own(known, tiny_prior):
+def test_a_plain_function(known, tiny_prior):
   def left_half_in_grey(x):
     return x[:, :, :16].mean(-1)
 
@@ -74,7 +74,7 @@ def test_a_function_of_ones_own(known, tiny_prior):
   assert (result.loss < 0.5 * result.history[:, 0]).all()
 
 
-def test_an_image_is_restored_alike_in_any_batch(tiny_prior):
+def test_a_restoration_does_not_depend_on_its_batch(tiny_prior):
   rng = np.random.default_rng(0)
   y = rng.random((64, 32, 32, 3)).astype(np.float32)
   masks = (rng.random((64, 32, 32, 1)) < 0.5).astype(np.float32)
@@ -86,8 +86,8 @@ def test_an_image_is_restored_alike_in_any_batch(tiny_prior):
     np.testing.assert_allclose(batch.latent[i], alone.latent[0], atol=1e-4)
 
 
-def test_the_shipped_prior_restores_alike_in_any_batch(faces):
-  """The search of a real prior turns a difference of rounding into 1e-3: there must be none."""
+def test_a_restoration_by_the_shipped_prior_does_not_depend_on_its_batch(faces):
+  """The search in a trained prior amplifies rounding differences to 1e-3, so none are allowed."""
   y, A = tasks.get("super_resolve").corrupt(faces, jax.random.key(0))
   prior = load_prior("dcgan")
   batch = restore(y, A, prior, num_restarts=1, num_steps=30)
@@ -121,7 +121,10 @@ def test_more_restarts_never_do_worse(known, tiny_prior):
 
 
 def test_the_mean_of_restarts_and_their_spread(known, tiny_prior):
-  """Of two they give back both: the best, and so the other; of one there is no spread."""
+  """From the mean and the best of two restarts the other can be computed.
+
+  With one restart there is no spread.
+  """
   y, A = tasks.get("denoise").corrupt(known, jax.random.key(0))
   options = dict(num_steps=20, prior_weight=0.0)
   one = restore(y, A, tiny_prior, num_restarts=1, **options)
@@ -140,7 +143,7 @@ def test_the_mean_of_restarts_and_their_spread(known, tiny_prior):
 
 
 def test_one_compilation_for_a_shape(known, tiny_prior):
-  """A new mask, or another weight, does not trace the operator again."""
+  """A new mask or another weight does not trace the operator again."""
   traced = 0
 
   def count(x):
@@ -157,7 +160,7 @@ def test_one_compilation_for_a_shape(known, tiny_prior):
   run(0)
   after_one, traced = traced, 0
   run(1)
-  assert 0 < traced < after_one  # Only where y is made and its shape is checked.
+  assert 0 < traced < after_one  # Only when y is made and its shape is checked.
 
 
 def test_a_plateau_ends_the_search(known, tiny_prior):

@@ -18,7 +18,7 @@ OPERATORS = {
 
 
 def matrix(A):
-  """Of a linear A on images of 8x8x1."""
+  """The matrix of a linear A on images of 8x8x1."""
   basis = np.eye(64, dtype=np.float32).reshape(64, 1, 8, 8, 1)
   return np.stack([np.asarray(A(image)).ravel() for image in basis], 1).astype(np.float64)
 
@@ -42,11 +42,11 @@ def test_mean_and_deviation_are_numpys(name):
 
 
 def test_whitening_gives_each_value_the_weight_of_its_noise():
-  """The same answer as with two observations of the same noise, written as one of less."""
+  """After whitening, the posterior of each value is that with its own noise level."""
   rng = np.random.default_rng(0)
   x = rng.uniform(size=(2, 8, 8, 1)).astype(np.float32)
   z, sigma = jnp.full(x.shape, 0.5), jnp.broadcast_to(jnp.array([0.1, 0.2])[:, None], (2, 1))
-  sigma = jnp.tile(sigma.reshape(1, 2, 1, 1), (1, 4, 1, 1))  # Rows of 0.1 and 0.2 in turn.
+  sigma = jnp.tile(sigma.reshape(1, 2, 1, 1), (1, 4, 1, 1))  # Rows with 0.1 and 0.2 alternate.
   y, A, level = least_squares.whiten(jnp.asarray(x), operators.denoise(), sigma)
   assert level.shape == (1, 1, 1, 1) and float(level[0, 0, 0, 0]) == pytest.approx(0.2)
   mean, std = least_squares.independent_posterior(y, A, z, 0.04, level, jax.random.key(0))
@@ -82,7 +82,7 @@ def test_each_image_may_have_its_own_noise():
 
 
 def test_the_deviation_is_exact_where_pixels_are_apart():
-  """Of three colours of which the mean is left, 2/3 of the variance is."""
+  """If only the mean of three colours is observed, 2/3 of the variance remains."""
   x = np.random.default_rng(0).uniform(size=(2, 8, 8, 3)).astype(np.float32)
   A, z = lambda x: x.mean(-1, keepdims=True), jnp.full(x.shape, 0.5)
   _, deviation = least_squares.independent_posterior(A(x), A, z, 0.04, 1e-3, jax.random.key(0))
@@ -90,7 +90,10 @@ def test_the_deviation_is_exact_where_pixels_are_apart():
 
 
 def test_a_curved_damage_is_linearised_where_it_is_told():
-  """x^2, around the truth: the fit is exact; around grey it is as far off as the tangent there."""
+  """x^2, linearised at the truth: the fit is exact.
+
+  Linearised at grey, the error is that of the linearisation.
+  """
   x = np.random.default_rng(0).uniform(0.2, 0.8, size=(1, 8, 8, 1)).astype(np.float32)
   square, z = lambda x: x**2, jnp.full(x.shape, 0.5)
   known = least_squares.linearize(square, x)

@@ -16,7 +16,7 @@ def noisy(x, sigma):
 
 
 def test_shrinkage_finds_a_low_rank_matrix():
-  """Against the same with the truth known: of all multiples of each singular value the best."""
+  """Compared with the best possible scaling of each singular value, which needs the true matrix."""
   rng = np.random.default_rng(0)
   clean = rng.normal(size=(30, 3)) @ rng.normal(size=(3, 100))
   given = noisy(clean, 0.5)
@@ -30,7 +30,7 @@ def test_shrinkage_finds_a_low_rank_matrix():
 
 @pytest.mark.slow
 def test_pursuit_is_scikit_learns():
-  """On one patch, so that nothing is averaged."""
+  """Tested on one patch, so that nothing is averaged."""
   rng = np.random.default_rng(1)
   dictionary = rng.normal(size=(128, 1, 64))
   dictionary -= dictionary.mean(-1, keepdims=True)
@@ -48,7 +48,7 @@ def test_pursuit_is_scikit_learns():
 
 
 def test_similar_patches_far_apart_help(faces):
-  """A periodic texture: stacks of similar patches see more of it than one patch does."""
+  """In a periodic texture, stacks of similar patches contain more of it than one patch."""
   stripes = np.tile((np.arange(64) // 4 % 2)[:, None, None], (1, 64, 3)).astype(np.float32)
   x = 0.3 + 0.4 * stripes
   y = noisy(x, 0.1)
@@ -76,7 +76,7 @@ MARGINS = {
   "quantize": 0.5,
   "super_resolve": 0.5,
   "inpaint": 8,
-  "blur:1.5+denoise:0.05": 0.5,  # To undo the blur amplifies the noise.
+  "blur:1.5+denoise:0.05": 0.5,  # Undoing the blur amplifies the noise.
 }
 
 
@@ -85,7 +85,7 @@ MARGINS = {
   "task",
   [t if t in ("denoise", "inpaint") else pytest.param(t, marks=pytest.mark.slow) for t in MARGINS],
 )
-def test_any_damage_is_less_by_so_many_db(name, task):
+def test_every_damage_is_reduced_by_margin_db(name, task):
   x = drawn_faces(2, 32)
   y, A = tasks.get(task, mask="pixels:0.7").corrupt(x, jax.random.key(0))
   score = lambda r, **options: metrics.psnr(r(y, A, **options).image, x).mean()

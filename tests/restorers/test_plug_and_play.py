@@ -9,7 +9,7 @@ from gan_restore.restorers import plug_and_play
 
 
 class Gaussian:
-  """Images of 8x8 pixels, normally distributed, neighbours correlated."""
+  """Images of 8x8 pixels with a normal distribution; neighbouring pixels are correlated."""
 
   mean = 0.5
   at = np.stack(np.meshgrid(range(8), range(8)), -1).reshape(64, 1, 2)
@@ -57,7 +57,7 @@ OPERATORS = {
 
 @pytest.mark.parametrize("name", OPERATORS)
 def test_it_finds_the_posterior_mean(name):
-  """No restorer can have a better PSNR; this one comes within half a dB."""
+  """No restorer can have a better PSNR. This one is at most half a dB worse."""
   x, A = Gaussian.draw(64), OPERATORS[name]
   y = operators.corrupt(A, jnp.asarray(x), jax.random.key(0))
   wanted = Gaussian.posterior(y, A)
@@ -81,7 +81,7 @@ def test_the_levels_of_noise_fall(faces):
   np.testing.assert_allclose(applied, np.geomspace(0.4, 0.05, 5), rtol=1e-5)
 
 
-def test_without_noise_the_answer_agrees_with_y(faces):
+def test_without_noise_the_result_agrees_with_y(faces):
   A = operators.super_resolve(4)
   y = A(faces[:2])
   nothing = jax.tree_util.Partial(lambda x, sigma: jnp.full_like(x, 0.5))
@@ -89,7 +89,7 @@ def test_without_noise_the_answer_agrees_with_y(faces):
   np.testing.assert_allclose(A(image), y, atol=0.02)
 
 
-def test_a_function_of_ones_own_that_changes_the_shape(faces):
+def test_a_plain_function_that_changes_the_shape(faces):
   stripes = lambda x: x[:, ::2]
   nothing = jax.tree_util.Partial(lambda x, sigma: x)
   image = plug_and_play.restore(stripes(faces[:2]), stripes, nothing, shape=(64, 64, 3)).image

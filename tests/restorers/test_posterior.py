@@ -10,7 +10,7 @@ from gan_restore.restorers.posterior import pixel_posterior
 @pytest.mark.parametrize("second_sigma", [None, 0.3])
 @pytest.mark.parametrize("damage", ["noise", "hole", "noise of two strengths"])
 def test_the_posterior_is_numpys(second_sigma, damage):
-  """Bayes' rule with dense matrices, of images so small that conjugate gradients are exact."""
+  """Bayes' rule with dense matrices. The images are so small that conjugate gradients are exact."""
   rng = np.random.default_rng(0)
   x, second = rng.random((2, 2, 3, 3, 1)).astype(np.float32)
   mask = np.array([[0, 0, 1], [0, 1, 1], [0, 0, 1]], np.float32)

@@ -1,4 +1,4 @@
-"""The choice among several samples, against NumPy."""
+"""Compares the choice among several samples with NumPy."""
 
 import jax.numpy as jnp
 import numpy as np

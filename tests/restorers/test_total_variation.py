@@ -12,7 +12,7 @@ from gan_restore.restorers.total_variation import tv
 
 
 def objective(x, y, A, weight, smooth=0.0):
-  """Written once more, in NumPy: the channels' differences are under one root."""
+  """The same objective in NumPy. The differences of all channels are under one root."""
   down, right = np.zeros_like(x), np.zeros_like(x)
   down[:-1], right[:, :-1] = np.diff(x, axis=0), np.diff(x, axis=1)
   variation = np.sqrt(np.sum(down**2 + right**2, -1) + smooth).sum()
@@ -20,7 +20,7 @@ def objective(x, y, A, weight, smooth=0.0):
 
 
 def test_denoising_is_chambolles(faces):
-  """Of one channel: scikit-image treats each by itself."""
+  """With one channel, because scikit-image treats each channel separately."""
   grey = faces[:2, ..., :1]
   y = np.clip(grey + 0.1 * np.random.default_rng(0).normal(size=grey.shape), 0, 1)
   ours = tv(y.astype(np.float32), operators.denoise(0.1), tv_weight=0.1, iterations=2000).image
@@ -55,7 +55,7 @@ EVERY = {name: (tasks.get(name), margin) for name, margin in [("inpaint", 8), ("
 
 
 @pytest.mark.parametrize("name", EVERY)
-def test_any_damage_is_less_by_so_many_db(name, faces):
+def test_every_damage_is_reduced_by_margin_db(name, faces):
   task, margin = EVERY[name]
   x = faces[:2]
   y, A = task.corrupt(x, jax.random.key(0))
@@ -69,15 +69,15 @@ def test_an_image_does_not_depend_on_its_batch(faces):
   np.testing.assert_allclose(tv(y, A).image[1:2], alone, atol=1e-5)
 
 
-def test_a_function_of_ones_own(faces):
+def test_a_plain_function(faces):
   red = lambda x: x * jnp.array([1.0, 0.5, 0.5])
   y = red(faces)
   assert metrics.psnr(tv(y, red).image, faces).mean() > metrics.psnr(y, faces).mean() + 10
 
 
 @pytest.mark.parametrize("scale", [50.0, 0.02])
-def test_the_answer_does_not_depend_on_the_scale_of_y(scale, faces):
-  """Of a function of one's own; the objective is in y's units all the same."""
+def test_the_result_does_not_depend_on_the_scale_of_y(scale, faces):
+  """For a plain function. The objective is still in the units of y."""
   y = faces[:2]
   found = tv(scale * y, lambda x: scale * x, tv_weight=0.1 * scale**2)
   wanted = tv(y, operators.denoise(0), tv_weight=0.1)

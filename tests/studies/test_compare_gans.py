@@ -1,4 +1,4 @@
-"""`gan-restore compare-gans`, as a user calls it, on toy faces; and the functions behind it."""
+"""Tests `gan-restore compare-gans` on toy faces, and the functions behind it."""
 
 import json
 
@@ -39,7 +39,7 @@ def test_trains_what_is_missing_and_measures_it_once(capsys, tmp_path, monkeypat
   assert picture_size(tmp_path / "celeba.png") == (4 * 16 * 2, 8 * 16 * 2)
   assert (tmp_path / "celeba-resgan.png").exists()
 
-  # Another seed later: only it is trained; the other scores stay as they are.
+  # With another seed later, only this seed is trained. The other scores do not change.
   finished = []
   finish = loop.finish
   monkeypatch.setattr(
@@ -54,7 +54,7 @@ def test_trains_what_is_missing_and_measures_it_once(capsys, tmp_path, monkeypat
   assert again[-1]["accuracy"] != rows[-1]["accuracy"] or again[-1]["psnr"] != rows[-1]["psnr"]
   assert "±" in output
 
-  # Other fields are another comparison.
+  # With other fields it is another comparison.
   status, _, error = compare(capsys, tmp_path, "--models", "resgan", "--set", "learning_rate=0.01")
   assert status == 2 and "holds a run with learning_rate 0.0002, not 0.01" in error
   assert json.loads((tmp_path / "comparison.json").read_text()) == again

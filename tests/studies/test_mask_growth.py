@@ -1,4 +1,4 @@
-"""`gan-restore mask-growth`, as a user calls it."""
+"""Tests the command `gan-restore mask-growth`."""
 
 import json
 
@@ -25,7 +25,7 @@ def test_more_is_missing_and_it_is_restored_worse(capsys, tmp_path):
     assert shares == sorted(set(shares)) and psnr == sorted(psnr, reverse=True)
     assert all(row["images"] == 3 for row in own)
   size = picture_size(tmp_path / "pictures.png")
-  assert size == (3 * 64, mask_growth.SHOWN * 3 * 64)  # Damaged and two restorers each.
+  assert size == (3 * 64, mask_growth.SHOWN * 3 * 64)  # The damaged image and two restorers each.
   assert (tmp_path / "mask_growth.png").stat().st_size > 10_000
 
 

@@ -68,7 +68,7 @@ def test_rows_files_and_intervals(source, tmp_path):
   assert (tmp_path / "pictures.png").stat().st_size > 1000
 
 
-def test_an_interrupted_table_goes_on(source, tmp_path):
+def test_an_interrupted_table_resumes(source, tmp_path):
   method = Counting("damaged")
   denoise = {"denoise:0.2": DAMAGES["denoise:0.2"]}
 
@@ -84,7 +84,7 @@ def test_an_interrupted_table_goes_on(source, tmp_path):
   whole = run(source, tmp_path / "whole", {"m": hub.load("damaged")}, denoise)
   assert without_seconds(rows) == without_seconds(whole)
   run(source, tmp_path, {"m": method}, denoise)
-  assert method.batches == 3  # Nothing is left.
+  assert method.batches == 3  # Nothing is left to compute.
   rows = run(source, tmp_path, {"m": method}, denoise, limit=14)
   assert method.batches == 5 and rows[0]["images"] == 14  # The last batch had two images.
 
@@ -106,7 +106,7 @@ def test_tables_of_other_settings_are_not_mixed(source, tmp_path):
 
 
 def test_a_classifier_compares_with_the_original(source, tmp_path):
-  """Of a restorer that returns the originals the agreement is 1, at no distance."""
+  """For a restorer that returns the originals, the agreement is 1 and the Fréchet distance is 0."""
   trained = untrained("classifier", classes=5, image_size=32, width=4, augment="")
   classify = lambda x: trained.family.features_and_logits(trained, x)
   scorer = perceptual.agreement(classify, exclusive=False)
@@ -121,7 +121,7 @@ def test_a_classifier_compares_with_the_original(source, tmp_path):
 
 
 def test_exclusive_classes_agree_by_the_largest_logit():
-  """Not by each logit's sign, by which these two would agree in two of three."""
+  """Not by the signs of the logits, which would agree for two of the three classes."""
   logits = {0: [3.0, -1.0, -2.0], 1: [0.5, 1.0, -2.0]}
   classify = lambda x: (x, np.array([logits[int(i)] for i in x], np.float32))
   one, other = np.array([0, 0]), np.array([0, 1])
@@ -133,7 +133,7 @@ def test_exclusive_classes_agree_by_the_largest_logit():
 
 
 def test_compositions_are_drawn(source, tmp_path):
-  """The sheet of a task whose y has another shape; a cell without a score is null in the file."""
+  """Draws a task whose y has another shape. A cell without a score is null in the file."""
   damages = {name: tasks.get(name) for name in ("blur:1+super_resolve:2", "colorize+denoise:0.05")}
   rows = run(
     source, tmp_path, {"damaged": hub.load("damaged"), "tv": hub.load("tv")}, damages, limit=2
@@ -170,7 +170,7 @@ def test_the_table_for_people(source, tmp_path):
 
 @pytest.mark.slow
 def test_the_shipped_classifier_agrees_less_on_a_damaged_face(tmp_path):
-  """On drawn faces, which it never saw, its decisions change when half is missing."""
+  """On drawn faces, which are not in its training data, its decisions change if half is missing."""
   faces = data.load("toy_faces", "test", 64)
   methods = {name: hub.load(name) for name in ("damaged", "biharmonic")}
   task = {"inpaint": tasks.get("inpaint", mask="pixels")}

@@ -1,4 +1,4 @@
-"""What a config must hold."""
+"""Tests which values a config may have."""
 
 import pytest
 from helpers import small_config
@@ -31,7 +31,7 @@ def test_labels_must_be_as_the_config_says(tmp_path):
     ({"dataset": "faces!"}, "unknown data set 'faces!'"),
   ],
 )
-def test_impossible_configs(change, message, tmp_path):
+def test_invalid_configs(change, message, tmp_path):
   config = small_config()
   config.update(change)
   with pytest.raises(ValueError, match=message):

@@ -9,7 +9,10 @@ from gan_restore.training.checkpoints import Checkpoints
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
-  """The rate is sane for five steps; then the run goes on with an absurd one."""
+  """The run uses a normal learning rate for five steps.
+
+  It is then resumed with an extremely large one.
+  """
   loop.train(small_config(steps=4), tmp_path)
   config = small_config(steps=40, learning_rate=1e30)
   message = r"the (generator|discriminator)'s loss is (nan|inf|-inf) at step \d+; .* of step 4$"
@@ -18,8 +21,8 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
   assert Checkpoints(tmp_path).steps() == [4]
 
 
-def test_rows_after_the_step_a_run_goes_on_from_are_dropped(tmp_path):
-  """And a metric that not every step has leaves its cell empty."""
+def test_rows_after_the_step_from_which_a_run_resumes_are_dropped(tmp_path):
+  """A metric that is missing at a step leaves its cell empty."""
   first = history.History(tmp_path, 0)
   for step in (2, 4, 6):
     first.write(step, {"a_loss": 0.5 * step} | ({"accuracy": 0.25} if step == 4 else {}))

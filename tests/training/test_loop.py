@@ -1,4 +1,4 @@
-"""The training loop: that it learns, resumes bit by bit, and stops when it must."""
+"""Tests that the training loop learns, resumes bit-identically, and stops when it must."""
 
 import csv
 import os
@@ -21,7 +21,7 @@ from gan_restore.training.state import init_state
 
 
 def start(workdir, *overrides, check=False):
-  """`python -m gan_restore.main` on a small config, in a process of its own, on one device."""
+  """`python -m gan_restore.main` on a small config, in its own process, on one device."""
   settings = small_config(batch_size=16, sample_every=1000, checkpoint_every=5)
   flags = [
     f"--config.{k}={settings[k]}"
@@ -74,8 +74,8 @@ def test_killed_at_any_moment_it_ends_bit_identical(tmp_path):
   steps = "--config.steps=40"
   start(tmp_path / "whole", steps, check=True)
   for kill, ready in (
-    (signal.SIGKILL, "checkpoints/10"),  # Without warning, somewhere after step 10,
-    (signal.SIGTERM, "checkpoints/20"),  # then politely, somewhere after step 20.
+    (signal.SIGKILL, "checkpoints/10"),  # Killed without warning, after step 10.
+    (signal.SIGTERM, "checkpoints/20"),  # Asked to stop, after step 20.
   ):
     process = start(tmp_path / "killed", steps)
     wait_for((tmp_path / "killed" / ready).exists, process)
@@ -92,7 +92,7 @@ def test_killed_at_any_moment_it_ends_bit_identical(tmp_path):
 
 
 def test_it_learns(trained):
-  """G(z) comes to look like the data: its mean image and contrast, after 100 steps."""
+  """After 100 steps, G(z) has a mean image and a contrast like those of the data."""
   workdir = trained(
     "dcgan", steps=100, batch_size=16, learning_rate=2e-3, ema_decay=0.9, log_every=50,
     sample_every=100, checkpoint_every=100,
@@ -147,7 +147,7 @@ def test_sigterm_stops_a_study_without_measuring_half_a_training(tmp_path, monke
 
 @pytest.mark.slow
 def test_it_starts_from_weights(tmp_path):
-  """The averaged ones, once: a run that has begun goes on from its own."""
+  """A new run starts from the averaged weights. A resumed run uses its own weights."""
   first = loop.train(small_config(steps=4), tmp_path / "first")
   config = small_config(steps=1, learning_rate=1e-9, seed=1, init_from=str(tmp_path / "first"))
   state = loop.train(config, tmp_path / "second")

@@ -27,7 +27,9 @@ def test_a_run_is_scored_and_its_best_checkpoint_exported(tmp_path, monkeypatch)
       np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-6)
 
   exported(4)
-  selection.export_best(config, tmp_path)  # Scores are kept: no value is left to draw.
+  selection.export_best(
+    config, tmp_path
+  )  # The scores are stored, so `evaluate` is not called again.
   config.export_step = 8  # Chosen by eye.
   selection.export_best(config, tmp_path)
   exported(8)

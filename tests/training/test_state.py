@@ -21,7 +21,7 @@ def test_it_is_a_function_of_the_config(family):
 
 
 def test_the_average_starts_at_the_weights_in_memory_of_its_own(config):
-  """Its memory is its own: a step gives the memory of the whole state to the next one."""
+  """It has its own memory, because a step passes the memory of the whole state to the next step."""
   state = init_state(config)
   for a, b in zip(jax.tree.leaves(state.variables), jax.tree.leaves(state.ema)):
     np.testing.assert_array_equal(a, b)

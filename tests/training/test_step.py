@@ -29,12 +29,12 @@ def on_each_device(tree):
 
 
 def test_the_state_is_whole_and_the_same_on_every_device(step, config):
-  """After a step on two devices: parameters, statistics and optimisers."""
+  """Compares parameters, statistics and optimisers after a step on two devices."""
   state = init_state(config)
   shapes = jax.tree.map(np.shape, state)
   before = np.asarray(state.variables["generator"]["params"]["Dense_0"]["kernel"])
   new, metrics = step(place(state), random_batch(), BOTH)
-  assert jax.tree.map(np.shape, new) == shapes  # No axis of devices.
+  assert jax.tree.map(np.shape, new) == shapes  # There is no device axis.
   for path, (one, two) in on_each_device((new, metrics)):
     np.testing.assert_array_equal(one, two, err_msg=path)
   after = np.asarray(new.variables["generator"]["params"]["Dense_0"]["kernel"])
@@ -42,7 +42,7 @@ def test_the_state_is_whole_and_the_same_on_every_device(step, config):
 
 
 def test_two_devices_average_what_each_saw():
-  """The losses of a batch are the mean of those of its halves, in networks without batch norm."""
+  """Without batch norm, the loss of a batch is the mean of the losses of its two halves."""
   config = small_config("gan", network="dense")
   step, batch = parallel(make_step(config)), random_batch()
   halves = [{"image": np.stack([batch["image"][i]] * 2)} for i in (0, 1)]

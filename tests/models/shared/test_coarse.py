@@ -18,7 +18,7 @@ def test_the_vector_is_one_pixel_of_each_block():
 
 
 def test_coarse_images_are_averages_however_scaled():
-  """Of an image in [-1, 1] as of the same one in [0, 1]."""
+  """The same holds for an image in [-1, 1] and for the same image in [0, 1]."""
   x = np.random.default_rng(0).random((1, 16, 16, 3)).astype(np.float32)
   config = small_config("gan", factor=4)
   np.testing.assert_allclose(
@@ -42,13 +42,13 @@ def test_labels_are_bits():
   [("factor", 1), ("image_size", 30), ("classes", 1), ("reconstruction_weight", -1.0)],
 )
 @pytest.mark.parametrize("name", ["resgan", "gan", "wgan", "cgan"])
-def test_impossible_configs_are_refused_by_name(name, field, value):
+def test_invalid_configs_are_refused_by_name(name, field, value):
   with pytest.raises(ValueError, match=rf"config\.{field} is {value}; it must be"):
     validate(small_config(name, **{field: value}))
 
 
 def test_evaluate_counts_every_image_once():
-  """The mean over 70 images is that over two parts of them, whatever the padding."""
+  """The mean over 70 images equals that over two parts of them, independently of the padding."""
   trained = untrained("gan")
   source = toy_faces.ToyFaces("test", 16)
 
