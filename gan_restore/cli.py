@@ -9,7 +9,7 @@ COMMANDS = (restore, evaluate, mask_growth, ablation, compare_gans, demo, app)
 
 
 def main(argv: list[str] | None = None) -> int:
-  """Runs a command; returns the exit status. An error of the user's is one line."""
+  """Runs a command and returns its exit status. Errors in the input are printed as one line."""
   arguments = parser().parse_args(argv)
   try:
     return arguments.run(arguments)
