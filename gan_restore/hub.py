@@ -3,7 +3,9 @@
 restore(y, A)       restores any damage with the shipped prior
 load(name)          returns any restorer (y, A) -> Result
 load_prior(name)    returns a prior for `restore`
-load_judge(name)    returns a scorer of `evaluation` that is a trained classifier
+load_judge(name)    returns a scorer of `evaluation`, made of a trained classifier
+
+A judge is a classifier that measures restorations.
 """
 
 import dataclasses
@@ -28,13 +30,13 @@ NAMES = ("map", *shipped_files.weights(), *classical.RESTORERS)
 
 @dataclasses.dataclass(frozen=True)
 class Restorer:
-  """A function (y, A, **options) -> `Result`, and which images and damages it restores.
+  """A function (y, A, **options) -> `Result`, with the images and damage that it supports.
 
   Attributes:
     function: The function.
-    shape: (S, S, C) of the images that it restores; None if it restores any.
-    task: The one kind of damage that it restores, out of `tasks.ALL`; None if there are several.
-    factor: The one factor that it restores, if `task` has a factor; else None.
+    shape: (S, S, C) of the images that it restores; None if it restores images of any shape.
+    task: The only kind of damage that it restores, out of `tasks.ALL`; None if there are several.
+    factor: The only factor that it supports, if `task` has a factor; else None.
   """
 
   function: Callable[..., Result]
@@ -52,7 +54,7 @@ def restore(
   """Restores images from any damage.
 
   Args:
-    y: The damaged images [N, ...], of whatever shape A gives, float32.
+    y: The damaged images [N, ...], float32, of the shape that A gives.
     A: The damage: an operator of `gan_restore.operators`, or any JAX function from images
       [N, S, S, C] in [0, 1] to y. The same function object is compiled once.
     prior: From `load_prior`. The default is the shipped denoiser, for colour faces of 64x64.
@@ -63,9 +65,10 @@ def restore(
     A `Result`.
 
   Raises:
-    TypeError: If y is not floating, A is not a function or `prior` is no prior.
+    TypeError: If y is not floating, A is not a function, or `prior` is not a value of
+      `load_prior`.
     ValueError: If y holds NaN or leaves the operator's range, A's output does not match y, or an
-      option is impossible.
+      option is out of range.
 
   Examples:
     >>> import gan_restore as gr, jax.numpy as jnp
@@ -97,7 +100,7 @@ def load(name: str | os.PathLike, **options: Any) -> Restorer:
     A function (y, A) -> `Result`.
 
   Raises:
-    ValueError: If there is no restorer of that name and no file at that path.
+    ValueError: If `name` is neither a known name nor the path of weights.
 
   Examples:
     >>> import numpy as np
@@ -133,7 +136,7 @@ def _load(name) -> Trained:
 
 
 def shipped() -> dict[str, str | None]:
-  """The restorers with shipped weights: {name: the one kind of damage that it restores, or
+  """The restorers with shipped weights: {name: the only kind of damage that it restores, or
   None}."""
   families = {
     name: weights.read_config(path).family for name, path in shipped_files.weights().items()
@@ -152,26 +155,27 @@ def load_prior(name: str | os.PathLike = "denoiser") -> Trained:
     The trained prior, for `restore`.
 
   Raises:
-    WeightsError: If there is no such file, or it restores one kind of damage only, or none.
+    WeightsError: If there is no such file, or it restores only one kind of damage, or none.
   """
   prior = _load(name)
   if task := models.task(prior.family):
-    raise weights.WeightsError(f"{name}: holds a {prior.config.family}, which restores {task} only")
+    raise weights.WeightsError(f"{name}: holds a {prior.config.family}, which restores only {task}")
   return prior
 
 
 def load_judge(name: str | os.PathLike) -> perceptual.Scorer:
-  """A classifier as a scorer: how many of an image's classes or attributes does a restoration keep?
+  """Makes a scorer of a classifier. It measures how many classes or attributes of an image a
+  restoration preserves.
 
   Args:
     name: `celeba`, the shipped classifier of faces, or the path of a weights file or of a training
       workdir.
 
   Returns:
-    The scorer that `perceptual.agreement` makes of it.
+    The scorer that `perceptual.agreement` makes of the classifier.
 
   Raises:
-    WeightsError: If there is none at that path.
+    WeightsError: If there is no classifier at that path.
   """
   trained = weights.load(shipped_files.judges().get(str(name), name), family="classifier")
   classify = jax.jit(functools.partial(classifier.features_and_logits, trained))

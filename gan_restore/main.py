@@ -3,8 +3,9 @@
   python -m gan_restore.main --config=configs/dcgan.py --workdir=runs/dcgan
   python -m gan_restore.main --config=configs/dcgan.py --workdir=runs/dcgan --mode=evaluate
 
-On several machines start it on each: where JAX knows the cluster (Slurm, TPU pods, Kubernetes) with
---coordinator=auto, elsewhere with --coordinator=HOST:PORT --num_processes=N --process_id=I.
+On several machines, start it on each of them. Where JAX detects the cluster (Slurm, TPU pods,
+Kubernetes), pass --coordinator=auto; elsewhere, --coordinator=HOST:PORT --num_processes=N
+--process_id=I.
 """
 
 import sys
@@ -17,19 +18,19 @@ from gan_restore.commands import cache, options
 from gan_restore.training import loop, selection
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "A file in configs/.", lock_config=True)
-_WORKDIR = flags.DEFINE_string("workdir", None, "Where the run lives.")
+_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.")
 _MODE = flags.DEFINE_enum("mode", "train", ["train", "evaluate"], "What to do.")
 _COORDINATOR = flags.DEFINE_string("coordinator", None, "HOST:PORT of process 0, or auto.")
-_NUM_PROCESSES = flags.DEFINE_integer("num_processes", None, "How many processes there are.")
-_PROCESS_ID = flags.DEFINE_integer("process_id", None, "Which of them this is.")
+_NUM_PROCESSES = flags.DEFINE_integer("num_processes", None, "Number of processes.")
+_PROCESS_ID = flags.DEFINE_integer("process_id", None, "Index of this process, from 0.")
 flags.mark_flags_as_required(["config", "workdir"])
 
 
 def run(argv: list[str]) -> None:
-  """Trains or evaluates; an error of the user's is one line."""
+  """Trains or evaluates. Errors in the input are printed as one line."""
   if len(argv) > 1:
     raise app.UsageError(f"unexpected arguments: {argv[1:]}")
-  # Of other packages (Orbax logs each part of a save) only warnings are shown.
+  # Other packages show only warnings (Orbax logs each part of a save).
   logging.get_absl_handler().addFilter(
     lambda record: record.levelno > 20 or "gan_restore" in record.pathname
   )
@@ -55,7 +56,8 @@ def _locate(argument):
 
 
 def parse(argv: list[str]) -> list[str]:
-  """absl's parser, for configs of the checkout or installed ones; a wrong config is one line."""
+  """absl's parser. It finds configs in the checkout and installed ones, and prints an invalid
+  config as one line."""
   try:
     return app.parse_flags_with_usage([_locate(argument) for argument in argv])
   except ValueError as error:

@@ -18,18 +18,22 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
   p.add_argument(
     "--vary", metavar="FIELD=VALUE,...", help="compare values of a field instead of VARIANTS"
   )
-  p.add_argument("--seeds", help="of the trainings, by commas, instead of the config's")
+  p.add_argument(
+    "--seeds", help="seeds of the trainings, separated by commas (default: the config's seed)"
+  )
   options.add_set(p)
   p.add_argument("--masks", default="center,random", help=masks.HELP)
-  p.add_argument("--limit", type=int, default=500, help="test images at most (default 500)")
-  p.add_argument("--seed", type=int, default=0, help="of the test masks")
+  p.add_argument(
+    "--limit", type=int, default=500, help="maximum number of test images (default 500)"
+  )
+  p.add_argument("--seed", type=int, default=0, help="random seed of the test masks")
 
 
 def run(arguments: argparse.Namespace) -> int:
-  """Trains the variants of a config, or runs with several values of one of its fields; what is
-  trained already is loaded, and what was interrupted goes on. Completes the same test images with
-  each, and prints the scores. Writes them to DIR/ablation.json, the images to restorations.png and
-  the losses on common axes to losses.png."""
+  """Trains the variants of a config, or one run for each of several values of a field. Finished
+  trainings are loaded and interrupted ones are resumed. Then completes the same test images with
+  each and prints the scores. Writes the scores to DIR/ablation.json, the images to restorations.png
+  and the losses, on common axes, to losses.png."""
   script = options.script(arguments.config)
   if arguments.vary:
     field, _, values = arguments.vary.partition("=")

@@ -23,7 +23,7 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-  """Serves a web page that restores pictures, on this machine alone (needs the extra `app`)."""
+  """Serves a web page that restores pictures, on this machine only (needs the extra `app`)."""
   try:
     page = build()
   except ImportError as error:
@@ -40,19 +40,19 @@ def restore(
   """Restores a picture of the page.
 
   Args:
-    editor: Gradio's image editor: `background`, the picture, and `layers`, what was drawn on it:
-      the hole, for the task `inpaint`.
+    editor: The value of Gradio's image editor: `background` is the picture, and `layers` are the
+      drawings on it, which mark the hole for the task `inpaint`.
     task: One of `tasks.ALL`.
-    method: A restorer by name, as `--method` takes it.
+    method: The name of a restorer, as in `--method`.
     simulate: Whether the picture is clean and is damaged first.
-    crop_face: Whether the face in it is looked for; else its centre is taken.
-    seed: Of latents and noise.
+    crop_face: Whether to crop to the largest face; otherwise the centre is cropped.
+    seed: Random seed of latents and noise.
 
   Returns:
     (damaged, restored): pictures.
 
   Raises:
-    ValueError: In a sentence for the user.
+    ValueError: If the picture cannot be restored; the message is a sentence for the user.
   """
   if not editor or editor.get("background") is None:
     raise ValueError("Choose a picture first.")
@@ -85,7 +85,7 @@ def _hole(editor, size, shape, box) -> np.ndarray:
 
 
 def methods() -> list[tuple[str, str]]:
-  """(what the page calls it, name) of every restorer with shipped weights."""
+  """(label on the page, name) of every restorer with shipped weights."""
   return [(f"{name}, for {task or 'any damage'}", name) for name, task in hub.shipped().items()]
 
 
@@ -93,7 +93,7 @@ def build() -> Any:
   """The page, a `gradio.Blocks`.
 
   Raises:
-    ImportError: Without the extra.
+    ImportError: If the extra `app` is not installed.
   """
   import gradio as gr
 
@@ -105,8 +105,8 @@ def build() -> Any:
 
   with gr.Blocks(title="gan_restore") as page:
     gr.Markdown(
-      "# gan_restore\nChoose a picture of a face. To fill a hole, draw over it. The result is the"
-      " 64x64 face that explains the known part of the picture."
+      "# gan_restore\nChoose a picture of a face. To fill a hole, draw over it. The result is a"
+      " 64x64 face that fits the undamaged part of the picture."
     )
     with gr.Row():
       editor = gr.ImageEditor(label="Picture", image_mode="RGBA")

@@ -10,9 +10,15 @@ from gan_restore.studies import compare_gans
 
 def add_arguments(p: argparse.ArgumentParser) -> None:
   """Adds the arguments of the command to its parser `p`."""
-  p.add_argument("--datasets", default="mnist,cifar10,celeba", help="of configs/coarse.py")
-  p.add_argument("--models", default=",".join(compare_gans.GIVEN), help="by commas")
-  p.add_argument("--seeds", default="0", help="by commas")
+  p.add_argument(
+    "--datasets",
+    default="mnist,cifar10,celeba",
+    help="data sets of configs/coarse.py, separated by commas",
+  )
+  p.add_argument(
+    "--models", default=",".join(compare_gans.GIVEN), help="models, separated by commas"
+  )
+  p.add_argument("--seeds", default="0", help="random seeds of the trainings, separated by commas")
   p.add_argument("--workdir", required=True, type=pathlib.Path, metavar="DIR")
   p.add_argument("--celeba", default="celeb_a", help="celeb_a, or folder:PATH with its files")
   p.add_argument("--data-dir", default="", help="where TFDS keeps prepared sets")
@@ -22,15 +28,18 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
     action="append",
     default=[],
     metavar="FIELD=VALUE",
-    help="likewise, of the classifier that measures",
+    help="sets a field of the config of the classifier that measures the restorations; may be"
+    " repeated",
   )
-  p.add_argument("--limit", type=int, default=2000, help="test images at most (default 2000)")
+  p.add_argument(
+    "--limit", type=int, default=2000, help="maximum number of test images (default 2000)"
+  )
 
 
 def run(arguments: argparse.Namespace) -> int:
-  """Trains ResGAN and its baselines on coarse images, measures them by a classifier, and prints the
-  paper's table 1: losses / accuracies. What is trained already is loaded, and what was interrupted
-  goes on. Writes DIR/comparison.json, restorations and curves."""
+  """Trains ResGAN and its baselines on coarse images, measures their restorations with a
+  classifier, and prints the paper's table 1: losses / accuracies. Finished trainings are loaded and
+  interrupted ones are resumed. Writes DIR/comparison.json, restorations and curves."""
 
   def make_config(name, dataset, seed):
     script = options.script(f"configs/{'gan' if name == 'dcgan' else name}.py")

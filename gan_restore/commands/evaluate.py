@@ -23,42 +23,52 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
     "--config",
     action=_Config,
     metavar="FILE",
-    help="a table's options, as configs/tables/map_restoration.py; those after it override it",
+    help="a file with the options of a table, such as configs/tables/map_restoration.py; later"
+    " options override its values",
   )
   options.add_methods(p, "damaged,denoiser", tuple(fitted.FITTED))
-  p.add_argument("--tasks", default=",".join(tasks.NAMES), help=f"by commas: {tasks.HELP}")
+  p.add_argument(
+    "--tasks", default=",".join(tasks.NAMES), help=f"tasks, separated by commas: {tasks.HELP}"
+  )
   p.add_argument("--dataset", required=True, help="a TFDS name, folder:PATH or toy_faces")
   p.add_argument("--data-dir", help="where TFDS keeps prepared sets")
   p.add_argument("--split", default="test", choices=("train", "validation", "test"))
-  p.add_argument("--limit", type=int, default=64, help="images at most (default 64)")
-  p.add_argument("--mask", default="center", help=f"of the task inpaint: {masks.HELP}")
+  p.add_argument("--limit", type=int, default=64, help="maximum number of images (default 64)")
+  p.add_argument("--mask", default="center", help=f"mask of the task inpaint: {masks.HELP}")
   p.add_argument(
     "--judge",
-    help="celeba, or a classifier's weights file: adds agreement and frechet_judge (no FID)",
+    help="a classifier that measures the restorations: celeba, or a weights file; adds agreement"
+    " and frechet_judge (not FID)",
   )
   p.add_argument(
     "--fid",
     metavar="FILE",
-    help="Inception's weights, as torch-fidelity has them: adds fid (needs the extra perceptual)",
+    help="torch-fidelity's weights file of Inception; adds fid (needs the extra perceptual)",
   )
   p.add_argument(
     "--lpips",
     metavar="FILE",
-    help="AlexNet's weights, as torchvision has them: adds lpips (needs the extra perceptual)",
+    help="torchvision's weights file of AlexNet; adds lpips (needs the extra perceptual)",
   )
   p.add_argument(
     "--out",
     type=pathlib.Path,
     metavar="DIR",
-    help="keep the scores, go on there if it was interrupted, and draw the restorations",
+    help="folder for the scores and the pictures; an interrupted evaluation resumes from it",
   )
-  p.add_argument("--shard", default="0/1", metavar="K/N", help="of N processes with one --out")
+  p.add_argument(
+    "--shard",
+    default="0/1",
+    metavar="K/N",
+    help="compute part K (from 0) of N, for N processes that share one --out",
+  )
   p.set_defaults(paper={})
 
 
 def run(arguments: argparse.Namespace) -> int:
-  """Scores restorers on tasks, the same damage for all, and prints the means as Markdown tables.
-  DIR gets table.json, table.csv, images.csv (each image's scores) and pictures.png."""
+  """Scores restorers on tasks, with the same damage for all, and prints the means as Markdown
+  tables. Writes table.json, table.csv, images.csv (each image's scores) and pictures.png to
+  DIR."""
   methods = options.methods(arguments.methods, arguments.seed, tuple(fitted.FITTED))
   size = options.agreed(methods, "shape", restoration.SHAPE)[0]
   factor = options.agreed(methods, "factor", None)
@@ -76,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
   settings = {name: getattr(arguments, name) for name in of} | {"size": size, "factor": factor}
   k, _, n = arguments.shard.partition("/")
   if not (k.isdecimal() and n.isdecimal()):
-    raise ValueError(f"--shard is {arguments.shard}; it must be K/N, as 0/4")
+    raise ValueError(f"--shard is {arguments.shard}; it must be K/N, such as 0/4")
   with tempfile.TemporaryDirectory() as scratch:
     rows = table.run(
       methods,
@@ -90,7 +100,7 @@ def run(arguments: argparse.Namespace) -> int:
       shard=(int(k), int(n)),
     )
   print(reports.markdown([{k: v for k, v in row.items() if _printed(k)} for row in rows]))
-  print("\nPSNR / SSIM of what each method returns:\n")
+  print("\nPSNR / SSIM of the images that each method returns:\n")
   paper = [{"method": f"{name} (the paper's)", **line} for name, line in arguments.paper.items()]
   print(reports.markdown(table.compact(rows) + paper))
   return 0
@@ -107,12 +117,12 @@ class _Config(argparse.Action):
 
 
 def _printed(name: str) -> bool:
-  """Whether a column is printed: the intervals are for the files."""
+  """Whether a column is printed. The intervals are only in the files."""
   return not name.endswith(("_low", "_high"))
 
 
 def _training_images(arguments, size) -> np.ndarray:
-  """The training images [N, S, S, C] in [0, 1], 10,000 at most."""
+  """The training images [N, S, S, C] in [0, 1], at most 10,000."""
   source = data.load(arguments.dataset, "train", size, arguments.data_dir)
   images = np.stack([source[i]["image"] for i in range(min(len(source), 10_000))])
   return images.astype(np.float32) / 255

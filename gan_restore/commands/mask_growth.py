@@ -20,13 +20,16 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
   p.add_argument("--out", required=True, type=pathlib.Path, metavar="DIR")
   p.add_argument("--mask", default="eyes+nose+lips", help=masks.HELP)
   p.add_argument(
-    "--grow", default="0,2,4,6,8,10,12", metavar="PIXELS", help="to each side, by commas"
+    "--grow",
+    default="0,2,4,6,8,10,12",
+    metavar="PIXELS",
+    help="by how many pixels the mask grows on each side: numbers separated by commas",
   )
-  p.add_argument("--limit", type=int, default=100, help="images at most (default 100)")
+  p.add_argument("--limit", type=int, default=100, help="maximum number of images (default 100)")
 
 
 def run(arguments: argparse.Namespace) -> int:
-  """Restores the same images under a growing mask by each method, and prints the scores. Writes
+  """Restores the same images under a growing mask with each method, and prints the scores. Writes
   them to DIR/mask_growth.json, their curves to mask_growth.png, and pictures to pictures.png."""
   methods = options.methods(arguments.methods, arguments.seed)
   size = options.agreed(methods, "shape", restoration.SHAPE)[0]

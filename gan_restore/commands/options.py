@@ -15,7 +15,7 @@ import ml_collections
 import gan_restore.configs as configs
 from gan_restore import hub
 
-_SYNTAX = "NAME:OPTION=VALUE:... sets options, as denoiser:num_samples=8:choice=mean"
+_SYNTAX = "NAME:OPTION=VALUE:... sets options, such as denoiser:num_samples=8:choice=mean"
 
 
 def add_set(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +25,7 @@ def add_set(parser: argparse.ArgumentParser) -> None:
     action="append",
     default=[],
     metavar="FIELD=VALUE",
-    help="another value of a config's field, the same for all runs; may be repeated",
+    help="sets a field of the config in all runs; may be repeated",
   )
 
 
@@ -42,11 +42,11 @@ def add_method(parser: argparse.ArgumentParser) -> None:
 
 def add_methods(parser: argparse.ArgumentParser, default: str, further: tuple = ()) -> None:
   """Adds --methods and --seed, for `methods`."""
-  fitted = f", or one that is fitted to the training images first: {', '.join(further)}"
+  fitted = f", or baselines that are first fitted to the training images: {', '.join(further)}"
   parser.add_argument(
     "--methods",
     default=default,
-    help=f"by commas: {', '.join(hub.NAMES)}, weights files or training workdirs"
+    help=f"methods, separated by commas: {', '.join(hub.NAMES)}, weights files or training workdirs"
     f"{fitted if further else ''}; {_SYNTAX}",
   )
   add_seed(parser)
@@ -54,14 +54,15 @@ def add_methods(parser: argparse.ArgumentParser, default: str, further: tuple = 
 
 def add_seed(parser: argparse.ArgumentParser) -> None:
   """Adds --seed."""
-  parser.add_argument("--seed", type=int, default=0, help="of masks, noise and samples")
+  parser.add_argument("--seed", type=int, default=0, help="random seed of masks, noise and samples")
 
 
 def method(text: str, seed: int = 0) -> hub.Restorer:
-  """The restorer that `NAME:OPTION=VALUE:...` means; if it has a seed, with that one.
+  """The restorer for `NAME:OPTION=VALUE:...`. If it has an option `seed`, `seed` is its default.
 
   Raises:
-    ValueError: If there is none of that name, or it has no such option.
+    ValueError: If the name is unknown, it has no such option, or a boolean option gets another
+      value.
   """
   name, *settings = re.split(r":(?=\w+=)", text)
   options = dict(map(_setting, settings))
@@ -70,7 +71,7 @@ def method(text: str, seed: int = 0) -> hub.Restorer:
   for option, value in options.items():
     if option not in known:
       has = f"its options are {', '.join(known)}" if known else "it has no options"
-      raise ValueError(f"{option} is no option of the method {name}; {has}")
+      raise ValueError(f"the method {name} has no option {option}; {has}")
     if known[option] is bool and not isinstance(value, bool):
       raise ValueError(f"{option} is {value!r}; it must be true or false")
   if "seed" in known:
@@ -80,7 +81,7 @@ def method(text: str, seed: int = 0) -> hub.Restorer:
 
 
 def _options(function) -> dict[str, type]:
-  """{name: type} of a restorer's options that are a number, a truth value or a name."""
+  """{name: type} of a restorer's options that are a number, a boolean or a string."""
   signature = inspect.signature(function)
   found = {}
   for name, parameter in signature.parameters.items():
@@ -91,12 +92,12 @@ def _options(function) -> dict[str, type]:
 
 
 def methods(text: str, seed: int = 0, further: tuple = ()) -> dict[str, Any]:
-  """The restorers of a list by commas, each under its own text; None for one of `further`."""
+  """{text: restorer} for a list separated by commas; None for the names in `further`."""
   return {one: None if one in further else method(one, seed) for one in text.split(",")}
 
 
 def agreed(methods: dict[str, Any], field: str, default: Any) -> Any:
-  """The one value of a field that the methods have, or the default if none of them has one.
+  """The value of a field on which the methods agree, or the default if no method has one.
 
   Raises:
     ValueError: If they differ.
@@ -110,12 +111,13 @@ def agreed(methods: dict[str, Any], field: str, default: Any) -> Any:
 
 
 def script(path: str) -> dict[str, Any]:
-  """What a config file defines."""
+  """{name: value} of everything that a config file defines."""
   return runpy.run_path(locate(path))
 
 
 def locate(path: str) -> str:
-  """The path of a config file; `configs/NAME.py` that is not there is the installed one.
+  """The path of a config file. If `configs/NAME.py` does not exist, it is the path of the installed
+  config of this name.
 
   Examples:
     >>> locate("elsewhere/mine.py")
@@ -131,7 +133,7 @@ def configure(config: ml_collections.ConfigDict, settings: list[str], **fields: 
   """Sets fields of a config: those of --set, and those that are not None.
 
   Raises:
-    ValueError: If the config has no such field, or the value is of another type.
+    ValueError: If the config has no such field, or the value has another type.
   """
   values = {name: value for name, value in fields.items() if value is not None}
   for name, value in {**dict(map(_setting, settings)), **values}.items():
@@ -144,7 +146,7 @@ def configure(config: ml_collections.ConfigDict, settings: list[str], **fields: 
 
 
 def _setting(text: str) -> tuple[str, Any]:
-  """FIELD=VALUE, the value a number or a truth value if it reads as one, else a string."""
+  """Splits FIELD=VALUE. VALUE is parsed as a boolean or a Python literal; otherwise it is text."""
   name, equals, value = text.partition("=")
   if not equals:
     raise ValueError(f"{text}: it must be FIELD=VALUE")

@@ -15,8 +15,8 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
   p.add_argument("inputs", nargs="+", metavar="INPUT", help="files, folders or globs")
   p.add_argument(
     "--task",
-    help=f"{tasks.HELP} (default: inpaint with a --mask, or else what the method is for, if that is"
-    " one thing)",
+    help=f"{tasks.HELP} (default: inpaint if --mask is given; otherwise the task of the method, if"
+    " it supports only one)",
   )
   p.add_argument("--out", required=True, type=pathlib.Path, metavar="DIR")
   p.add_argument(
@@ -28,19 +28,21 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
     "--crop",
     choices=crops.CROPS,
     default="center",
-    help="which square of the picture is taken and resampled to the method's size: the centre, or"
-    " the largest frontal face",
+    help="which square of the picture is resampled to the method's size: the centre, or the largest"
+    " frontal face",
   )
   p.add_argument(
-    "--simulate", action="store_true", help="the pictures are clean: damage them first, and score"
+    "--simulate",
+    action="store_true",
+    help="the pictures are clean: damage them first, and score the restorations",
   )
   p.add_argument(
     "--spread",
     action="store_true",
-    help="write DIR/spread/NAME.png too: where several samples differ, white at a standard"
-    f" deviation of {restoration.WHITE} or more",
+    help="also write DIR/spread/NAME.png, a picture of the standard deviation of the samples; white"
+    f" is {restoration.WHITE} or more",
   )
-  p.add_argument("--overwrite", action="store_true", help="replace files that are there")
+  p.add_argument("--overwrite", action="store_true", help="replace existing files")
   options.add_method(p)
 
 
@@ -49,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
   restorer = options.method(arguments.method, arguments.seed)
   task = arguments.task or ("inpaint" if arguments.mask else restorer.task)
   if not task:
-    raise ValueError(f"--task is needed: {arguments.method} is for several")
+    raise ValueError(f"--task is missing; it must be given for the method {arguments.method}")
   task = tasks.with_factor(task, restorer.factor)
   damage = restoration.Damage(task, arguments.mask, arguments.simulate, arguments.seed)
   scores, failures, restored = restoration.restore_files(

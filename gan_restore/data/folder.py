@@ -3,7 +3,7 @@
 Two layouts are supported. In CelebA's own layout, `img_align_celeba/` holds the images,
 `list_eval_partition.txt` the splits, and `list_attr_celeba.txt` the attributes; without that file
 the data set has no labels. Aligned images are cropped to the face as everywhere in this package
-(`images.celeba_box`). In any other folder every image below PATH is taken and cropped to its
+(`images.celeba_box`). In any other folder every image below PATH is used, cropped to its
 centre; a twentieth of the images is held out for testing and another twentieth for validation.
 
 The images are cropped, resampled and written once, as PNG in array_record files, without
@@ -66,7 +66,8 @@ class _Listing:
 
 
 def _hash_splits(names: list[str]) -> dict[str, str]:
-  """The first twentieth by a hash of the name is for testing, the second for validation."""
+  """{name: split}, by a hash of the name: the first twentieth is the test split, the second the
+  validation split, and the rest the training split. Fewer than three files are all for training."""
   ordered = sorted(names, key=lambda name: hashlib.sha256(name.encode()).digest())
   held_out = max(1, len(names) // 20) if len(names) >= 3 else 0
   ends = {"test": held_out, "validation": 2 * held_out, "train": len(names)}
@@ -109,10 +110,11 @@ class Folder(tfds.core.GeneratorBasedBuilder):
   Args:
     path: The folder.
     image_size: Pixels on a side of the prepared images.
-    data_dir: Where prepared data sets live; TFDS's default if None.
+    data_dir: Where prepared data sets are stored; TFDS's default if None.
 
   Raises:
-    DataError: If there is no such folder, no image in it, or CelebA's tables do not fit it.
+    DataError: If there is no such folder or no image in it, or if CelebA's tables are malformed or
+      lack rows for its images.
   """
 
   VERSION = tfds.core.Version("1.1.0")
@@ -169,11 +171,11 @@ class Folder(tfds.core.GeneratorBasedBuilder):
     self.info.metadata["skipped"] = list(self.skipped)
 
   def prepare(self) -> None:
-    """Writes the data set unless it is there; names the files that had to be skipped."""
+    """Writes the data set unless it exists, and logs the names of the files that were skipped."""
     if not self.is_prepared():
       try:
         self.download_and_prepare()
-      except AssertionError as error:  # What TFDS says of a split without examples.
+      except AssertionError as error:  # TFDS raises this for a split without examples.
         raise DataError(
           f"folder:{self._root}: {error} Files that cannot be used:\n  " + "\n  ".join(self.skipped)
         ) from error

@@ -1,4 +1,4 @@
-"""Image files in and out: decoding whatever a person has, cropping, resampling.
+"""Image files in and out: decoding pictures of many formats, cropping, resampling.
 
 Images here are `PIL.Image` in mode RGB, or uint8 arrays [H, W, C]; the pipeline turns them into
 float32 in [0, 1].
@@ -10,7 +10,7 @@ import pathlib
 import numpy as np
 from PIL import Image, ImageOps
 
-MAX_PIXELS = 64_000_000  # A larger picture is taken for a decompression bomb.
+MAX_PIXELS = 64_000_000  # Larger pictures are refused, as a protection against decompression bombs.
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
 # The face crop of an aligned CelebA image: the square of 128 at row 50, column 25 of 178 x 218.
 CELEBA_SIZE, CELEBA_TOP, CELEBA_LEFT, CELEBA_SIDE = (178, 218), 50, 25, 128
@@ -25,7 +25,7 @@ class ImageError(ValueError):
 
 
 def find_images(folder: str | os.PathLike) -> list[pathlib.Path]:
-  """All image files below `folder`, by their extensions, sorted; hidden ones left out."""
+  """All image files below `folder`, by their extensions, sorted; hidden files are left out."""
   folder = pathlib.Path(folder)
   return sorted(
     path
@@ -66,7 +66,7 @@ def read_image(path: str | os.PathLike) -> Image.Image:
       return to_rgb(ImageOps.exif_transpose(image))
   except ImageError:
     raise
-  except Exception as error:  # Pillow's decoders raise whatever they meet.
+  except Exception as error:  # Pillow's decoders raise many types of exceptions.
     raise ImageError(f"{path}: cannot be decoded as an image ({error})") from error
 
 
@@ -78,13 +78,16 @@ def read_mask(path: str | os.PathLike) -> Image.Image:
   """
   values = np.asarray(read_image(path).convert("L"))
   if np.mean((values > 64) & (values < 192)) > 0.05:
-    raise ImageError(f"{path}: not a mask: it has greys; wanted white where pixels are missing")
+    raise ImageError(
+      f"{path}: the mask has grey pixels; it must be white where pixels are missing, and black"
+      " elsewhere"
+    )
   return Image.fromarray(np.where(values >= 128, np.uint8(255), np.uint8(0)))
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
   """Any mode as RGB: 16 bits are scaled to 8, transparency is laid over white."""
-  if image.mode.startswith("I;16") or image.mode == "I":  # 16 bits a pixel.
+  if image.mode.startswith("I;16") or image.mode == "I":  # 16 bits per pixel.
     values = np.asarray(image).astype(np.float64)
     image = Image.fromarray(np.rint(np.clip(values / 257, 0, 255)).astype(np.uint8))
   elif image.mode == "F":
@@ -131,7 +134,7 @@ def crop_and_resample(
   Args:
     image: Any mode Pillow can resample.
     size: Pixels on a side of the result.
-    box: (left, top, right, bottom); the centred square by default.
+    box: (left, top, right, bottom); the default is the centred square.
 
   Returns:
     The crop.
@@ -158,7 +161,7 @@ def to_uint8(array: np.ndarray) -> np.ndarray:
 
 
 def write_png(path: str | os.PathLike, array: np.ndarray) -> None:
-  """Writes float [H, W, C] in [0, 1], C = 1 or 3, as a PNG; whole or not at all."""
+  """Writes float [H, W, C] in [0, 1], C = 1 or 3, as a PNG, atomically."""
   path = pathlib.Path(path)
   pixels = to_uint8(array)
   pixels = pixels[..., 0] if pixels.shape[-1] == 1 else pixels

@@ -25,22 +25,22 @@ class Source(Protocol):
 
   Attributes:
     attributes: Names of the binary attributes that `label` holds; empty if there are none.
-    classes: The number of classes, or of attributes; 0 for no labels.
+    classes: The number of classes, or of attributes; 0 if the set has no labels.
   """
 
   @property
   def attributes(self) -> tuple[str, ...]:
-    """See above."""
+    """Names of the binary attributes that `label` holds; empty if there are none."""
 
   @property
   def classes(self) -> int:
-    """See above."""
+    """The number of classes, or of attributes; 0 if the set has no labels."""
 
   def __len__(self) -> int:
     """The number of examples."""
 
   def __getitem__(self, index: int) -> dict[str, np.ndarray]:
-    """An example; see the head of this module."""
+    """An example, as described at the head of this module."""
 
 
 class _TfdsSource:
@@ -77,7 +77,9 @@ class _OneLabel:
   def __init__(self, source, attribute: str):
     if attribute not in source.attributes:
       there = ", ".join(source.attributes) or "none"
-      raise DataError(f"label {attribute!r} is no attribute of this data set; there are: {there}")
+      raise DataError(
+        f"label is {attribute!r}; it must be one of the attributes of this data set: {there}"
+      )
     self._source, self._index = source, source.attributes.index(attribute)
     self.attributes, self.classes = (), 2
 
@@ -99,18 +101,19 @@ def load(
     split: 'train', 'validation' or 'test'. Where TFDS has no validation split, the last twentieth
       of its train split is held out for it.
     image_size: Pixels on a side; other images are centre-cropped and area-resampled.
-    data_dir: Where TFDS keeps prepared sets; its default if None or empty.
-    label: The one attribute that is to be the label, an integer class of 0 or 1; empty for the
-      data set's own labels.
+    data_dir: Where TFDS keeps prepared sets; TFDS's default if None or empty.
+    label: The attribute that becomes the label, an integer class of 0 or 1; empty for the data
+      set's own labels.
 
   Returns:
     A random-access sequence of examples.
 
   Raises:
-    DataError: If the set is unknown, empty, or cannot be had; the message says what to do.
+    DataError: If the set is unknown or empty, or cannot be downloaded or prepared; the message says
+      what to do.
   """
   if split not in SPLITS:
-    raise DataError(f"the splits are {', '.join(SPLITS)}; got {split!r}")
+    raise DataError(f"split is {split!r}; it must be one of {', '.join(SPLITS)}")
   if label:
     return _OneLabel(load(name, split, image_size, data_dir), label)
   if name == "toy_faces":
@@ -144,7 +147,7 @@ def _tfds_builder(name, data_dir):
 
   try:
     builder = tfds.builder(name, data_dir=data_dir, file_format="array_record")
-  except (tfds.core.DatasetNotFoundError, ValueError) as error:  # Not there; not even a name.
+  except (tfds.core.DatasetNotFoundError, ValueError) as error:  # Unknown, or no valid name.
     raise DataError(
       f"unknown data set {name!r}: give toy_faces, folder:PATH or a TFDS name such as celeb_a"
     ) from error
@@ -183,13 +186,14 @@ def train_batches(
 ) -> "grain.DatasetIterator":
   """Endless shuffled batches of this process's share of `source`.
 
-  Deterministic by seed; batches are prepared ahead by threads. `get_state()` and `set_state()` of
-  the iterator move it to any position, so that a resumed run sees the images it would have seen.
+  The order depends only on the seed; threads prepare batches ahead. `get_state()` and `set_state()`
+  of the iterator save and restore its position, so that a resumed run sees the same images as an
+  uninterrupted one.
 
   Args:
     source: From `load`.
     batch_size: Images in a batch of this process.
-    seed: Of the order and of the flips.
+    seed: Random seed of the order and of the flips.
     flip: Whether half of the images are mirrored.
 
   Returns:
@@ -212,12 +216,13 @@ def evaluation_batches(source: Source, batch_size: int, limit: int | None = None
 
   Args:
     source: From `load`.
-    batch_size: Images in a batch: every batch has this many rows, so that nothing compiles again. A
+    batch_size: Images in a batch. Every batch has this many rows, so that JAX compiles only once. A
       single batch has only as many rows as there are images.
-    limit: At most this many images.
+    limit: Maximum number of images.
 
   Yields:
-    Batches as of `train_batches` with `valid`, float32 [B]: 0 for a padding row, else 1.
+    Batches like those of `train_batches`, with the additional entry `valid`, float32 [B]: 0 for a
+    padding row, else 1.
   """
   count = min(len(source), limit or len(source))
   batch_size = min(batch_size, count)

@@ -1,6 +1,6 @@
 """`toy_faces`: 64x64 faces drawn by code, with CelebA's attribute names. No download, no licence.
 
-What the tests and the demo train on. Image i of a split is a function of (seed, split, i) alone.
+The tests train on it. Image i of a split depends only on (seed, split, i).
 """
 
 import numpy as np
@@ -25,16 +25,16 @@ _HAIR = {
   "Blond_Hair": (222, 188, 110),
   "Brown_Hair": (104, 66, 36),
 }
-_CANVAS = 256  # Drawn four times larger and averaged: smooth edges.
+_CANVAS = 256  # Faces are drawn at this size and averaged down, which smooths the edges.
 
 
 class ToyFaces:
   """A random-access source of drawn faces.
 
   Args:
-    split: 'train', 'validation' or 'test': disjoint faces.
+    split: 'train', 'validation' or 'test', which have different faces.
     image_size: Pixels on a side; 256 must be divisible by it.
-    seed: Another seed is another data set.
+    seed: A different seed gives a different data set.
 
   Examples:
     >>> face = ToyFaces("test")[0]
@@ -46,9 +46,11 @@ class ToyFaces:
 
   def __init__(self, split: str = "train", image_size: int = 64, seed: int = 0):
     if split not in SPLITS:
-      raise ValueError(f"toy_faces has the splits {', '.join(SPLITS)}; got {split!r}")
+      raise ValueError(f"split is {split!r}; it must be one of {', '.join(SPLITS)}")
     if image_size < 8 or _CANVAS % image_size:
-      raise ValueError(f"toy_faces is drawn at 8, 16, 32, 64, 128 or 256 pixels; got {image_size}")
+      raise ValueError(
+        f"image_size is {image_size}; for toy_faces it must be 8, 16, 32, 64, 128 or 256"
+      )
     self._split, self._size, self._seed = split, image_size, seed
 
   def __len__(self) -> int:
@@ -154,7 +156,7 @@ def _draw(rng, attributes) -> Image.Image:
   if attributes["Eyeglasses"]:
     draw.line((fx - 7, fy - 24, fx + 7, fy - 24), fill=(20, 20, 24), width=6)
 
-  # Fringe and hat cover what they cover.
+  # The fringe and the hat are drawn last, over the rest of the face.
   if attributes["Bangs"]:
     draw.chord((cx - w, cy - h - 4, cx + w, cy - 10), 180, 360, fill=hair)
   elif hair:

@@ -1,1 +1,1 @@
-"""What happens to images: operators, masks, tasks, and the checks at the entries."""
+"""Damage to images: operators, masks and tasks, and the checks of arguments."""

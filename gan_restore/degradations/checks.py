@@ -1,5 +1,7 @@
-"""Checks at the entries of the public functions; each error is one sentence: what came, and what it
-must be. Values are checked only where they are concrete, so the functions can be traced.
+"""Checks of the arguments of public functions.
+
+Each error is one sentence that says what the value is and what it must be. Values are not checked
+while JAX traces the function.
 """
 
 from collections.abc import Callable, Collection
@@ -32,8 +34,8 @@ def _finite(x, name: str) -> jax.Array:
     raise TypeError(f"{name} has dtype {x.dtype}; it must be real (stack real and imaginary parts)")
   if not jnp.issubdtype(x.dtype, jnp.floating):
     raise TypeError(
-      f"{name} has dtype {x.dtype}; it must be float32 (divide 8-bit images by 255: they are in"
-      " [0, 1] here)"
+      f"{name} has dtype {x.dtype}; it must be float32 (divide 8-bit images by 255, so that"
+      " they are in [0, 1])"
     )
   if not isinstance(x, jax.core.Tracer) and not bool(jnp.all(jnp.isfinite(x))):
     raise ValueError(f"{name} holds NaN or infinite values")
@@ -52,8 +54,8 @@ def mask(m: jax.Array | np.ndarray, name: str = "mask") -> jax.Array:
   """A mask, 1 where the pixel is missing: [H, W], [H, W, 1] or [N, H, W, 1] -> [N or 1, H, W, 1].
 
   Raises:
-    ValueError: For another shape, values other than 0 and 1, or a mask that leaves nothing to do
-      (no pixel missing in any image) or nothing to go by (all pixels missing in some image).
+    ValueError: For another shape, for values other than 0 and 1, or for a mask in which no pixel of
+      any image is missing, or all pixels of some image are.
   """
   m = jnp.asarray(m)
   if m.ndim == 2:
@@ -69,14 +71,16 @@ def mask(m: jax.Array | np.ndarray, name: str = "mask") -> jax.Array:
         f"{name} is not binary; it must be 1 where the pixel is missing, 0 elsewhere"
       )
     if not values.any():
-      raise ValueError(f"{name} is empty: no pixel is missing")
+      raise ValueError(f"{name} marks no pixel as missing; it must mark at least one")
     if values.all(axis=(1, 2, 3)).any():
-      raise ValueError(f"{name} leaves no known pixel")
+      raise ValueError(
+        f"{name} marks every pixel of an image as missing; at least one pixel must be known"
+      )
   return m.astype(jnp.float32)
 
 
 def at_least(value: Any, least: float, name: str) -> None:
-  """A finite number of at least `least`; a whole one if `least` is an int.
+  """Checks that a value is finite and at least `least`, and a whole number if `least` is an int.
 
   Raises:
     ValueError: If it is not.
@@ -89,7 +93,7 @@ def at_least(value: Any, least: float, name: str) -> None:
 
 
 def one_of(value: Any, options: Collection, name: str) -> None:
-  """One of some options.
+  """Checks that a value is one of some options.
 
   Raises:
     ValueError: If it is not.
@@ -99,8 +103,8 @@ def one_of(value: Any, options: Collection, name: str) -> None:
 
 
 def observation(y: jax.Array | np.ndarray, A: Callable, image_shape: tuple[int, ...]) -> jax.Array:
-  """y [N, ...], floating and finite, of the shape that A gives for images of `image_shape`; in
-  [0, 1] where A is an operator that says so.
+  """Checks that y is floating and finite, and has the shape that A gives for images of
+  `image_shape`; if A is an operator that declares the range [0, 1], also that y lies in it.
 
   Args:
     y: What was observed.
@@ -125,8 +129,8 @@ def observation(y: jax.Array | np.ndarray, A: Callable, image_shape: tuple[int, 
     raise ValueError(f"A cannot be applied to images {list(image.shape)}: {error}") from error
   if not hasattr(made, "shape") or made.shape != y.shape:
     raise ValueError(
-      f"y has shape {list(y.shape)}; A gives {list(getattr(made, 'shape', [])) or made} for"
-      f" images {list(image.shape)}"
+      f"y has shape {list(y.shape)}; it must be {list(getattr(made, 'shape', [])) or made}, the"
+      f" shape that A gives for images {list(image.shape)}"
     )
   if not jnp.issubdtype(made.dtype, jnp.floating):
     raise ValueError(

@@ -1,7 +1,7 @@
 """Masks for inpainting: float32 [N, H, W, 1], 1 where the pixel is missing.
 
-Each kind is a function of a random key and a shape, can be jitted, and draws every mask of the
-batch anew.
+Each kind is a function of a random key and a shape. It can be jitted, and draws each mask of a
+batch independently.
 """
 
 import functools
@@ -15,7 +15,7 @@ def center(key: jax.Array, shape: tuple[int, int, int], share: float = 0.25) -> 
   """The centred square of half the size: 32x32 of 64x64, as in the MAP paper.
 
   Args:
-    key: Not used; there for uniformity.
+    key: Not used. It is there because all mask functions have the same arguments.
     shape: (N, H, W).
     share: The share of the image that is missing, above 0 and below 1.
 
@@ -23,7 +23,7 @@ def center(key: jax.Array, shape: tuple[int, int, int], share: float = 0.25) -> 
     Masks [N, H, W, 1].
 
   Raises:
-    ValueError: For an impossible share.
+    ValueError: If the share is not above 0 and below 1.
 
   Examples:
     >>> import jax
@@ -84,13 +84,13 @@ def pixels(key: jax.Array, shape: tuple[int, int, int], rate: float = 0.8) -> ja
   Args:
     key: A random key.
     shape: (N, H, W).
-    rate: The probability of a pixel to be missing, above 0 and below 1.
+    rate: The probability that a pixel is missing, above 0 and below 1.
 
   Returns:
     Masks [N, H, W, 1].
 
   Raises:
-    ValueError: For an impossible rate.
+    ValueError: If the rate is not above 0 and below 1.
   """
   _check_share("rate", rate)
   n, height, width = shape
@@ -98,12 +98,12 @@ def pixels(key: jax.Array, shape: tuple[int, int, int], rate: float = 0.8) -> ja
 
 
 def strokes(key: jax.Array, shape: tuple[int, int, int], count: int = 4) -> jax.Array:
-  """Free-form scribbles: brush strokes of a random walk each, as wide as an eye.
+  """Free-form scribbles. Each brush stroke follows a random walk and is about as wide as an eye.
 
   Args:
     key: A random key.
     shape: (N, H, W).
-    count: Strokes in an image.
+    count: Number of strokes per image.
 
   Returns:
     Masks [N, H, W, 1].
@@ -148,19 +148,20 @@ _PARTS = {
 
 
 def part(name: str, key: jax.Array, shape: tuple[int, int, int], jitter: float = 0.0) -> jax.Array:
-  """A facial part, as the face crop of `data` frames it.
+  """A facial part, at its place in the aligned face crop (`data.images.celeba_box`).
 
   Args:
     name: `left_eye` (the picture's left), `right_eye`, `nose` or `lips`.
     key: A random key.
     shape: (N, H, W).
-    jitter: It is moved by up to this share of the image's side, down or up, left or right.
+    jitter: The part is shifted at random by up to this share of the image's side, vertically and
+      horizontally; at least 0 and below 0.25.
 
   Returns:
     Masks [N, H, W, 1].
 
   Raises:
-    ValueError: For an impossible jitter.
+    ValueError: If the jitter is out of range.
   """
   if not 0 <= jitter < 0.25:
     raise ValueError(f"jitter is {jitter}; it must be >= 0 and < 0.25")
@@ -185,7 +186,7 @@ def eyes(key: jax.Array, shape: tuple[int, int, int], jitter: float = 0.0) -> ja
     Masks [N, H, W, 1].
 
   Raises:
-    ValueError: For an impossible jitter.
+    ValueError: If the jitter is out of range.
   """
   return jnp.maximum(*(part(name, key, shape, jitter) for name in ("left_eye", "right_eye")))
 
@@ -195,7 +196,7 @@ def grow(mask: jax.Array, pixels: int) -> jax.Array:
 
   Args:
     mask: [N, H, W, 1].
-    pixels: By how many pixels, in all eight directions.
+    pixels: By how many pixels the holes grow in all eight directions.
 
   Returns:
     Masks [N, H, W, 1].
@@ -250,7 +251,7 @@ def _mixture(draws: list[Callable], key: jax.Array, shape: tuple[int, int, int])
 
 
 def _union(draws: list[Callable], key: jax.Array, shape: tuple[int, int, int]) -> jax.Array:
-  """Masks [N, H, W, 1], missing where any of `draws` has it."""
+  """The union of the masks of `draws` [N, H, W, 1]: a pixel is missing if it is in any of them."""
   keys = jax.random.split(key, len(draws))
   return functools.reduce(jnp.maximum, (draw(key, shape) for draw, key in zip(draws, keys)))
 
@@ -265,19 +266,19 @@ KINDS: dict[str, Callable] = {
   "eyes": eyes,
 }
 _NUMBERS = {"center": "share", "pixels": "rate"} | dict.fromkeys((*_PARTS, "eyes"), "jitter")
-HELP = f"{', '.join(KINDS)}; center:SHARE, pixels:RATE, PART:JITTER; unions as eyes+lips"
+HELP = f"{', '.join(KINDS)}; center:SHARE, pixels:RATE, PART:JITTER; unions such as eyes+lips"
 
 
 def get(kind: str) -> Callable:
   """The mask function (key, shape) -> masks of a kind.
 
-  Some kinds take a number: `center:0.1` (the share that is missing), `pixels:0.5` (likewise),
-  `lips:0.05` (the facial part, moved by up to this share of the side). `eyes+lips` is the union of
-  two kinds. Of several kinds, separated by commas, each image draws one; a kind that is named twice
-  is drawn twice as often.
+  Some kinds take a number: `center:0.1` (the share that is missing), `pixels:0.5` (the probability
+  that a pixel is missing), `lips:0.05` (the facial part, shifted by up to this share of the side).
+  `eyes+lips` is the union of two kinds. If several kinds are given, separated by commas, one of
+  them is drawn for each image; a kind that is named twice is drawn twice as often.
 
   Raises:
-    ValueError: If there is none of that name, or the number is none.
+    ValueError: If the kind is unknown, or its number cannot be read or is out of range.
 
   Examples:
     >>> import jax
@@ -296,12 +297,12 @@ def get(kind: str) -> Callable:
     draw = functools.partial(KINDS[name], **{_NUMBERS[name]: float(number)})
   except ValueError:
     raise ValueError(f"the {_NUMBERS[name]} of {kind!r} is not a number") from None
-  jax.eval_shape(lambda key: draw(key, (1, 8, 8)), jax.random.key(0))  # Refuses what is impossible.
+  jax.eval_shape(lambda key: draw(key, (1, 8, 8)), jax.random.key(0))  # Checks the range.
   return draw
 
 
 def is_kind(kind: str) -> bool:
-  """Whether `get` knows a mask of this kind."""
+  """Whether `get` accepts this kind."""
   try:
     get(kind)
   except ValueError:

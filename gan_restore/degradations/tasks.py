@@ -1,7 +1,7 @@
 """Tasks: a corruption of clean images and the operator that models it, by name.
 
-`NAMES` are the five of the MAP paper (its section 4.1); `coarsen` is the ResGAN paper's. Images are
-float32 [N, H, W, C] in [0, 1].
+`NAMES` are the five tasks of the MAP paper (its section 4.1); `coarsen` is that of the ResGAN
+paper. Images are float32 [N, H, W, C] in [0, 1].
 """
 
 import dataclasses
@@ -31,7 +31,7 @@ class Task:
 
     Args:
       x: Images [N, H, W, C] in [0, 1].
-      key: A random key: of masks and noise.
+      key: A random key, for masks and noise.
 
     Returns:
       (y, A): the damaged images and the operator that models the damage.
@@ -44,7 +44,7 @@ class Task:
 
 NAMES = ("inpaint", "colorize", "super_resolve", "denoise", "quantize")
 ALL = (*NAMES, "coarsen", "blur")
-_PARAMETERS: dict[str, tuple[str, type]] = {  # What follows the colon.
+_PARAMETERS: dict[str, tuple[str, type]] = {  # {kind: the parameter after the colon}.
   "super_resolve": ("factor", int),
   "coarsen": ("factor", int),
   "denoise": ("sigma", float),
@@ -54,7 +54,7 @@ _PARAMETERS: dict[str, tuple[str, type]] = {  # What follows the colon.
 }
 HELP = (
   f"{', '.join(ALL)}; super_resolve:FACTOR, coarsen:FACTOR, denoise:SIGMA, quantize:LEVELS,"
-  " blur:SIGMA, inpaint:MASK, colorize:luma; one after the other as blur:1.5+denoise:0.05"
+  " blur:SIGMA, inpaint:MASK, colorize:luma; several in turn, such as blur:1.5+denoise:0.05"
 )
 
 
@@ -63,19 +63,21 @@ def get(name: str, *, mask: str | np.ndarray | jax.Array | None = None) -> Task:
 
   Args:
     name: `inpaint` (a hole), `colorize` (only V of HSV is left), `super_resolve` (factor 4),
-      `denoise` (Gaussian noise of 0.1), `quantize` (5 levels a channel), `coarsen` (blocks of 8x8
-      pixels), `blur` (Gaussian of 1.5 pixels). A number after a colon is another strength:
-      `denoise:0.2`, `quantize:3`, `super_resolve:8`. `inpaint:MASK` is a hole of a kind of `masks`;
+      `denoise` (Gaussian noise of 0.1), `quantize` (5 levels per channel), `coarsen` (blocks of
+      8x8 pixels), `blur` (Gaussian of 1.5 pixels). A number after a colon sets the strength:
+      `denoise:0.2`, `quantize:3`, `super_resolve:8`. `inpaint:MASK` is a hole of a kind of `masks`.
       `colorize:luma` damages by standard greyscale and models by V, as the MAP paper does. Damages
-      that happen one after the other are joined by `+`: `blur:1.5+denoise:0.05`.
-    mask: For each `inpaint` without a kind of its own: a kind of `masks`, or a mask of the image's
-      size, which is enlarged or reduced to the size of what is left there; 'center' by default.
+      that are applied one after the other are joined by `+`: `blur:1.5+denoise:0.05`.
+    mask: The mask of each `inpaint` that does not name one: a kind of `masks`, or a mask of the
+      image's size, which is resized to the image's size at that point of the composition. The
+      default is 'center'.
 
   Returns:
     The task.
 
   Raises:
-    ValueError: If there is none of that name, a number cannot be read, or the mask is impossible.
+    ValueError: If the name is unknown, a number cannot be read or is out of range, or the mask is
+      invalid.
 
   Examples:
     >>> import jax, numpy as np
@@ -100,7 +102,7 @@ def get(name: str, *, mask: str | np.ndarray | jax.Array | None = None) -> Task:
 
 
 def parts(name: str) -> list[str]:
-  """The damages that a task's name joins, in the order in which they happen.
+  """The damages that a task's name joins, in the order in which they are applied.
 
   Examples:
     >>> parts("blur:1.5+inpaint:eyes+lips+denoise")  # A union of masks is one damage.
@@ -116,7 +118,7 @@ def parts(name: str) -> list[str]:
 
 
 def with_factor(name: str, factor: int | None) -> str:
-  """A task's name with a factor for each damage that has one and names none.
+  """Adds `factor` to each damage in a task's name that takes a factor but does not give one.
 
   Examples:
     >>> with_factor("coarsen+denoise:0.1", 4)

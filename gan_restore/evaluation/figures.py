@@ -9,11 +9,11 @@ from gan_restore.data import images
 
 
 def grid(pictures: np.ndarray, columns: int | None = None, scale: int = 1) -> np.ndarray:
-  """Tiles images [N, H, W, C] in [0, 1] into one image, row by row, white where none is left.
+  """Tiles images [N, H, W, C] in [0, 1] into one image, row by row; empty places are white.
 
   Args:
     pictures: The images.
-    columns: Images in a row; about the square root of N by default.
+    columns: Images per row; the default is about the square root of N.
     scale: Each pixel becomes `scale` x `scale`.
 
   Returns:
@@ -39,7 +39,7 @@ def write_grid(
   columns: int | None = None,
   scale: int = 1,
 ) -> None:
-  """Writes the image that `grid` makes of pictures as a PNG.
+  """Writes the image that `grid` makes from pictures as a PNG.
 
   Args:
     path: The file.
@@ -91,7 +91,7 @@ def plot_curves(
     spare.set_axis_off()
   for axes, (title, curves) in zip(grid.flat, panels.items()):
     for label, points in curves.items():
-      # A curve without points keeps its colour from the next, and out of the legend.
+      # A curve without points still uses up its colour, but is not in the legend.
       axes.plot(*zip(*points) if points else ((), ()), label=label if points else None)
     if marks and title in marks:
       axes.axvline(marks[title], color="black", linestyle=":", label=f"{over} {marks[title]:.0f}")

@@ -1,8 +1,10 @@
-"""Metrics: PSNR, SSIM and sharpness of images [N, H, W, C] in [0, 1], whole or in the hole, one
-value an image; accuracy of classifiers; Fréchet distance; bootstrap intervals.
+"""Metrics: PSNR, SSIM and sharpness of images [N, H, W, C] in [0, 1], with one value per image,
+over the whole image or only in the hole; accuracy of classifiers; Fréchet distance; bootstrap
+intervals.
 
-`dm_pix` computes them; its SSIM window is the 11x11 Gaussian of Wang et al. 2004, so it agrees with
-scikit-image's `gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=1`.
+`dm_pix` computes PSNR and SSIM; its SSIM window is the 11x11 Gaussian of Wang et al. 2004, so it
+agrees with scikit-image's `gaussian_weights=True, sigma=1.5, use_sample_covariance=False,
+data_range=1`.
 """
 
 import dm_pix
@@ -17,7 +19,7 @@ def psnr(x: jax.Array, reference: jax.Array, mask: jax.Array | None = None) -> j
   Args:
     x: Images [N, H, W, C] in [0, 1].
     reference: Likewise.
-    mask: [N or 1, H, W, 1]; if given, only the pixels where it is 1 count.
+    mask: [N or 1, H, W, 1]; if given, only the pixels where it is 1 are used.
 
   Returns:
     [N].
@@ -50,15 +52,15 @@ def ssim(x: jax.Array, reference: jax.Array, mask: jax.Array | None = None) -> j
 def gradient_magnitude(x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
   r"""Mean gradient magnitude, \sqrt{(\partial_x I)^2 + (\partial_y I)^2} by forward differences.
 
-  Of a restored image, divided by the original's, it says how much of the detail is there: a blurred
-  guess may have the better PSNR.
+  Divided by the original's value, it measures how much detail a restored image has. PSNR does not:
+  a blurred image may have the higher PSNR.
 
   Args:
     x: Images [N, H, W, C] in [0, 1].
-    mask: [N or 1, H, W, 1]; if given, only the pixels where it is 1 count.
+    mask: [N or 1, H, W, 1]; if given, only the pixels where it is 1 are used.
 
   Returns:
-    [N], in units of intensity a pixel; the last row and column are left out.
+    [N], in units of intensity per pixel; the last row and column are left out.
   """
   down, right = x[:, 1:, :-1] - x[:, :-1, :-1], x[:, :-1, 1:] - x[:, :-1, :-1]
   values = jnp.sqrt(down**2 + right**2)
@@ -84,15 +86,15 @@ def decide(logits: jax.Array | np.ndarray, exclusive: bool) -> jax.Array:
 
 
 def accuracy(logits: jax.Array | np.ndarray, label: jax.Array | np.ndarray) -> jax.Array:
-  """How much of a label a classifier has right.
+  """The share of each label that a classifier predicts correctly.
 
   Args:
     logits: [N, classes].
-    label: Integer classes [N], against the largest logit: right or not; or attributes of 0 and 1
-      [N, classes], against the logits' signs: the share that is right.
+    label: Integer classes [N], which are compared with the largest logit; or attributes of 0 and 1
+      [N, classes], which are compared with the logits' signs.
 
   Returns:
-    [N].
+    [N]: 0 or 1 for a class, and the share of correct attributes for attributes.
   """
   decided = decide(logits, exclusive=label.ndim == 1)
   if label.ndim == 1:
@@ -101,16 +103,16 @@ def accuracy(logits: jax.Array | np.ndarray, label: jax.Array | np.ndarray) -> j
 
 
 def balanced_accuracy(logits: np.ndarray, label: np.ndarray) -> float:
-  """Accuracy with each class counting alike, however rare (scikit-learn's). Plain accuracy is high
-  for rare attributes whatever the classifier decides.
+  """Balanced accuracy: the mean over the classes of the share that is recognised (scikit-learn's).
+
+  For rare attributes plain accuracy is high even if the classifier always decides "no".
 
   Args:
     logits: [N, classes].
-    label: As of `accuracy`. Of attributes it is the mean, over those that are there and missing at
-      least once.
+    label: As in `accuracy`.
 
   Returns:
-    One number for all of them.
+    One number. For attributes it is the mean over those that have both values in the labels.
   """
   from sklearn.metrics import balanced_accuracy_score  # Slow to import, and rarely needed.
 
@@ -122,8 +124,8 @@ def balanced_accuracy(logits: np.ndarray, label: np.ndarray) -> float:
 
 
 def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
-  r"""The Fréchet distance of two sets of features, taken for normally distributed (Dowson and
-  Landau 1982):
+  r"""The Fréchet distance of two sets of features, which are assumed to be normally distributed
+  (Dowson and Landau 1982):
 
   .. math::
     \|\mu_a - \mu_b\|^2 + \mathrm{tr}(C_a + C_b - 2 (C_a C_b)^{1/2})
@@ -133,10 +135,11 @@ def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
     b: [M, D].
 
   Returns:
-    At least 0. It falls with the number of images, so only equal numbers can be compared.
+    A number of at least 0. It falls with the number of images, so compare only values of equally
+    many images.
 
   Raises:
-    ValueError: If there are fewer than two of one.
+    ValueError: If one of the sets has fewer than two rows.
   """
   if min(len(a), len(b)) < 2:
     raise ValueError(
@@ -155,12 +158,12 @@ def bootstrap(values: np.ndarray, resamples: int = 2000, seed: int = 0) -> tuple
   """The 95% confidence interval of a mean, by the bootstrap (B. Efron's percentile method).
 
   Args:
-    values: [N], one for each image; NaN are left out.
+    values: [N], one for each image. NaN values are left out.
     resamples: The number of resamples.
-    seed: Of the resamples.
+    seed: Random seed of the resamples.
 
   Returns:
-    (low, high); both NaN if there is no value.
+    (low, high); both are NaN if no value remains.
   """
   rng = np.random.default_rng(seed)
   values = np.asarray(values)

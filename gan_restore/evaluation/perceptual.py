@@ -1,11 +1,11 @@
 """Scores that networks give: agreement of a classifier, LPIPS, and features for Fréchet distances.
 
 Each function here makes a scorer: (images, originals), both [N, H, W, C] in [0, 1], -> {score:
-[N], or features [N, D] of the images}. Features have the name of their Fréchet distance to the
-originals'.
+[N], or features [N, D] of the images}. Features are returned under the name of the score that is
+computed from them: their Fréchet distance to the features of the originals.
 
-`fid` and `lpips` are PyTorch's (the extra `perceptual`), with weights files that the user has:
-nothing is downloaded here.
+`fid` and `lpips` run PyTorch networks (the extra `perceptual`), with weights files that the user
+has: nothing is downloaded here.
 """
 
 import importlib
@@ -21,7 +21,7 @@ Scorer = Callable[[jax.Array, jax.Array], dict[str, jax.Array]]
 
 
 def agreement(classify: Callable, exclusive: bool) -> Scorer:
-  """Makes a scorer of a classifier: does it see the same in a restoration as in the original?
+  """Makes a scorer of a classifier, which compares its decisions on restorations and originals.
 
   The scores are `agreement` [N], the share of its decisions that are the same for both, and
   `frechet_judge`, the Fréchet distance of its features. (FID is the same distance with the features
@@ -49,10 +49,10 @@ def fid(path: str | os.PathLike) -> Scorer:
   """`fid`: the features [N, 2048] of Inception (Heusel et al. 2017), by torch-fidelity.
 
   Args:
-    path: Its weights, torch-fidelity's `weights-inception-2015-12-05-6726825d.pth`.
+    path: Inception's weights, torch-fidelity's `weights-inception-2015-12-05-6726825d.pth`.
 
   Raises:
-    ValueError: Without the extra.
+    ValueError: If the extra `perceptual` is not installed.
     OSError: If there is no such file.
   """
   torch, extractor = _load("torch", "torch_fidelity.feature_extractor_inceptionv3")
@@ -76,7 +76,7 @@ def lpips(path: str | os.PathLike) -> Scorer:
       with the package.
 
   Raises:
-    ValueError: Without the extra.
+    ValueError: If the extra `perceptual` is not installed.
     OSError: If there is no such file.
   """
   torch, torchvision, package = _load("torch", "torchvision", "lpips")

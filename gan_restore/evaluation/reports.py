@@ -61,7 +61,7 @@ def write_csv(path: str | os.PathLike, rows: list[dict[str, Any]]) -> None:
 
 
 def write_json(path: str | os.PathLike, values: Any) -> None:
-  """Writes values as a JSON file, completely or not at all.
+  """Writes values as a JSON file, atomically.
 
   Args:
     path: The file.

@@ -1,4 +1,4 @@
-"""Scores of restorers: any (y, A) -> Result, on any task, the same damage for all."""
+"""Scores of restorers: any (y, A) -> Result, on any task, with the same damage for all."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -23,7 +23,7 @@ def damage(
     task: The task, or one task for each image; these may differ in their masks only.
     x: Images [N, H, W, C] in [0, 1].
     first: The index of the first image in its data set.
-    seed: Of masks and noise.
+    seed: Random seed of masks and noise.
 
   Returns:
     (y, A) of the batch.
@@ -44,7 +44,8 @@ def score(x: jax.Array, reference: jax.Array, mask: jax.Array | None = None) -> 
     mask: [N or 1, H, W, 1], 1 where the pixel was missing; or None.
 
   Returns:
-    {`psnr`: [N], `ssim`: [N]}, and of the hole alone `psnr_hole`, `ssim_hole`, if there is a mask.
+    {`psnr`: [N], `ssim`: [N]}, and if there is a mask, `psnr_hole` and `ssim_hole` of the
+    hole only.
   """
   scores = {"psnr": metrics.psnr(x, reference), "ssim": metrics.ssim(x, reference)}
   if mask is not None:
@@ -68,21 +69,22 @@ def measure(
 
   Args:
     restorer: (y, A) -> Result.
-    task: What is done to the images.
+    task: The damage.
     source: From `data.load`.
-    batch_size: Images restored at a time; no score depends on it.
-    limit: At most this many images.
-    seed: Of masks and noise.
+    batch_size: Number of images that are restored at a time; no score depends on it.
+    limit: Maximum number of images.
+    seed: Random seed of masks and noise.
     scorers: Further scores; see `perceptual`.
-    wanted: Which batches, by their number.
+    wanted: Whether to compute the batch of this number.
 
   Yields:
     (number of the batch, {`OUTPUT/SCORE`: [images]}, the images [images, H, W, C] as returned).
-    OUTPUT is `raw` (what was generated) and, of a task that is a hole alone, `composited` (the
-    known pixels pasted back) and `result` (as returned, blended as the restorer blends). SCORE is
-    `psnr`, `ssim`, those of the scorers and, where pixels are missing, `psnr_hole`, `ssim_hole` and
-    `gradient`, the gradient magnitude in the hole. Of the originals there are `gradient` and
-    features [images, D], without an OUTPUT; and `seconds`, an image, with compilation.
+    OUTPUT is `raw` (the generated image). For a task that is only a hole there are also
+    `composited` (with the known pixels pasted back) and `result` (as returned, blended as the
+    restorer blends). SCORE is `psnr`, `ssim`, those of the scorers and, if pixels are missing,
+    `psnr_hole`, `ssim_hole` and `gradient`, the gradient magnitude in the hole. Names without an
+    OUTPUT are `gradient` and the features [images, D] of the originals, and `seconds` per image,
+    including compilation.
   """
   for number, batch in enumerate(data.evaluation_batches(source, batch_size, limit)):
     if not wanted(number):
@@ -139,15 +141,16 @@ def join(batches: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
 
 
 def means(columns: dict[str, np.ndarray]) -> dict[str, float]:
-  """Mean scores of what `measure` yields.
+  """Mean scores of the columns that `measure` yields.
 
   Args:
     columns: {name: [images], or features [images, D]}.
 
   Returns:
-    The mean over the images of every score, of those images that have it (NaN if none has);
-    `sharpness` for the gradients (relative to the originals': 1 is as sharp), and of features their
-    Fréchet distance to the originals'. Then `seconds` and `images`, how many.
+    The mean of every score over the images for which it is not NaN (NaN if there are none). For the
+    gradients, `sharpness`, which is relative to the originals: 1 is as sharp. For features, their
+    Fréchet distance to those of the originals. Then the mean of `seconds`, and `images`, the number
+    of images.
   """
   values = {}
   for name, column in columns.items():

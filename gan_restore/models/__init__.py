@@ -1,7 +1,7 @@
-"""The families: one module a paper, and what a trained family is.
+"""The families, one module for each paper, and the class of a trained family.
 
-A family is a module of pure functions that satisfies the protocol `Family`; that is all that
-training, the hub and the commands know of it. A new one is a file here and a config.
+A family is a module of pure functions that satisfies the protocol `Family`. Training, the hub and
+the commands use only this protocol. To add a family, add one file here and one config.
 """
 
 import importlib
@@ -20,7 +20,7 @@ from gan_restore.restorers.result import Result
 Variables = dict[str, Any]  # {player: {"params": ..., "batch_stats": ...}}
 Config = ml_collections.ConfigDict  # Frozen or not.
 Losses = tuple[dict[str, jax.Array], tuple[Variables, dict[str, jax.Array]]]
-Requirement = tuple[Callable[[Any], bool], str]  # (holds, what the value must be)
+Requirement = tuple[Callable[[Any], bool], str]  # (test, what the value must be)
 
 
 @flax.struct.dataclass
@@ -28,8 +28,8 @@ class Trained:
   """A trained family: what a weights file or a training workdir holds. A pytree.
 
   Attributes:
-    variables: {player: {"params": ..., "batch_stats": ...}}, of a weights file of the players that
-      restore.
+    variables: {player: {"params": ..., "batch_stats": ...}}; a weights file holds only the players
+      that restoration needs.
     config: The training config, frozen (and so hashable: it is static under jit).
   """
 
@@ -48,17 +48,17 @@ class Trained:
 
 
 class Family(Protocol):
-  """What every family has.
+  """The attributes and functions of every family.
 
-  A family may also have `TASK`, the one kind of damage that it restores, by its name in `tasks`
-  (without it, it restores any; see `task`), and `EXPORTED`, the players that restore (without it,
-  all of them; see `exported_players`). Its functions may be those of `WithOptimizer` and
-  `WithClassifier` too.
+  A family may also have `TASK`, the name in `tasks` of the only kind of damage that it restores
+  (without it, it restores any damage; see `task`), and `EXPORTED`, the players that restoration
+  needs (without it, all of them; see `exported_players`). It may also have the functions of
+  `WithOptimizer` and `WithClassifier`.
 
   Attributes:
-    PLAYERS: Names of its networks, each of which has a loss of its own.
-    CURVES: {metric: title}: the curves by which variants of it are compared.
-    REQUIREMENTS: {field of its configs: (holds, what it must be)}.
+    PLAYERS: Names of its networks, each of which has its own loss.
+    CURVES: {metric: title} of the curves by which its variants are compared.
+    REQUIREMENTS: {field of its configs: (test, what the value must be)}.
   """
 
   PLAYERS: tuple[str, ...]
@@ -69,7 +69,7 @@ class Family(Protocol):
     """Makes the initial variables of each player.
 
     Args:
-      config: The run's.
+      config: The run's config.
       key: A random key.
 
     Returns:
@@ -85,8 +85,8 @@ class Family(Protocol):
     """The losses of the active players on one batch.
 
     Args:
-      config: The run's.
-      variables: Of each player.
+      config: The run's config.
+      variables: The variables of each player.
       batch: `image` [N, S, S, C] in [-1, 1]; `label` [N] or [N, classes], where the set has labels.
       key: A random key of this step and device.
       active: From `active_players`.
@@ -113,7 +113,7 @@ class Family(Protocol):
     Args:
       trained: The networks.
       source: From `data.load`.
-      n: At most this many images.
+      n: Maximum number of images.
 
     Yields:
       (name, value). The checkpoint whose first value is the largest is the best one.
@@ -128,15 +128,15 @@ class Family(Protocol):
       trained: The networks.
       y: The damaged images [N, ...].
       A: The damage.
-      **options: The family's own. Those that are numbers, truth values or names can be given on the
-        command line too.
+      **options: The family's own. Those that are numbers, booleans or strings can also be given on
+        the command line.
 
     Returns:
       A `Result`.
 
     Raises:
       UnsupportedOperatorError: If the family does not restore this kind of damage.
-      ValueError: If y, A or an option is impossible.
+      ValueError: If y does not match A, or an option is out of range.
     """
 
 
@@ -165,7 +165,7 @@ def get(name: str) -> Family:
   """The family of this name.
 
   Raises:
-    ValueError: If there is none.
+    ValueError: If the name is unknown.
   """
   if name not in names():
     raise ValueError(f"unknown family {name!r}; there are: {', '.join(names())}")
@@ -173,7 +173,7 @@ def get(name: str) -> Family:
 
 
 def task(family: Family) -> str | None:
-  """The one kind of damage that a family restores.
+  """The only kind of damage that a family restores.
 
   Args:
     family: The family.
@@ -185,6 +185,6 @@ def task(family: Family) -> str | None:
 
 
 def exported_players(family: Family) -> tuple[str, ...]:
-  """The players of a family that a weights file holds: those that restore. The others are needed in
-  training only."""
+  """The players of a family that a weights file holds: those that restoration needs. The others are
+  used only in training."""
   return getattr(family, "EXPORTED", family.PLAYERS)

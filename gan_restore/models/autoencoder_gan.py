@@ -1,15 +1,15 @@
-"""An autoencoding GAN: a prior for the latent search that keeps real faces within reach of G.
+"""An autoencoding GAN: a prior for the latent search whose generator can reproduce real faces.
 
-A DCGAN's generator is only told to make images like the real ones, not to make each of them, and
-the search fails where G(z) does not reach. Here an encoder E learns with it, so that G(E(x)) is
-near x, while the discriminator is given G of random latents, as in a DCGAN (A. B. L. Larsen et al.,
-"Autoencoding beyond pixels using a learned similarity metric", 2016, but with the L1 distance of
-pixels). Codes are normalised over the batch to the mean and variance of p_Z. The generator's blocks
-are residual, normalised before their convolutions (K. He et al., "Identity mappings in deep
-residual networks", 2016).
+A DCGAN's generator is trained to produce realistic images, but not to reproduce each training
+image. The latent search fails on images that G cannot produce. Here an encoder E is trained
+together with G so that G(E(x)) is close to x, while the discriminator gets G of random latents, as
+in a DCGAN (A. B. L. Larsen et al., "Autoencoding beyond pixels using a learned similarity metric",
+2016, but with the L1 distance of pixels). The latents E(x) are normalised over the batch to the
+mean and variance of p_Z. The generator's blocks are residual, and normalised before their
+convolutions (K. He et al., "Identity mappings in deep residual networks", 2016).
 
-The interface, and so the search, is `dcgan`'s. Images inside the networks are [N, S, S, C] in
-[-1, 1]; latents z are [N, latent_dim], in [-1, 1].
+The interface, and therefore the search, is that of `dcgan`. Images inside the networks are
+[N, S, S, C] in [-1, 1]; latents z are [N, latent_dim], in [-1, 1].
 """
 
 import functools
@@ -111,7 +111,7 @@ def init(config: Config, key: jax.Array) -> Variables:
 
 
 def active_players(config: Config, step: int) -> tuple[str, ...]:
-  """Which players learn at a step: all, always."""
+  """The players that learn at a step: always all."""
   del config, step
   return PLAYERS
 
@@ -119,19 +119,19 @@ def active_players(config: Config, step: int) -> tuple[str, ...]:
 def compute_losses(
   config: Config, variables: Variables, batch: dict, key: jax.Array, active: tuple[str, ...]
 ) -> Losses:
-  r"""One game on one batch.
+  r"""The losses on one batch.
 
-  With codes :math:`z_x = E(x)`, to which a little noise :math:`\epsilon` is added so that
-  neighbours of a code are faces too, G and E minimise
+  With the latents :math:`z_x = E(x)`, G and E minimise
 
   .. math::
     w_r \, E|x - G(z_x + \epsilon)|_1 - w_a \, E_z[\log D(G(z))]
 
-  (the second term is G's alone), and D what a DCGAN's does.
+  where a little noise :math:`\epsilon` is added so that latents near :math:`z_x` also give faces.
+  Only G minimises the second term. D minimises the loss of a DCGAN's discriminator.
 
   Args:
     config: The run's config.
-    variables: Of each player.
+    variables: The variables of each player.
     batch: `image` [N, S, S, C] in [-1, 1].
     key: A random key of this step and device.
     active: The players that learn at this step.
@@ -187,7 +187,7 @@ def encode(trained: Trained, x: jax.Array) -> jax.Array:
 
 
 def latent_prior(trained: Trained) -> latent_search.LatentPrior:
-  """What the latent search asks of it."""
+  """The functions of the trained GAN that the latent search needs."""
   return latent_search.LatentPrior(
     jax.tree_util.Partial(generate, trained),
     jax.tree_util.Partial(discriminate, trained),
@@ -198,8 +198,8 @@ def latent_prior(trained: Trained) -> latent_search.LatentPrior:
 
 
 def samples(trained: Trained, batch: dict, key: jax.Array) -> jax.Array:
-  """For the grid that training writes: 32 random G(z), then 16 images, each before G(E(x)); in
-  [0, 1]."""
+  """For the grid that training writes: 32 random G(z), then 16 images, each followed by
+  G(E(x)); in [0, 1]."""
   drawn = generate(trained, sample_latent(trained.config, key, 32))
   x = (batch["image"][:16] + 1) / 2
   pairs = jnp.stack([x, generate(trained, encode(trained, x))], 1)

@@ -6,10 +6,10 @@ table and algorithm numbers below are this paper's.
 Images inside the networks are [N, S, S, C] in [-1, 1]; masks [N, S, S, 1], 1 where the pixel is
 missing. Missing pixels are blanked to 0, mid-grey.
 
-Departures from the paper: in the first stage its generator minimises L_g (eq. 2) against a
-discriminator that does not learn; here it minimises the L1 distance to the original, which the
-paper does not have, and which stays beside L_g in the last stage (`reconstruction_weight`). Table 1
-is read as the docstring of `Generator` says.
+Differences from the paper: in the paper's first stage the generator minimises L_g (eq. 2) while the
+discriminator does not learn. Here it minimises the L1 distance to the original instead. This
+distance stays in the loss in the last stage (`reconstruction_weight`). The docstring of `Generator`
+says how table 1 is read.
 """
 
 import functools
@@ -38,7 +38,8 @@ class ResidualBlock(nn.Module):
   """Two 3x3 convolutions, pre-activation, with a 1x1 shortcut: [N, s, s, I] -> [N, s', s', O].
 
   The first of the two changes the size: s' = s / 2 by a strided convolution, or, with `up`, 2 s by
-  a transposed one (4x4, as the adjoint of a 3x3 of stride 2 would weigh its outputs unevenly).
+  a transposed one. The transposed one is 4x4, because with a 3x3 kernel and stride 2 the output
+  pixels get different numbers of terms (checkerboard artefacts).
   """
 
   features: int
@@ -61,19 +62,20 @@ class ResidualBlock(nn.Module):
 class Generator(nn.Module):
   """Table 1. (image [N, S, S, C], hole blanked, mask [N, S, S, 1]) -> image [N, S, S, C].
 
-  Half of the table's rows are printed with stride 2x2, which would shrink the image to nothing. It
-  is read so: residual blocks 1 to 3 halve once each (S to S / 8), blocks 4 to 6 double once each
-  (back to S). The deconvolution after them would then double once too often: it is taken as the
-  layer that brings whatever feeds the output to full resolution. Without the pyramid that is the
-  last block alone, which is there already. Before the dilated stack a 1x1 convolution widens to
-  its 1,024 channels.
+  Half of the rows of the table have stride 2x2, which would make the image too small. They are read
+  as follows: residual blocks 1 to 3 each halve the size (S to S / 8), and blocks 4 to 6 each double
+  it (back to S). With the deconvolution after them the output would be too large by a factor of 2.
+  It is read as the layer that brings the inputs of the output layer to full resolution. Without the
+  pyramid this is only the last block, which already has that resolution. A 1x1 convolution before
+  the dilated layers widens their input to 1,024 channels (with `width` 64).
 
-  The pyramid (Lin et al. 2017): the encoder is its bottom-up pathway, blocks 4 to 6 its top-down
-  pathway, joined by 1x1 lateral convolutions; its four levels, S / 8 to S, feed the output.
+  The pyramid (Lin et al. 2017): the encoder is its bottom-up pathway and blocks 4 to 6 are its
+  top-down pathway, joined by 1x1 lateral convolutions. Its four levels, S / 8 to S, are inputs of
+  the output layer.
 
-  Without dilation the four layers of the stack have rate 1. Taps of a dilated kernel that lie
-  outside the map for every pixel are left out: at S = 64 the map is 8x8, and rates 8 and 16 are
-  left with the centre, 1x1.
+  Without dilation the four dilated layers have rate 1. Taps of a dilated kernel that lie outside
+  the feature map at every position are left out: at S = 64 the map is 8x8, so the layers of rates 8
+  and 16 keep only the centre tap, a 1x1 convolution.
   """
 
   channels: int = 3
@@ -135,7 +137,8 @@ class Discriminator(nn.Module):
   """(image [N, S, S, C], mask) -> logits [N]: the global and the local one, fused (section 3.3).
 
   The global one sees the whole image, the local one a window around the completed region; their
-  features are concatenated, and one dense layer decides. Both are told the mask: D(x, M_d).
+  features are concatenated, and one dense layer gives the logit. Both get the mask as an input:
+  D(x, M_d).
   """
 
   width: int = 64
@@ -169,8 +172,8 @@ class Classifier(nn.Module):
 def local_window(x: jax.Array, mask: jax.Array) -> jax.Array:
   """The window of 3/4 the size around each image's missing pixels.
 
-  Centred on their centre of mass, moved inwards where it would leave the image. A hole of half
-  the size is seen with an eighth of the image around it.
+  It is centred on their centre of mass, and moved inwards where it would leave the image. Around a
+  hole of half the image's side, the window shows a margin of an eighth of the side.
 
   Args:
     x: [N, S, S, C].
@@ -243,8 +246,8 @@ def init(config: Config, key: jax.Array) -> Variables:
 
 
 def active_players(config: Config, step: int) -> tuple[str, ...]:
-  """Algorithm 1: the generator alone for T_g steps (on the L1 distance, see the head of the
-  module); then, for T_d steps, discriminator and classifier; then all of them jointly."""
+  """Algorithm 1: only the generator for T_g steps (with the L1 distance, see the head of the
+  module), then the discriminator and the classifier for T_d steps, then all of them jointly."""
   if step < config.generator_steps:
     return ("generator",)
   if step < config.generator_steps + config.discriminator_steps:
@@ -266,14 +269,14 @@ def compute_losses(
 
   Args:
     config: The run's config.
-    variables: Of each player.
+    variables: The variables of each player.
     batch: `image` [N, S, S, C] in [-1, 1], `label` [N] or [N, classes].
     key: A random key of this step and device.
     active: The players that learn at this step.
 
   Returns:
     ({player: loss}, (batch statistics {player: ...}, further metrics {name: value})). The
-    metrics hold each term by itself.
+    metrics hold each term separately.
   """
   real = batch["image"]
   draw = masks.get(config.masks)
@@ -294,7 +297,7 @@ def compute_losses(
   own = variables["discriminator"]
   on_real, stats_d = apply(discriminator, own, real, mask_d)
   on_fake, stats_d = apply(discriminator, {**own, **stats_d}, completed, mask_g)
-  l_g = losses.generator_loss(on_fake)  # Eq. 2, to be minimised: with the other sign.
+  l_g = losses.generator_loss(on_fake)  # Eq. 2 with the opposite sign.
   l_d = losses.discriminator_loss(on_real, on_fake)  # Eq. 3, likewise.
 
   own = variables["classifier"]

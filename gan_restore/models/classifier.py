@@ -1,7 +1,7 @@
-"""A classifier that is trained on real images alone, to measure restorations.
+"""A classifier that is trained only on real images, to measure restorations.
 
-It tells how much of a picture's class or attributes a restoration has kept; no restorer is trained
-against it. Images inside the network are [N, S, S, C] in [-1, 1].
+It measures how much of an image's class or attributes a restoration preserves. No restorer is
+trained against it. Images inside the network are [N, S, S, C] in [-1, 1].
 """
 
 from collections.abc import Callable, Iterator
@@ -69,7 +69,7 @@ def init(config: Config, key: jax.Array) -> Variables:
 
 
 def active_players(config: Config, step: int) -> tuple[str, ...]:
-  """The one player, always."""
+  """The only player learns at every step."""
   del config, step
   return PLAYERS
 
@@ -102,13 +102,13 @@ def classify(trained: Trained, x: jax.Array) -> jax.Array:
 
 
 def samples(trained: Trained, batch: dict, key: jax.Array) -> jax.Array:
-  """The images [N, S, S, C] in [0, 1] that it is trained on, augmented."""
+  """Augmented images [N, S, S, C] in [0, 1], as in training."""
   x = augmentations.augment(batch["image"], trained.config.augment, key)
   return jnp.clip((x + 1) / 2, 0, 1)
 
 
 def restore(trained: Trained, y: jax.Array | np.ndarray, A: Callable) -> Result:
-  """Refuses: a classifier restores nothing."""
+  """Raises an error: a classifier restores nothing."""
   del trained, y, A
   raise operators.UnsupportedOperatorError("a classifier restores nothing")
 
@@ -116,11 +116,11 @@ def restore(trained: Trained, y: jax.Array | np.ndarray, A: Callable) -> Result:
 def evaluate(
   trained: Trained, source: data.Source, n: int | None = None
 ) -> Iterator[tuple[str, float]]:
-  """Its accuracy on real images.
+  """The accuracy of the classifier on real images.
 
   Yields:
-    (name, value): `accuracy`, and `balanced_accuracy`, that of each class or attribute counting
-    alike.
+    (name, value): `accuracy`, and `balanced_accuracy`, in which every class, and each of the two
+    values of an attribute, has the same weight.
   """
   rows = []
   apply = jax.jit(classify)

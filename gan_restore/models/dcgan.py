@@ -90,7 +90,7 @@ def init(config: Config, key: jax.Array) -> Variables:
 
 
 def active_players(config: Config, step: int) -> tuple[str, ...]:
-  """Which players learn at a step: both, always."""
+  """The players that learn at a step: always both."""
   del config, step
   return PLAYERS
 
@@ -106,11 +106,11 @@ def discriminate_augmented(
   """D's logits of real and of generated images, both augmented.
 
   Args:
-    config: With `width`, `dtype` and `augment`.
-    variables: D's.
+    config: The config, with `width`, `dtype` and `augment`.
+    variables: The variables of D.
     real: [N, S, S, C] in [-1, 1].
     fake: Likewise.
-    keys: Two random keys: of the augmentation of the real and of the generated images.
+    keys: Two random keys, for the augmentation of the real and of the generated images.
 
   Returns:
     (logits of the real images [N], logits of the generated images [N], D's batch statistics after
@@ -131,12 +131,12 @@ def compute_losses(
 ) -> Losses:
   """The losses on one batch: eq. 2 of the paper with the non-saturating generator loss.
 
-  Both players' losses are of the same generated images, so that one pass through each network
-  serves both.
+  Both players' losses use the same generated images, so that one pass through each network is
+  enough.
 
   Args:
     config: The run's config.
-    variables: Of each player.
+    variables: The variables of each player.
     batch: `image` [N, S, S, C] in [-1, 1].
     key: A random key of this step and device.
     active: The players that learn at this step.
@@ -179,7 +179,7 @@ def discriminate(trained: Trained, x: jax.Array) -> jax.Array:
 
 
 def latent_prior(trained: Trained) -> latent_search.LatentPrior:
-  """What the latent search asks of a trained DCGAN."""
+  """The functions of a trained DCGAN that the latent search needs."""
   return latent_search.LatentPrior(
     jax.tree_util.Partial(generate, trained),
     jax.tree_util.Partial(discriminate, trained),
@@ -198,10 +198,11 @@ restore = functools.partial(latent_search.restore, latent_prior)
 
 
 def evaluate(trained: Trained, source: data.Source, n: int = 32) -> Iterator[tuple[str, float]]:
-  """How well MAP restoration does with this prior, on the first images of `source`.
+  """Scores MAP restoration with this prior on the first images of `source`.
 
   Yields:
-    (name, value): `psnr`, the mean of raw G(z) over the five tasks, then each task's.
+    (name, value): `psnr`, the PSNR of raw G(z), averaged over the five tasks, then that of each
+    task.
   """
   restorer = functools.partial(
     trained.family.restore, trained, num_restarts=1, num_steps=100, blend="none"

@@ -1,18 +1,21 @@
 """The denoiser: one prior for any damage, in one forward pass.
 
-The network is not told what happened to an image but what y implies of each pixel by itself: the
-pixel-wise posterior (`restorers.posterior`), its mean and standard deviation. Noise has its own
-standard deviation everywhere; a hole has the prior's inside and none outside. It is also told the
-posterior mean if neighbouring pixels are correlated: known values continued and enlarged smoothly.
-Its output is the mean of the images that explain y. It learns from noise, holes, low resolution,
-lost colour, rounding and their mixtures, of any strength; any other damage has a pixel-wise
-posterior too.
+The network does not get the operator. It gets the pixel-wise posterior (`restorers.posterior`): the
+mean and standard deviation of each pixel given y. For noise, this standard deviation is about that
+of the noise, everywhere. For a hole, it is that of the prior inside and almost 0 outside. The
+network also gets the smooth mean, the posterior mean if neighbouring pixels are correlated. It
+continues known values smoothly into holes and interpolates low resolutions smoothly.
 
-The network with these inputs: T. Karras et al., "Elucidating the design space of diffusion-based
-generative models", 2022 (EDM), whose scaling is this mean and deviation in the case of noise; a
-network for many operators: M. Terris et al., "Reconstruct anything model", 2025.
+The output of the network estimates the posterior mean of the image given y. The network is trained
+with noise, holes, low resolution, lost colour, rounding and their mixtures, of any strength. It
+also restores other damage, because every damage has a pixel-wise posterior.
 
-Images inside the networks are [N, S, S, C] in [-1, 1]; elsewhere, noise too, in [0, 1].
+The inputs follow T. Karras et al., "Elucidating the design space of diffusion-based generative
+models", 2022 (EDM): for noise, they are those of EDM's scaling. One network for many operators: M.
+Terris et al., "Reconstruct anything model", 2025.
+
+Images inside the networks are [N, S, S, C] in [-1, 1]. Everywhere else images are in [0, 1], and
+standard deviations are for pixels in [0, 1].
 """
 
 import functools
@@ -41,14 +44,16 @@ from gan_restore.restorers.result import CHOICES, Result, choose
 
 # --- Networks -----------------------------------------------------------------------------------
 
-_FINE = 0.03  # The posterior deviation below which an untrained network keeps the posterior mean.
+# An untrained network keeps the posterior mean where its standard deviation is well below this.
+_FINE = 0.03
 
 
 class Block(nn.Module):
-  """x + conv(silu(scale(c) rms(conv(silu(x))) + shift(c))), c a condition; the identity at first.
+  """x + conv(silu((1 + scale(c)) rms(conv(silu(x))) + shift(c))), where c is the condition.
 
-  rms divides an image's features by the root of their mean square; without it, training at its
-  learning rate collapses within some thousand steps.
+  At initialisation the block is the identity. rms divides an image's features by the root of their
+  mean square. Without it, training collapses within a few thousand steps at the config's learning
+  rate.
   """
 
   dtype: jnp.dtype = jnp.float32
@@ -68,11 +73,16 @@ class Block(nn.Module):
 class Denoiser(nn.Module):
   """`PixelPosterior` of images -> images [N, S, S, C], about in [0, 1].
 
-  A U-Net of residual blocks on blocks of 2x2 pixels: S / 2, S / 4, ... down to 8, each size with
-  twice the features, four times the first at most; one residual block a size and way, two at the
-  finest; sums join the way down to the way up. Two images come out: a correction, in units of the
-  posterior deviation, and the logit of the share between the mean and the smooth mean to which it
-  is added. An untrained network, whose outputs are 0, gives a mixture of the two means.
+  A U-Net of residual blocks. The input is first rearranged into blocks of 2x2 pixels (space to
+  depth). The sizes are S / 2, S / 4, ..., 8. Each size has twice the features of the one before, up
+  to four times the first. The encoder and the decoder have one residual block for each size, but
+  two at the largest; there are two at size 8. Skip connections add the encoder's features to the
+  decoder's.
+
+  The network has two outputs for each pixel. The first is a correction, in units of about the
+  posterior standard deviation. The second is the logit of a weight between the posterior mean and
+  the smooth mean. The correction is added to the weighted mean of the two. An untrained network,
+  whose outputs are 0, gives a mixture of the two means.
   """
 
   channels: int = 3
@@ -117,30 +127,30 @@ class Denoiser(nn.Module):
 
 
 def _embed(x):
-  """A number as 16 waves: [N] -> [N, 32]."""
+  """Fourier features of a number, with 16 frequencies: [N] -> [N, 32]."""
   angle = x[:, None] * 2.0 ** jnp.linspace(-2, 3, 16)
   return jnp.concatenate([jnp.cos(angle), jnp.sin(angle)], -1)
 
 
-# --- What it learns from ------------------------------------------------------------------------
+# --- Training data ------------------------------------------------------------------------------
 
 
 def random_posterior(config: Config, key: jax.Array, x: jax.Array) -> PixelPosterior:
-  """Damages each image at random, and gives the pixel-wise posterior.
+  """Damages each image at random and returns the pixel-wise posterior.
 
-  Each image has one damage, drawn with the probabilities `KIND_share` of the config (of
-  super_resolve, colorize, inpaint, quantize and denoise), and each of the others too with
-  probability `further_damage`. The config's fields say from what each damage's strength is drawn.
-  With probability `second_look_share` an image is seen a second time, whole, in noise: as a sampler
-  sees it on its way.
+  Each image has one damage, drawn with the probabilities `KIND_share` of the config (KIND is
+  super_resolve, colorize, inpaint, quantize or denoise). Each of the other damages is added with
+  the probability `further_damage`. The config's fields give the distributions of the strengths.
+  With probability `second_look_share` the network also gets a second observation: the whole image
+  with noise, as in the steps of the sampler.
 
   Args:
-    config: The run's.
+    config: The run's config.
     key: A random key.
     x: Images [N, S, S, C] in [0, 1].
 
   Returns:
-    The posterior of each.
+    The posterior of each image.
   """
   n, size, _, channels = x.shape
   keys = iter(jax.random.split(key, 32))
@@ -159,7 +169,7 @@ def random_posterior(config: Config, key: jax.Array, x: jax.Array) -> PixelPoste
   )
   grey &= channels == 3
 
-  # Resolution: rows and columns of every image are multiplied by a matrix, of blocks or a blur.
+  # Resolution: the rows and columns of every image are multiplied by a matrix (blocks or blur).
   at = jnp.arange(size)
   blocks = jnp.stack([(at[:, None] // f == at // f) / f for f in config.block_factors])
   blocks = blocks[jax.random.randint(next(keys), (n,), 0, len(blocks))]
@@ -236,14 +246,14 @@ def network(config: Config) -> Denoiser:
 
 
 def init(config: Config, key: jax.Array) -> Variables:
-  """Fresh variables of the one player."""
+  """Fresh variables of the only player."""
   image = jnp.zeros((1, config.image_size, config.image_size, config.channels))
   posterior = PixelPosterior(image, image + PRIOR_STD, image)
   return {"generator": network(config).init(key, posterior)}
 
 
 def active_players(config: Config, step: int) -> tuple[str, ...]:
-  """The players that learn at a step: the one there is."""
+  """The only player learns at every step."""
   del config, step
   return PLAYERS
 
@@ -251,22 +261,24 @@ def active_players(config: Config, step: int) -> tuple[str, ...]:
 def compute_losses(
   config: Config, variables: Variables, batch: dict, key: jax.Array, active: tuple[str, ...]
 ) -> Losses:
-  r"""The loss on one batch of damaged images: PSNR itself.
+  r"""The loss on one batch of damaged images: the logarithm of the mean squared error, which is the
+  PSNR up to sign and scale.
 
-  With the pixel-wise posterior k of an image x of n values in [0, 1],
+  With the pixel-wise posterior k of an image x of n values in [0, 1], it is the mean over the
+  images of
 
   .. math::
     \log\left(\tfrac{1}{n} \|G(k) - x\|^2 + 0.00025\right)
 
-  (L. Chen et al., "Simple baselines for image restoration", 2022), so that little damage counts as
-  much as a lot, up to 36 dB.
+  (L. Chen et al., "Simple baselines for image restoration", 2022). With the logarithm, lightly and
+  heavily damaged images have similar influence. The constant limits this to PSNRs of up to 36 dB.
 
   Args:
     config: The run's config.
-    variables: Of each player.
+    variables: The variables of each player.
     batch: `image` [N, S, S, C] in [-1, 1].
-    key: A random key of this step and device: of the damage.
-    active: The players that learn: the one there is.
+    key: A random key of this step and device, for the damage.
+    active: The players that learn: always the only one.
 
   Returns:
     ({player: loss}, ({}, further metrics {name: value})).
@@ -286,10 +298,9 @@ def restore_mean(
 
   Args:
     trained: The trained prior.
-    posterior: Of the images.
-    mirrored: Whether a network that was trained on mirrored images too is also applied to the
-      mirrored posterior, and the mean of both outputs taken: 0.02 to 0.1 dB for half again the
-      time.
+    posterior: The posterior of the images.
+    mirrored: Whether to average the output with that for the mirrored posterior, if the network was
+      also trained on mirrored images. This gains 0.02 to 0.1 dB and takes 1.5 times as long.
 
   Returns:
     The images.
@@ -315,33 +326,35 @@ def restore(
   num_linearizations: int = 1,
   seed: int = 0,
 ) -> Result:
-  """Restores any damage: by the mean of all images that explain y, or by samples of them.
+  """Restores any damage: by an estimate of the posterior mean given y, or by samples.
 
-  A sample begins with noise of `sigma_max`. At each of falling levels the network is given y and
-  the sample so far, as a second look at the image, and the sample moves to its output with less
-  noise.
+  A sample starts from this mean with noise of `sigma_max`. At each of the decreasing noise levels,
+  the network gets the posterior given y and the current sample, which counts as a second
+  observation of the image. The sample then moves to the network's output, with noise of the next
+  level.
 
   Args:
     trained: A trained prior.
     y: The damaged images [N, ...].
     A: The damage: an operator or any differentiable function from images to y.
-    num_samples: 1 for the mean, which is best in PSNR, and soft where y leaves much open; or so
-    many
-      samples, at least 2, each sharper than the mean and further from the truth.
-    choice: Of several samples: 'best', the one nearest to the mean that the network gives, or
-      'mean'.
-    num_steps: Of a sample, at least 1.
-    num_linearizations: How many times A is linearised, at least 1: around grey, then around the
-      answer. More than 1 is for an A that is far from linear, as a gamma curve.
-    seed: Of the samples.
+    num_samples: 1 gives the posterior mean, which has the best PSNR but is blurred where y
+      determines little. With 2 or more, this number of samples is drawn. Each is sharper than the
+      mean and has a larger error.
+    choice: The image to return if there are several samples: 'best', the sample nearest to the
+      network's mean, or 'mean', the mean of the samples.
+    num_steps: Number of steps of the sampler, at least 1.
+    num_linearizations: Number of times that A is linearised, at least 1: first around grey, then
+      around the last restoration. Use more than 1 for a strongly nonlinear A, such as a gamma
+      curve.
+    seed: Random seed of the samples.
 
   Returns:
-    A `Result`, of several samples with their `spread`.
+    A `Result`, with the `spread` if there are several samples.
 
   Raises:
     TypeError: If y is not floating or A is not a function.
     ValueError: If y holds NaN or leaves the operator's range, A does not match it, or an option is
-      impossible.
+      out of range.
   """
   checks.at_least(num_samples, 1, "num_samples")
   checks.at_least(num_steps, 1, "num_steps")
@@ -375,7 +388,8 @@ def _restore(
   sigma = jnp.maximum(sigma, config.sigma_min)
 
   def make_consistent(x):
-    """The image nearest to x that agrees with y, if the channels' errors are correlated."""
+    """The image nearest to x that agrees with y. The distance treats the errors of the colour
+    channels as correlated. If y is noisy, only `operators.project` applies."""
     if exact:
       channels = shape[-1]
       covariance = COLOR_CORRELATION + (1 - COLOR_CORRELATION) * np.eye(channels)
@@ -414,7 +428,8 @@ def _restore(
 
 
 def samples(trained: Trained, batch: dict, key: jax.Array) -> jax.Array:
-  """A row an image, of three damages: original, posterior mean, restored; in [0, 1]."""
+  """One row per image, with three random damages: for each, the original, the posterior mean and
+  the restoration, in [0, 1]."""
   real = (batch["image"][:9] + 1) / 2
   columns = []
   for own in jax.random.split(key, 3):
@@ -428,7 +443,7 @@ def evaluate(trained: Trained, source: data.Source, n: int = 256) -> Iterator[tu
   scored on colorize.
 
   Yields:
-    (name, value): `psnr`, the mean over the tasks, then `psnr` and `ssim` of each.
+    (name, value): `psnr`, the mean over the tasks, then `psnr` and `ssim` of each task.
   """
   restorer = functools.partial(restore, trained)
   scores: dict[str, float] = {}

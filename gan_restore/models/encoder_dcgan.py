@@ -1,10 +1,10 @@
-"""The encoder-decoder DCGAN: the broken image instead of noise, fully convolutional.
+"""The encoder-decoder DCGAN: a fully convolutional generator that gets the broken image, not noise.
 
 A. Ansaerjiang, H. Jiang, L. Song, W. Xie, "Image Semantic Inpainting with DCGAN". Its seven rules,
 "Image Inpainting with DCGAN", (1) to (7), are referred to by number.
 
 Images inside the networks are [N, S, S, C] in [-1, 1]; masks [N, S, S, 1], 1 where the pixel is
-missing. Missing pixels are 0, mid-grey; the networks are not told the mask.
+missing. Missing pixels are 0, mid-grey; the networks do not get the mask.
 """
 
 import functools
@@ -25,8 +25,8 @@ from gan_restore.restorers import blending
 class Generator(nn.Module):
   """Broken image [N, S, S, C] -> repaired image [N, S, S, C] (7).
 
-  Strided and transposed convolutions (1), each with batch norm (2) and LeakyReLU (6); no dense
-  layer (3): what lies between the two halves is a block of 4x4 vectors (4). tanh at its end (6).
+  Strided and transposed convolutions (1), each with batch norm (2) and LeakyReLU (6). There is no
+  dense layer (3): the bottleneck is a block of 4x4 vectors (4). The output layer has tanh (6).
   """
 
   channels: int = 3
@@ -52,8 +52,8 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
   """(broken image, original or repaired image) -> logits [N]; the sigmoid is in the losses.
 
-  It classifies the pair (7). Convolutions alone (1, 3, 4), each but the last with batch norm (2)
-  and ReLU (5); the last turns the 4x4 vectors that are left into one number.
+  It classifies the pair (7). It has only convolutions (1, 3, 4), all except the last with batch
+  norm (2) and ReLU (5). The last one reduces the 4x4 vectors to one number.
   """
 
   width: int = 32
@@ -161,7 +161,7 @@ def init(config: Config, key: jax.Array) -> Variables:
 
 
 def active_players(config: Config, step: int) -> tuple[str, ...]:
-  """Which players learn at a step: both, or the generator alone where it has no adversary (the CNN
+  """The players that learn at a step: both, or only the generator if it has no adversary (the CNN
   of table 1)."""
   del step
   return PLAYERS if config.generator_weight or config.prior_weight else ("generator",)
@@ -172,26 +172,27 @@ def compute_losses(
 ) -> Losses:
   r"""The losses on one batch: the five losses of the paper.
 
-  Its loss section is garbled: it has D maximise log D(G(x)) + log(1 - D(x)), with G(x) and x
-  exchanged, calls D(x) the generator's, and gives content, gradient and prior loss no formula. They
-  must mean, with x the original, b the broken image, G = G(b), and s = G stitched into x:
+  The paper's section on losses contains errors. It lets D maximise log D(G(x)) + log(1 - D(x)),
+  with G(x) and x exchanged, and calls D(x) the generator's output. It gives no formula for the
+  content, gradient and prior losses. They are read as follows, where x is the original, b the
+  broken image, G = G(b), and s is x with its hole replaced by G:
 
     discriminator  -E[log D(b, x)] - 1/2 E[log(1 - D(b, G))] - 1/2 E[log(1 - D(b, s))]
     generator      -E[log D(b, G)], the non-saturating form
     prior          -E[log D(b, s)]: "D diagnoses whether or not the inpainted image is realistic"
-    content        the L1 distance of G to x, in the hole and, weighed less, around it
-    gradient       that of the gradients of s and x, so that seams count
+    content        the L1 distance between G and x in the hole, plus `known_weight` times outside
+    gradient       the L1 distance between the gradients of s and x, so that seams are penalised
 
   Args:
     config: The run's config.
-    variables: Of each player.
+    variables: The variables of each player.
     batch: `image` [N, S, S, C] in [-1, 1].
-    key: A random key of this step and device: of the masks.
+    key: A random key of this step and device, for the masks.
     active: The players that learn at this step.
 
   Returns:
     ({player: loss}, (batch statistics {player: ...}, further metrics {name: value})). The
-    metrics hold each term by itself.
+    metrics hold each term separately.
   """
   generator, discriminator = networks(config)
   real = batch["image"]

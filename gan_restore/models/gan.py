@@ -2,9 +2,9 @@
 
 I. Goodfellow et al., "Generative Adversarial Nets", 2014 (eq. 1 of the ResGAN paper), by dense
 networks; A. Radford, L. Metz, S. Chintala, 2015, by convolutional ones; M. Mirza, S. Osindero,
-"Conditional Generative Adversarial Nets", 2014 (eq. 3), where the label goes into both networks, so
-that it has to be told when restoring. Their noise vector is replaced by the pixels of the coarse
-image, so that every model is given the same.
+"Conditional Generative Adversarial Nets", 2014 (eq. 3), where the label is an input of both
+networks and must be given for a restoration. Their noise vector is replaced by the pixels of the
+coarse image, so that every model gets the same input.
 
 Images inside the networks are [N, S, S, C] in [-1, 1]; labels are bits [N, classes].
 """
@@ -75,7 +75,7 @@ def networks(config: Config) -> tuple[nn.Module, nn.Module]:
 
 
 def _generator_input(config, coarse_image, label):
-  """The input of G: the coarse pixels and, with a condition, the label's bits."""
+  """The input of G: the coarse pixels and, for a conditional GAN, the label's bits."""
   pixels = coarse.vector(config, coarse_image)
   if not config.conditional:
     return pixels
@@ -83,7 +83,7 @@ def _generator_input(config, coarse_image, label):
 
 
 def _discriminator_input(config, image, label):
-  """The input of D: the image and, with a condition, a constant channel for each bit."""
+  """The input of D: the image and, for a conditional GAN, a constant channel for each bit."""
   if not config.conditional:
     return image
   bits = coarse.targets(config, label)[:, None, None]
@@ -104,7 +104,7 @@ def init(config: Config, key: jax.Array) -> Variables:
 
 
 def active_players(config: Config, step: int) -> tuple[str, ...]:
-  """Which players learn at a step: both, always."""
+  """The players that learn at a step: always both."""
   del config, step
   return PLAYERS
 
@@ -112,13 +112,13 @@ def active_players(config: Config, step: int) -> tuple[str, ...]:
 def compute_losses(
   config: Config, variables: Variables, batch: dict, key: jax.Array, active: tuple[str, ...]
 ) -> Losses:
-  """The losses on one batch: eq. 1, or eq. 3 with a condition, with the non-saturating generator
-  loss.
+  """The losses on one batch: eq. 1, or eq. 3 for a conditional GAN, with the non-saturating
+  generator loss.
 
   Args:
     config: The run's config.
-    variables: Of each player.
-    batch: `image` [N, S, S, C] in [-1, 1]; with a condition `label` [N] or [N, classes].
+    variables: The variables of each player.
+    batch: `image` [N, S, S, C] in [-1, 1]; for a conditional GAN also `label` [N] or [N, classes].
     key: Not used.
     active: The players that learn at this step.
 
@@ -151,11 +151,14 @@ def generate(
   """G with frozen statistics: coarse images [N, S, S, C] -> [N, S, S, C], both in [0, 1].
 
   Raises:
-    ValueError: If it was trained with a condition, and there is no label.
+    ValueError: If the GAN is conditional and there is no label.
   """
   config = trained.config
   if config.conditional and label is None:
-    raise ValueError("a GAN with a condition needs the class or the attributes of y: label=")
+    raise ValueError(
+      "label is None; it must be the class or the attributes of each image, as this GAN is"
+      " conditional"
+    )
   generator, _ = networks(config)
   given = _generator_input(config, 2 * coarse_image - 1, label)
   return (generator.apply(trained.variables["generator"], given) + 1) / 2

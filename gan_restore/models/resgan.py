@@ -26,12 +26,13 @@ from gan_restore.nn import networks as shared_networks
 class Generator(nn.Module):
   """X_g = f(g(X_r) + X_r) (eq. 9): coarse image [N, S, S, C] -> image [N, S, S, C].
 
-  g halves the size by strided convolutions (7 or 8 pixels are the least), and doubles it again by
-  transposed ones (its DCNN). The pass-through channel carries the coarse image, and each tensor of
-  the way down, past what lies between. How the two meet is `join`:
+  g halves the size by strided convolutions while it is even and above 8, and doubles it again by
+  transposed ones (its DCNN). Skip connections (the paper's pass-through channel) connect the coarse
+  image to the output of g, and each encoder layer to the decoder layer of the same size. `join`
+  says how the two tensors are merged:
 
-    "concatenate"  the paper's own variant, along channels, so that neither overwhelms the other;
-    "add"          eq. 9 as it is printed, the sum.
+    "concatenate"  along channels, the paper's variant, so that neither tensor dominates the other;
+    "add"          the sum, as eq. 9 is printed.
   """
 
   channels: int = 3
@@ -71,8 +72,8 @@ def objective(on_real: jax.Array, on_fake: jax.Array, y: jax.Array) -> jax.Array
   .. math::
     Y \log[D(X)(1 - D(G))] + (1 - Y) \log[(1 - D(X)) D(G)]
 
-  So real images should answer Y, generated ones 1 - Y; the generator wants Y. With linear D and G
-  its gradients are eqs 7 and 8.
+  D learns to output Y for real images and 1 - Y for generated ones. G learns to make D output Y for
+  its images. With linear D and G the gradients are eqs 7 and 8.
 
   Args:
     on_real: Logits of D(X) [N, d].
@@ -82,7 +83,7 @@ def objective(on_real: jax.Array, on_fake: jax.Array, y: jax.Array) -> jax.Array
   Returns:
     The mean over the images, a scalar.
   """
-  log = nn.log_sigmoid  # log D, and log(1 - D) of the negative.
+  log = nn.log_sigmoid  # log D; of the negative, log(1 - D).
   bits = y * (log(on_real) + log(-on_fake)) + (1 - y) * (log(-on_real) + log(on_fake))
   return jnp.mean(jnp.sum(bits, -1))
 
@@ -123,7 +124,8 @@ def init(config: Config, key: jax.Array) -> Variables:
 
 
 def active_players(config: Config, step: int) -> tuple[str, ...]:
-  """Rounds: the discriminator alone for some steps, then the generator alone for some.
+  """In turn: `discriminator_round` steps of the discriminator, then `generator_round` steps of the
+  generator.
 
   "Adversarial training is circularly implemented to prevent degeneration of the generated images."
   """
@@ -136,16 +138,16 @@ def active_players(config: Config, step: int) -> tuple[str, ...]:
 def compute_losses(
   config: Config, variables: Variables, batch: dict, key: jax.Array, active: tuple[str, ...]
 ) -> Losses:
-  """The losses on one batch: eq. 6, of which each player sees its own part.
+  """The losses on one batch: eq. 6, of which each player optimises its own part.
 
-  The generator's is taken in its non-saturating form: it maximises the log likelihood of Y under
-  D(G(X_r)) instead of minimising that of 1 - Y. Its gradient points the same way.
+  The generator's part has the non-saturating form: it maximises the log likelihood of Y under
+  D(G(X_r)) instead of minimising that of 1 - Y. For each bit the gradient has the same sign.
 
   Args:
     config: The run's config.
-    variables: Of each player.
+    variables: The variables of each player.
     batch: `image` [N, S, S, C] in [-1, 1], `label` [N] or [N, classes].
-    key: Not used; the coarse image is all that a restoration depends on.
+    key: Not used; the restoration depends only on the coarse image.
     active: The players that learn at this step.
 
   Returns:

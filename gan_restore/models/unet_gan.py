@@ -28,8 +28,8 @@ _activate = functools.partial(nn.leaky_relu, negative_slope=0.2)
 class UNet(nn.Module):
   """(image [N, S, S, C], hole filled, mask [N, S, S, 1]) -> image [N, S, S, C].
 
-  Strided convolutions halve the size down to 4x4, transposed ones double it again; each size's
-  features from the way down are joined to those from the way up along channels.
+  Strided convolutions halve the size down to 4x4, and transposed ones double it again. At each size
+  the encoder's features are concatenated to the decoder's along channels.
   """
 
   channels: int = 3
@@ -53,10 +53,10 @@ class UNet(nn.Module):
 
 
 class Generator(nn.Module):
-  """(image, mask) -> its completions [N, S, S, C], one of each stage; the last is the result.
+  """(image, mask) -> completions [N, S, S, C], one from each stage; the last is the result.
 
-  One stage is the paper's U-Net. With two, the second refines what the first has put into the hole:
-  the coarse-to-refined network that the paper compares itself with, small.
+  One stage is the paper's U-Net. With two, the second refines what the first has put into the hole.
+  This is a small version of the coarse-to-refined network that is the paper's baseline.
   """
 
   channels: int = 3
@@ -89,7 +89,7 @@ REQUIREMENTS = completion.REQUIREMENTS | {
 
 
 def networks(config: Config) -> tuple[Generator, StridedDiscriminator]:
-  """The two networks of a config; the discriminator is convolutions and a dense layer."""
+  """The two networks of a config. The discriminator consists of convolutions and a dense layer."""
   dtype = jnp.dtype(config.dtype)
   generator = Generator(config.channels, config.width, config.stages, dtype)
   return generator, StridedDiscriminator(1, config.width, dtype=dtype)
@@ -108,7 +108,7 @@ def init(config: Config, key: jax.Array) -> Variables:
 
 
 def active_players(config: Config, step: int) -> tuple[str, ...]:
-  """Which players learn at a step: both, always."""
+  """The players that learn at a step: always both."""
   del config, step
   return PLAYERS
 
@@ -116,15 +116,16 @@ def active_players(config: Config, step: int) -> tuple[str, ...]:
 def compute_losses(
   config: Config, variables: Variables, batch: dict, key: jax.Array, active: tuple[str, ...]
 ) -> Losses:
-  """The losses on one batch: binary cross-entropy (eq. 1) for both, and the reconstruction.
+  """The losses on one batch: binary cross-entropy (eq. 1) for both players, and the reconstruction
+  loss for G.
 
-  The paper names no loss but eq. 1, which alone would let G put any face into the hole.
+  The paper gives no loss except eq. 1, with which G could put any face into the hole.
 
   Args:
     config: The run's config.
-    variables: Of each player.
+    variables: The variables of each player.
     batch: `image` [N, S, S, C] in [-1, 1].
-    key: A random key of this step and device: of masks and noise.
+    key: A random key of this step and device, for masks and noise.
     active: The players that learn at this step.
 
   Returns:

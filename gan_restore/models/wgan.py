@@ -51,8 +51,9 @@ def init(config: Config, key: jax.Array) -> Variables:
 
 
 def optimizer(config: Config, player: str) -> optax.GradientTransformation:
-  """RMSProp, as the paper has it; after each step of the critic its weights are clipped to
-  [-clip, clip], if there is a `clip`. With a gradient penalty Adam, as that paper has it."""
+  """RMSProp, as in the paper. After each step of the critic its weights are clipped to
+  [-clip, clip], if `clip` is not 0. With a gradient penalty the optimiser is Adam, as in the paper
+  of Gulrajani et al."""
   if config.gradient_penalty_weight:
     tx = optax.adam(config.learning_rate, b1=0.0, b2=0.9)
   else:
@@ -61,7 +62,7 @@ def optimizer(config: Config, player: str) -> optax.GradientTransformation:
 
 
 def clip_weights(limit: float) -> optax.GradientTransformation:
-  """Changes an update so that the weights it leads to lie in [-limit, limit]."""
+  """Changes an update so that the updated weights lie in [-limit, limit]."""
 
   def update(updates, state, params):
     clipped = lambda u, p: jnp.clip(p + u, -limit, limit) - p
@@ -84,7 +85,7 @@ def compute_losses(
 
   Args:
     config: The run's config.
-    variables: Of each player.
+    variables: The variables of each player.
     batch: `image` [N, S, S, C] in [-1, 1].
     key: A random key of this step and device, for the gradient penalty.
     active: The players that learn at this step.

@@ -1,8 +1,8 @@
-"""Differentiable augmentation of what the discriminator sees.
+"""Differentiable augmentation of the images that the discriminator gets.
 
 S. Zhao et al., "Differentiable Augmentation for Data-Efficient GAN Training", 2020: the same random
-transformations on real and generated images, through which the generator's gradient flows. Needed
-with a few thousand images, which a discriminator otherwise learns by heart.
+transformations on real and generated images, through which the generator's gradient flows. It is
+needed for data sets of a few thousand images, on which the discriminator otherwise overfits.
 
 Images are [N, H, W, C] in [-1, 1] (brightness and contrast may leave that range).
 """
@@ -23,7 +23,7 @@ def _color(x, key):
 
 
 def _translation(x, key):
-  """Moves each image by up to an eighth of its size; zeros come in."""
+  """Moves each image by up to an eighth of its size; the border is filled with zeros."""
   n, height, width, _ = x.shape
   dy, dx = height // 8, width // 8
   ky, kx = jax.random.split(key)
@@ -35,7 +35,8 @@ def _translation(x, key):
 
 
 def _cutout(x, key):
-  """Blanks a square of half the size anywhere, over the border too."""
+  """Sets a square of half the image's side, at a random position, to 0. It may extend over the
+  border."""
   n, height, width, _ = x.shape
   ky, kx = jax.random.split(key)
   y = jax.random.randint(ky, (n, 1, 1), 0, height + 1)
@@ -49,12 +50,12 @@ POLICIES = {"color": _color, "translation": _translation, "cutout": _cutout}
 
 
 def augment(x: jax.Array, policy: str, key: jax.Array) -> jax.Array:
-  """Applies the named transformations, each image its own draw.
+  """Applies the named transformations, with an independent draw for each image.
 
   Args:
     x: Images [N, H, W, C] in [-1, 1].
     policy: Comma-separated names out of `POLICIES`; empty for none.
-    key: A random key; the same key moves two batches alike.
+    key: A random key. The same key applies the same transformations to two batches.
 
   Returns:
     Images [N, H, W, C].

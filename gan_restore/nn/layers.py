@@ -1,6 +1,6 @@
 """Layers shared by the families: convolutions with fast gradients, batch norm.
 
-Arrays are NHWC, kernels HWIO. The modules add the parameters to the functions above them.
+Arrays are NHWC, kernels HWIO. The modules hold the parameters and call the functions above them.
 
 Why the convolutions are written out: a strided convolution `y = F(x, w)` is linear in `x` and in
 `w`, so everything that training needs of it, and of its transpose, is one of three maps:
@@ -12,7 +12,7 @@ Why the convolutions are written out: a strided convolution `y = F(x, w)` is lin
 XLA's own weight gradient of `lax.conv_transpose` is a convolution with a window as large as the
 image and runs 30 to 60 times slower than W on a CPU; X by `lhs_dilation` multiplies by the zeros
 it inserts. Here X is a convolution of stride 1 whose channels are then moved into space (sub-pixel
-form), which multiplies by no zero at all. The gradients agree with `lax`'s to rounding.
+form), which multiplies by no zeros. The gradients agree with `lax`'s to rounding.
 """
 
 import functools
@@ -93,8 +93,8 @@ def conv_transpose(y: jax.Array, w: jax.Array, stride: int = 2) -> jax.Array:
   """The adjoint of `conv` in its input: `y` [N, h, w, O], `w` [kh, kw, I, O] ->
   [N, h * stride, w * stride, I].
 
-  What PyTorch calls ConvTranspose2d. `I`, the features that come out, stand before `O` in the
-  kernel, as in the convolution it is the adjoint of.
+  PyTorch calls it ConvTranspose2d. In the kernel the output features `I` stand before `O`, as in
+  the convolution whose adjoint it is.
   """
   return _adjoint_x(y, w, stride)
 
@@ -169,11 +169,13 @@ class ConvTranspose(nn.Module):
 
 
 class Dense(nn.Module):
-  """A dense layer, [N, I] -> [N, features], whose rows do not depend on how many there are.
+  """A dense layer, [N, I] -> [N, features]. The result of a row does not depend on the number of
+  rows.
 
-  A matrix product of few rows is summed in another order than one of many; the difference of 1e-7
-  grows to 1e-3 over a latent search. So the rows are padded to a multiple of 64, which costs
-  nothing beside the convolutions. These give an image the same numbers in any batch of two or more.
+  A matrix product of few rows is summed in another order than one of many, and a latent search
+  amplifies the difference of 1e-7 to 1e-3. Therefore the rows are padded to a multiple of 64, which
+  costs little compared with the convolutions. Convolutions give an image the same numbers in any
+  batch of two or more.
   """
 
   features: int
@@ -202,10 +204,10 @@ def batch_norm(
   """Batch norm with DCGAN's momentum and initial scale.
 
   Args:
-    train: Whether the statistics are those of the batch, averaged over the axis of devices, or the
+    train: Whether the statistics are those of the batch, averaged over the device axis, or the
       running averages.
-    dtype: Of the output.
-    name: Of the module.
+    dtype: Data type of the output.
+    name: Name of the module.
 
   Returns:
     The module.

@@ -1,13 +1,14 @@
 """Losses shared by the families, computed from logits.
 
-A discriminator here returns logits l [N], so that D(x) = sigmoid(l); log D and log(1 - D) are
-then softplus functions of l, finite for every finite l. A classifier returns logits [N, classes].
+Discriminators return logits l [N], so that D(x) = sigmoid(l). Then log D and log(1 - D) are
+softplus functions of l, which are finite for every finite l. Classifiers return logits
+[N, classes].
 """
 
 import jax
 import jax.numpy as jnp
 
-WEIGHT = (lambda v: v >= 0, ">= 0")  # What the weight of a loss in a config must be.
+WEIGHT = (lambda v: v >= 0, ">= 0")  # For the weight of a loss: (test, text of the error).
 
 
 def log_d(logits: jax.Array) -> jax.Array:
@@ -55,15 +56,15 @@ def classification_loss(logits: jax.Array, label: jax.Array) -> jax.Array:
 
   Args:
     logits: [N, classes].
-    label: Integer classes [N], for a softmax; or attributes of 0 and 1 [N, classes], independent
-      sigmoids, whose log likelihood is divided by their number, so that a weight means the same for
-      1 or 40.
+    label: Integer classes [N], for a softmax; or attributes of 0 and 1 [N, classes], for
+      independent sigmoids. The log likelihood of attributes is divided by their number, so that the
+      weight of the loss does not depend on it.
 
   Returns:
     A scalar.
 
   Raises:
-    ValueError: If there is another number of attributes than of logits.
+    ValueError: If the number of attributes differs from the number of logits.
 
   Examples:
     >>> import jax.numpy as jnp
@@ -74,5 +75,7 @@ def classification_loss(logits: jax.Array, label: jax.Array) -> jax.Array:
     picked = jnp.take_along_axis(jax.nn.log_softmax(logits), label[:, None].astype(int), 1)
     return -jnp.mean(picked)
   if label.shape != logits.shape:
-    raise ValueError(f"logits are {list(logits.shape)}; the attributes are {list(label.shape)}")
+    raise ValueError(
+      f"label has shape {list(label.shape)}; it must be {list(logits.shape)}, like the logits"
+    )
   return -jnp.mean(jax.nn.log_sigmoid((2.0 * label - 1) * logits))

@@ -32,7 +32,7 @@ class StridedDiscriminator(nn.Module):
 
 
 class Decoder(nn.Module):
-  """DCGAN's generator, driven by a vector: [N, I] -> [N, S, S, C] in [-1, 1].
+  """DCGAN's generator, with a vector as its input: [N, I] -> [N, S, S, C] in [-1, 1].
 
   A dense layer, then transposed convolutions that double the size.
   """

@@ -1,1 +1,1 @@
-"""Photographs in and out: faces in them, crops, masks, files."""
+"""Restoring photographs: faces, crops, masks, files."""

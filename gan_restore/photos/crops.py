@@ -1,4 +1,4 @@
-"""The square of a photograph that a restorer is given, and the mask of the same square."""
+"""The square of a photograph that a restorer gets, and the mask of the same square."""
 
 import os
 
@@ -13,7 +13,7 @@ Box = tuple[int, int, int, int]
 
 
 def choose_box(picture: Image.Image, crop: str) -> Box | None:
-  """The square to take: None for the centred one, or that of the largest frontal face.
+  """The square to crop: None for the centred one, or that of the largest frontal face.
 
   Args:
     picture: The photograph.
@@ -29,7 +29,7 @@ def choose_box(picture: Image.Image, crop: str) -> Box | None:
     return None
   box = faces.find_face(picture)
   if box is None:
-    raise images.ImageError("no frontal face found; with --crop center the centre is taken")
+    raise images.ImageError("no frontal face found; --crop center crops the centre instead")
   return box
 
 
@@ -40,7 +40,7 @@ def crop_picture(
 
   Args:
     picture: The photograph.
-    size: (H, W), alike.
+    size: (H, W), where H = W.
     channels: 3, or 1 for grey.
     box: From `choose_box`.
 
@@ -56,19 +56,20 @@ def crop_mask(mask: Image.Image, size: tuple[int, int], box: Box | None = None) 
 
   Args:
     mask: Mode L, 255 where a pixel of the photograph is missing, else 0.
-    size: (H, W), alike.
+    size: (H, W), where H = W.
     box: From `choose_box`.
 
   Returns:
     1 where a pixel of the square is missing, else 0.
 
   Raises:
-    ImageError: If every or no pixel of the square is missing.
+    ImageError: If the mask marks every pixel or no pixel of the square as missing.
   """
   cropped = images.to_float(images.crop_and_resample(mask, size[0], box)) > 0
   if cropped.all() or not cropped.any():
-    which = "every" if cropped.all() else "no"
-    raise images.ImageError(f"by the mask {which} pixel of the crop is missing")
+    every = "every pixel of the crop as missing; at least one must be known"
+    none = "no pixel of the crop as missing; it must mark at least one"
+    raise images.ImageError(f"the mask marks {every if cropped.all() else none}")
   return cropped.astype(np.float32)
 
 
@@ -83,7 +84,7 @@ def read_crop(
 
   Args:
     path: The photograph.
-    size: (H, W) of the square, alike.
+    size: (H, W) of the square, where H = W.
     channels: 3, or 1 for grey.
     crop: 'center' or 'face'.
     mask: A black and white picture of the photograph's size, white where pixels are missing.
@@ -101,7 +102,8 @@ def read_crop(
     whole = images.read_mask(mask)
     if whole.size != picture.size:
       raise images.ImageError(
-        f"the picture is {picture.width}x{picture.height}, its mask {whole.width}x{whole.height}"
+        f"the mask is {whole.width}x{whole.height} pixels; it must be"
+        f" {picture.width}x{picture.height}, like the picture"
       )
     cropped = crop_mask(whole, size, box)
   return crop_picture(picture, size, channels, box), cropped

@@ -14,7 +14,7 @@ def expand(inputs: Sequence[str]) -> tuple[list[pathlib.Path], list[str]]:
     inputs: Files, folders or globs.
 
   Returns:
-    (the files, in order; what is wrong with the other inputs, a sentence each).
+    (the files, in order; for each other input, a sentence that says what is wrong).
   """
   paths: dict[pathlib.Path, None] = {}
   failures = []
@@ -29,7 +29,7 @@ def expand(inputs: Sequence[str]) -> tuple[list[pathlib.Path], list[str]]:
     else:
       found = sorted(map(pathlib.Path, glob.glob(entry, recursive=True)))
       if not found:
-        failures.append(f"{entry}: matches nothing")
+        failures.append(f"{entry}: no file matches this pattern")
     paths |= dict.fromkeys(found)
   return list(paths), failures
 
@@ -41,8 +41,8 @@ def name_outputs(
 
   Args:
     paths: The inputs.
-    folder: Of the outputs.
-    taken: Stems that are not to be used.
+    folder: Folder of the outputs.
+    taken: Stems that must not be used.
 
   Examples:
     >>> [path.name for path in name_outputs([pathlib.Path("a/x.jpg"), pathlib.Path("b/x.png")],

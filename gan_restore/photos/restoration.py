@@ -15,21 +15,22 @@ from gan_restore.evaluation import figures, reports, scoring
 from gan_restore.hub import Restorer
 from gan_restore.photos import crops, files
 
-SHAPE = (64, 64, 3)  # Of what is restored by a restorer that is for any shape.
-BATCH = 16  # Pictures restored at a time; the last of several batches is padded.
-_SHEET_ROWS = 64  # Pictures on the sheet, at most.
+SHAPE = (64, 64, 3)  # Of the images, for restorers that accept any shape.
+BATCH = 16  # Pictures per batch; the last of several batches is padded.
+_SHEET_ROWS = 64  # Maximum number of pictures on the sheet.
 WHITE = 0.25  # The standard deviation that is shown as white.
 
 
 @dataclasses.dataclass(frozen=True)
 class Damage:
-  """What happened to the photographs.
+  """The damage to the photographs.
 
   Attributes:
     task: A name of `tasks.get`.
-    mask: For each `inpaint` of the task: a picture's path, or a kind of `masks`; or None.
+    mask: The mask of each `inpaint` of the task that does not name one: the path of a picture, or a
+      kind of `masks`; or None.
     simulate: Whether the photographs are clean, and are damaged first.
-    seed: Of masks and noise.
+    seed: Random seed of masks and noise.
 
   Raises:
     ValueError: If the task and the mask do not fit together.
@@ -46,8 +47,8 @@ class Damage:
     holes = [part.partition(":")[2] for part in parts if part.partition(":")[0] == "inpaint"]
     if self.mask and "" not in holes:
       raise ValueError(
-        f"--mask is for the damage inpaint, which --task {self.task} does not name without a mask"
-        f" of its own; it may be inpaint+{self.task}"
+        f"--mask is given, but --task {self.task} has no inpaint without a mask of its own; it must"
+        f" have one, such as inpaint+{self.task}"
       )
     if not self.mask and "" in holes:
       raise ValueError(
@@ -58,7 +59,8 @@ class Damage:
     for kind in kinds:
       if masks.is_kind(kind) and not masks.is_fixed(kind) and not self.simulate:
         raise ValueError(
-          f"the mask {kind} is drawn at random: give the damage's own mask, or --simulate"
+          f"the mask {kind} is random, so it cannot be that of the damage; it must be the mask of"
+          " the damage, unless --simulate is given"
         )
 
   @property
@@ -67,7 +69,8 @@ class Damage:
     return self.mask if self.mask and not masks.is_kind(self.mask) else None
 
   def shape(self, shape: tuple[int, int, int]) -> tuple[int, int, int]:
-    """(H, W, C) of the photographs' squares, for images of a shape: that of what was observed."""
+    """(H, W, C) of the crops of the photographs, for images of a shape: the size of y as a picture,
+    or that of the images if the damage is simulated."""
     if self.simulate:
       return shape
     A = tasks.get(self.task).operator(jax.random.key(0), (1, *shape))
@@ -75,7 +78,7 @@ class Damage:
     return height, width, shape[2]
 
   def check_mask(self, mask: np.ndarray | None, shape: tuple[int, int, int]) -> None:
-    """Refuses a mask that leaves nothing to restore, or nothing to restore from.
+    """Raises an error if the mask marks no pixel or every pixel as missing.
 
     Args:
       mask: [H, W, 1] of one photograph's square, or None.
@@ -91,10 +94,10 @@ class Damage:
   def observe(
     self, squares: np.ndarray, mask: np.ndarray | None, shape: tuple[int, int, int], first: int
   ) -> tuple[jax.Array, Any]:
-    """What a restorer is given.
+    """The observation y and the operator A.
 
     Args:
-      squares: Of photographs [N, H, W, C] in [0, 1], of `self.shape(shape)`.
+      squares: Squares of the photographs [N, H, W, C] in [0, 1], of shape `self.shape(shape)`.
       mask: [N, H, W, 1], if the mask is a file.
       shape: (H, W, C) of the images.
       first: Index of the first photograph.
@@ -122,24 +125,25 @@ def restore_files(
   spread: bool = False,
   overwrite: bool = False,
 ) -> tuple[dict[str, dict[str, float]], list[str], int]:
-  """Restores photographs, and writes a PNG for each and a sheet of damaged and restored ones.
+  """Restores photographs. Writes a PNG for each, and a sheet of damaged and restored pictures.
 
   Args:
     restorer: From `hub.load`.
-    damage: What happened to the photographs.
+    damage: The damage to the photographs.
     inputs: Files, folders or globs.
-    out: Gets `NAME.png` for each, `sheet.png`, of clean photographs `results.json` with the scores,
-      and with `spread` also `spread/NAME.png`.
-    crop: Which square is taken; see `crops`.
-    spread: Whether to draw where several samples differ.
-    overwrite: Whether files that are there are replaced.
+    out: Folder for `NAME.png` of each photograph and `sheet.png`; with simulated damage also for
+      `results.json` with the scores, and with `spread` for `spread/NAME.png`.
+    crop: The square to restore; see `crops`.
+    spread: Whether to write pictures of the standard deviation of the samples.
+    overwrite: Whether to replace existing files.
 
   Returns:
-    (the scores of clean photographs {path: {name: value}}, what failed, a sentence each, and the
-    number of photographs restored). A photograph that fails does not stop the others.
+    (the scores {path: {name: value}} if the damage is simulated, a sentence for each photograph
+    that failed, the number of restored photographs). A photograph that fails does not stop the
+    others.
 
   Raises:
-    ValueError: If nothing can be restored; nothing has been written then.
+    ValueError: If nothing can be restored. Then nothing has been written.
   """
   paths, failures = files.expand(inputs)
   outputs = files.name_outputs(paths, out, taken=("sheet",))
@@ -174,7 +178,9 @@ def restore_files(
       y, A = damage.observe(squares, np.stack(drawn) if drawn else None, shape, start)
       result = restorer(y, A)
       if spread and result.spread is None:
-        raise ValueError("--spread needs a method of several samples, as denoiser:num_samples=4")
+        raise ValueError(
+          "--spread needs a method that draws several samples, such as denoiser:num_samples=4"
+        )
       given = np.asarray(operators.show(A, y)).clip(0, 1)
       if damage.simulate:
         found = scoring.score(result.image, squares, operators.missing(A, squares.shape))

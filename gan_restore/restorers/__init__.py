@@ -1,1 +1,3 @@
-"""Restoration algorithms that are given functions: searches, solvers and classical baselines."""
+"""Restoration algorithms: searches, solvers and classical baselines. They get generators and
+denoisers as arguments.
+"""

@@ -22,8 +22,8 @@ def blend(known: jax.Array, generated: jax.Array, mask: jax.Array, how: str) -> 
     known: y [N, H, W, C].
     generated: [N, H, W, C].
     mask: [N or 1, H, W, 1].
-    how: `poisson` (kept, and the hole is fitted to them without a seam), `paste` (kept), or `none`
-      (the generated image as it is).
+    how: `poisson` (keeps the known pixels, and fits the hole to them without a seam), `paste`
+      (keeps the known pixels), or `none` (the generated image as it is).
 
   Returns:
     Images [N, H, W, C].
@@ -52,19 +52,19 @@ def _neighbours(x: jax.Array) -> jax.Array:
 
 
 def _laplacian(x: jax.Array) -> jax.Array:
-  """How much each pixel is above its neighbours inside the image, x [H, W, C]: the sum of the
-  differences."""
+  """The negative discrete Laplacian: the sum of the differences between a pixel and its neighbours
+  inside the image, x [H, W, C]."""
   return _neighbours(jnp.ones_like(x[..., :1])) * x - _neighbours(x)
 
 
 def _solve(known: jax.Array, generated: jax.Array, mask: jax.Array) -> jax.Array:
   """One image [H, W, C], one mask [H, W, 1]."""
 
-  def unknown(x):  # The Laplacian of the unknown pixels; those outside the hole count as zero.
+  def unknown(x):  # The Laplacian in the hole, with zeros outside it.
     return mask * _laplacian(mask * x)
 
-  # Unknowns are the differences to the generated pixels, whose Laplacian is then zero: the
-  # boundary's differences are all that drives them.
+  # The unknowns are the differences f - g. Their Laplacian in the hole is zero, so that they depend
+  # only on the differences at the border of the hole.
   right = mask * _neighbours((1 - mask) * (known - generated))
   difference, _ = jax.scipy.sparse.linalg.cg(unknown, right, tol=1e-6, maxiter=2000)
   return paste(known, generated + difference, mask)
@@ -75,11 +75,11 @@ def poisson(known: jax.Array, generated: jax.Array, mask: jax.Array) -> jax.Arra
 
   Inside the hole f solves \Delta f = \Delta g with f = y on the pixels around it, so that the
   generated image g keeps its gradients and meets the known image y without a seam. Where the hole
-  reaches the image's border, the neighbours outside are left out. Solved by conjugate gradients,
-  every image of the batch at once.
+  reaches the image's border, the neighbours outside are left out. The equations are solved by
+  conjugate gradients, for all images of the batch at once.
 
   Args:
-    known: y [N, H, W, C]; its missing pixels are not looked at.
+    known: y [N, H, W, C]; the values of its missing pixels are ignored.
     generated: g [N, H, W, C].
     mask: [N or 1, H, W, 1], 1 where the pixel is missing.
 

@@ -1,6 +1,6 @@
 """Classical baselines without a network, the simplest ones for each task.
 
-Each is a restorer like any other:
+Each has the interface of every restorer:
 
   Args:
     y: The damaged images [N, ...], float32 in [0, 1].
@@ -35,7 +35,7 @@ def _result(images) -> Result:
 
 
 def damaged(y: jax.Array | np.ndarray, A: Callable) -> Result:
-  """y itself as a picture of the image's size, for any A: what a restorer has to improve on."""
+  """y itself as a picture of the image's size, for any A: the baseline of every restorer."""
   return _result(operators.show(A, jnp.asarray(y)))
 
 
@@ -66,8 +66,8 @@ def biharmonic(y: jax.Array | np.ndarray, A: Callable) -> Result:
 def mirror(y: jax.Array | np.ndarray, A: Callable) -> Result:
   """The symmetric crop, a baseline of Bidari and Nyaupane; for `inpaint`.
 
-  A missing pixel is taken from the mirrored position, the other side of the face. Where that one is
-  missing too, the nearest pixel is taken that is known by then.
+  A missing pixel is copied from the mirrored position, on the other side of the face. If that pixel
+  is missing too, the nearest known or mirrored pixel is copied.
   """
   hole = operators.expect("mirror", A, "inpaint").mask
   y = jnp.asarray(y)

@@ -1,4 +1,4 @@
-"""Filling the hole from its surroundings before a network sees it.
+"""Filling the hole from its surroundings, before it is given to a network.
 
 S. Bidari, B. Nyaupane, "An Approach for Damaged Facial Image Restoration using GAN", fill the hole
 with known values around it instead of noise. A fill is a function that can be jitted:
@@ -19,7 +19,7 @@ import jax.numpy as jnp
 
 from gan_restore.degradations import masks
 
-RING = 3  # The mean is of the known pixels at most so many pixels away from the hole.
+RING = 3  # Width in pixels of the ring around the hole whose mean is taken.
 
 
 def ring(image: jax.Array, mask: jax.Array, key: jax.Array | None = None) -> jax.Array:

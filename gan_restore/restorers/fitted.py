@@ -1,7 +1,7 @@
 """Baselines that are first fitted to the training images of the data set they are measured on.
 
-Each function takes training images and returns a restorer (y, A) -> `Result`, which raises an
-`UnsupportedOperatorError` for any other kind of damage than its own.
+Each function takes training images and returns a restorer (y, A) -> `Result`. The restorer supports
+only one kind of damage, and raises an `UnsupportedOperatorError` for any other.
 """
 
 import functools

@@ -20,9 +20,11 @@ from gan_restore.restorers import blending
 from gan_restore.restorers.result import CHOICES, Result, choose
 from gan_restore.restorers.total_variation import tv
 
-_NEAR = 0.5  # How far from the encoder's latent, in each coordinate, further restarts begin.
-_GRID = 16  # An encoder's latents are rounded to so many values a unit: `tv` differs by 1e-7 with
-# the batch, which a search would amplify.
+# Further restarts start within this distance, per coordinate, of the encoder's latent.
+_NEAR = 0.5
+# An encoder's latents are rounded to multiples of 1 / _GRID. Otherwise the search would amplify the
+# rounding differences of 1e-7 that `tv` has between batches.
+_GRID = 16
 
 OPTIMIZERS = {
   "adam": optax.scale_by_adam(b1=0.9, b2=0.999),
@@ -33,7 +35,7 @@ OPTIMIZERS = {
 
 @flax.struct.dataclass
 class LatentPrior:
-  """What a search asks of a trained GAN. A pytree; the functions are `jax.tree_util.Partial`.
+  """The functions of a trained GAN that the search needs. A pytree of `jax.tree_util.Partial`.
 
   Attributes:
     generate: Latents [N, d] in [-1, 1] -> images [N, H, W, C] in [0, 1].
@@ -68,7 +70,7 @@ def restore(
   blend: str = "poisson",
   seed: int = 0,
 ) -> Result:
-  r"""Restores damaged images by the most probable image of the prior that explains them.
+  r"""Restores damaged images by the most probable images of the prior given y.
 
   Searches, by gradient descent from `num_restarts` latents for each image,
 
@@ -76,46 +78,47 @@ def restore(
     \hat z = \arg\min_z \|y - A(G(z))\|_p^p
       + \lambda\,(\log(1 - D(G(z))) - \log D(G(z)))
 
-  (eq. 3, which has the norm itself where this is its p-th power: the two agree for the paper's
-  p = 1. p_Z is uniform on [-1, 1]^d, so its term is a constant there, and z is projected to the box
-  after each step). With logits l of D the regulariser is -l, which is how it is computed. The data
-  term is a sum over all values of y.
+  This is eq. 3, except that eq. 3 uses the norm and this its p-th power. They agree for the paper's
+  p = 1. p_Z is uniform on [-1, 1]^d, so its term is a constant there, and z is projected onto the
+  box after each step. With logits l of D the regulariser is -l, and it is computed in this form.
+  The data term is a sum over all values of y.
 
-  The first latents are random; a prior with an encoder begins with the code of total variation's
-  answer, and with latents near it.
+  The search starts from random latents. If the prior has an encoder, it starts from the encoder's
+  latent of the total variation restoration, and from latents near it.
 
-  Everything is jitted and batched; one compilation serves a shape and an operator. An image's
-  answer does not depend on the batch it is in.
+  Everything is jitted and batched, with one compilation for each shape and operator. The result for
+  an image does not depend on its batch.
 
   Args:
-    make_prior: `trained` -> what the search asks of it.
+    make_prior: `trained` -> the functions that the search needs.
     trained: A trained `dcgan` or `autoencoder_gan`.
-    y: The damaged images [N, ...], of whatever shape A gives.
+    y: The damaged images [N, ...], of the shape that A gives.
     A: The damage: an operator of `gan_restore.operators`, or any JAX function from images
       [N, S, S, C] to y. The same function object is compiled once.
-    p: The norm's exponent, at least 1; the paper found 1 to perform well.
+    p: The exponent of the norm, at least 1; the paper found that 1 works well.
     prior_weight: lambda, at least 0.
-    num_steps: Gradient steps, at least 1; the learning rate falls to 0 over them along a cosine.
-    learning_rate: The first step's.
+    num_steps: Number of gradient steps, at least 1. The learning rate falls to 0 along a cosine.
+    learning_rate: Learning rate of the first step.
     optimizer: 'adam', 'momentum' or 'sgd'.
-    num_restarts: Searches for each image, at least 1.
-    choice: 'best', the restart of the lowest objective, or 'mean', the mean of their images.
-    weighted: For `inpaint`: known pixels count by the share of missing pixels in the 7x7 window
-      around them, those near no hole not at all (Yeh et al. 2017, eq. 3).
-    patience: Stop a restart whose best objective has not fallen by a thousandth in so many steps; 0
-      for never.
-    blend: For `inpaint`: what becomes of the known pixels in `image`: 'poisson' (kept, and the hole
-      is fitted to them without a seam), 'paste' (kept) or 'none' (raw G(z)).
-    seed: Of the first latents. The same seed gives the same answer.
+    num_restarts: Number of searches for each image, at least 1.
+    choice: 'best', the restart with the lowest objective, or 'mean', the mean of their images.
+    weighted: For `inpaint`: whether to weight each known pixel by the share of missing pixels in
+      the 7x7 window around it (Yeh et al. 2017, eq. 3). Pixels far from every hole then have weight
+      0.
+    patience: Number of steps after which a restart stops if its best objective has not decreased by
+      0.1%. 0 means that it never stops early.
+    blend: For `inpaint`: how the hole is put into the known pixels of `image`: 'poisson' (keeps
+      them, and fits the hole to them without a seam), 'paste' (keeps them) or 'none' (raw G(z)).
+    seed: Random seed of the first latents. The same seed gives the same result.
 
   Returns:
     A `Result`: `image`, `generated` (raw G(z), or the mean), `latent`, `loss` and `history` (of the
-    best restart, constant after it stopped), and `spread` of several restarts.
+    best restart, constant after it stopped), and the `spread` if there are several restarts.
 
   Raises:
     TypeError: If y is not floating or A is not a function.
     ValueError: If y holds NaN or leaves the operator's range, A's output does not match y, or an
-      option is impossible.
+      option is out of range.
 
   Examples:
     >>> import gan_restore as gr, jax.numpy as jnp
@@ -158,7 +161,8 @@ def restore(
 
 
 def _first_latents(prior, y, A, num_restarts, key) -> jax.Array:
-  """Latents [num_restarts, N, d] to begin with: the same for every image, but for its code."""
+  """Initial latents [num_restarts, N, d]. The random part is the same for every image; the
+  encoder's latent is its own."""
   shape = (num_restarts, prior.latent_dim)
   first = jax.random.uniform(key, shape, minval=-1.0, maxval=1.0)[:, None]
   if prior.encode is None:
@@ -208,7 +212,8 @@ def _search(
   def body(carry):
     i, z, opt_state, best, history = carry
     value, gradient = value_and_grad(z)
-    # A restart that has stopped stays where it is, so that no answer depends on its neighbours.
+    # A restart that has stopped is not changed any more, so that the result for an image does not
+    # depend on the other images in the batch.
     active = best["stalled"] < patience if patience else jnp.ones((k, n), bool)
     better = active & (value < best["value"])
     much_better = active & (value < best["mark"] - 1e-3 * jnp.abs(best["mark"]))

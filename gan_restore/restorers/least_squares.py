@@ -1,15 +1,15 @@
 r"""Linear least squares for any damage, by conjugate gradients.
 
-Of images x that are normally distributed around z with the variance v of every pixel, and of
-y = A x + noise of standard deviation sigma, Bayes' rule makes
+Let the images x be normally distributed with mean z and variance v for every pixel, and let
+y = A x + noise with standard deviation sigma. By Bayes' rule the posterior of x is
 
 .. math::
   N(m, C), \quad C = (J^T J / \sigma^2 + I / v)^{-1}, \quad
   m = \arg\min_x \|y - A x\|^2 + (\sigma^2 / v) \|x - z\|^2
 
-with A's Jacobian J. Both need of A only what JAX gives: its value and its two products with J, each
-image by itself. Images are float32 [N, H, W, C]; products of matrices are in full float32 precision
-on every device.
+with A's Jacobian J. Both use only A's value and products with J and its transpose, which JAX
+provides. Each image is solved by itself. Images are float32 [N, H, W, C]. Matrix products have full
+float32 precision on every device.
 """
 
 import contextlib
@@ -26,12 +26,13 @@ _HADAMARD = np.array([[1, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 
 
 
 def exactly() -> contextlib.AbstractContextManager:
-  """Within this context products are in float32; accelerators' default is less."""
+  """A context in which matrix products have full float32 precision. On accelerators the default
+  precision is lower."""
   return jax.default_matmul_precision("highest")
 
 
 def linearize(A: Callable, around: jax.Array) -> Callable:
-  """A's tangent at the images `around`: a function that is affine."""
+  """The linearisation of A at the images `around`, an affine function."""
   predicted, forward = jax.linearize(A, around)
   return lambda x: predicted + forward(x - around)
 
@@ -39,16 +40,17 @@ def linearize(A: Callable, around: jax.Array) -> Callable:
 def whiten(
   y: jax.Array, A: Callable, sigma: operators.Deviation
 ) -> tuple[jax.Array, Callable, jax.Array]:
-  """The same problem with one standard deviation of the noise for each image.
+  """Rescales y and A so that the noise has one standard deviation for each image.
 
   Args:
     y: What was observed [N, ...].
     A: A function from images to y.
-    sigma: Standard deviation of the noise in y, above 0: a number, or an array against y.
+    sigma: Standard deviation of the noise in y, above 0: a number, or an array that broadcasts to
+      the shape of y.
 
   Returns:
-    (y, A, sigma): y and A divided by sigma / max(sigma), and the maximum, a number or
-    [N or 1, 1, 1, 1]. A number is returned as it is, with y and A.
+    (y, A, sigma): y and A divided by sigma / max(sigma), and the maximum over each image
+    [N or 1, 1, 1, 1]. If sigma is a number, all three are returned unchanged.
   """
   sigma = jnp.asarray(sigma, jnp.float32)
   if sigma.ndim == 0:
@@ -59,10 +61,11 @@ def whiten(
 
 
 def standardize(y: jax.Array, A: Callable, shape: tuple[int, ...]) -> tuple:
-  """y and A scaled so that A passes noise on at about its size, as the built-in operators do.
+  """Scales y and A so that A neither amplifies nor reduces noise much, as for the built-in
+  operators.
 
-  What restores by a standard deviation of its own (`sigma_min`, say) means it for pixels in [0, 1];
-  sums over many pixels or Fourier coefficients are on other scales.
+  Restorers have parameters, such as `sigma_min`, that are standard deviations for pixels in [0, 1].
+  Sums over many pixels and Fourier coefficients have other scales.
 
   Args:
     y: What was observed [N, ...].
@@ -70,8 +73,8 @@ def standardize(y: jax.Array, A: Callable, shape: tuple[int, ...]) -> tuple:
     shape: [N, H, W, C] of the images.
 
   Returns:
-    (y, A, sigma, gain): scaled, with the standard deviation of the noise in the scaled y, the
-    number 0 if there is no noise; and by what y and A were divided, 1.0 or [N].
+    (y, A, sigma, gain): the scaled y and A, the standard deviation of the noise in the scaled y
+    (the number 0 if there is no noise), and the divisor of y and A, 1.0 or [N].
   """
   gain, sigma = operators.gain(A, shape), operators.noise(A, shape)
   if isinstance(gain, float):
@@ -93,10 +96,10 @@ def fit(
 
   Args:
     y: What was observed [N, ...].
-    A: A differentiable function from images to y; its tangent at z stands for it.
+    A: A differentiable function from images to y; it is replaced by its linearisation at z.
     z: Images [N, H, W, C].
     weight: Above 0; a number, [N, 1, 1, 1], or [N, H, W, C], one for each value.
-    iterations: Of conjugate gradients.
+    iterations: Number of iterations of conjugate gradients.
 
   Returns:
     Images [N, H, W, C].
@@ -126,18 +129,18 @@ def independent_posterior(
 
   The diagonal is estimated from C's products with random signs (C. Bekas, E. Kokiopoulou, Y. Saad,
   "An estimator for the diagonal of a matrix", 2007). Each draw of signs is used four times, with
-  the rows of a Hadamard matrix over the colours. The estimate is exact where C joins no two pixels,
-  as for holes, noise and lost colour.
+  the rows of a Hadamard matrix over the colours. The estimate is exact if C has no covariances
+  between different pixels, as for holes, noise and lost colour.
 
   Args:
     y: What was observed [N, ...].
     A: A differentiable function from images to y.
     z: Images [N, H, W, C], C at most 4.
     variance: v, above 0; a number or [N, 1, 1, 1].
-    sigma: Above 0; a number or [N, 1, 1, 1].
-    key: Of the signs, which are the same for all images.
-    probes: How many times four products the diagonal is estimated from.
-    iterations: Of conjugate gradients.
+    sigma: Standard deviation of the noise, above 0; a number or [N, 1, 1, 1].
+    key: A random key for the signs, which are the same for all images.
+    probes: The diagonal is estimated from four times this number of products.
+    iterations: Number of iterations of conjugate gradients.
 
   Returns:
     (mean, standard deviation), both [N, H, W, C].
@@ -153,7 +156,8 @@ def independent_posterior(
 
     size, colors = z.shape[1:3], _HADAMARD[:, : z.shape[-1]].astype(z.dtype)
     signs = jax.random.rademacher(key, (probes, 4, *size, 1), z.dtype) * colors[:, None, None]
-    # The share of v that y leaves; too few iterations make it too large rather than too small.
+    # The share of the variance v that remains after y is observed. Too few iterations make it too
+    # large rather than too small.
     known, energy = lax.map(products, signs.reshape(-1, *z.shape[1:]))
     share = 1 - jnp.mean(known, 0)
     # A lower bound of each share is weight / (weight + e), where e is the largest entry of J^T J's

@@ -1,7 +1,7 @@
-r"""Any denoiser as a restorer of any damage.
+r"""Turns any denoiser into a restorer for any damage.
 
-The level of noise sigma falls from step to step. In each step the current image is denoised, and
-the result is fitted to y (half-quadratic splitting):
+The noise level sigma decreases from step to step. In each step the current image is denoised and
+then fitted to y (half-quadratic splitting):
 
 .. math::
   z = D(x, \sigma), \quad
@@ -26,7 +26,7 @@ from gan_restore.restorers import least_squares
 from gan_restore.restorers.result import Result
 from gan_restore.restorers.total_variation import tv
 
-_NOISE_MIN = 1e-3  # An operator without noise is fitted as if it had this.
+_NOISE_MIN = 1e-3  # The noise level that is assumed for an operator without noise.
 
 
 def restore(
@@ -40,16 +40,16 @@ def restore(
   prior_weight: float = 1.0,
   shape: tuple[int, int, int] | None = None,
 ) -> Result:
-  """Restores by a denoiser; the iteration starts from the total variation restoration.
+  """Restores with a denoiser, starting from the total variation restoration.
 
   Args:
     y: The damaged images [N, ...].
     A: The damage: an operator or any differentiable function from images to y.
     denoiser: (images, standard deviation of their noise) -> images; a pytree.
-    num_steps: How many times the denoiser is applied, at least 1.
-    sigma_max: The first level of noise.
-    sigma_min: The last level of noise.
-    prior_weight: w, above 0; the smaller it is, the nearer is A(x) to y.
+    num_steps: Number of times that the denoiser is applied, at least 1.
+    sigma_max: The first noise level.
+    sigma_min: The last noise level.
+    prior_weight: w, above 0; the smaller it is, the closer A(x) is to y.
     shape: [H, W, C] of the images; the default is `operators.image_shape` of A and y.
 
   Returns:
@@ -58,7 +58,7 @@ def restore(
   Raises:
     TypeError: If y is not floating or A is not a function.
     ValueError: If y holds NaN or leaves the operator's range, A does not match it, or an option is
-      impossible.
+      out of range.
   """
   checks.at_least(num_steps, 1, "num_steps")
   A = operators.as_operator(A)
@@ -87,7 +87,7 @@ def _iterate(y, A, sigma, start, denoiser, sigmas, prior_weight, *, exact):
 
 
 def last_level(A: Callable, shape: tuple[int, ...], prior_weight: float) -> jax.Array:
-  """The level of noise at which the iteration may end: what the fit leaves of the noise in y.
+  """The last noise level of the iteration: the noise of y that remains in the image after the fit.
 
   Args:
     A: The damage.

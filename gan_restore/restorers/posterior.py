@@ -1,4 +1,4 @@
-"""The pixel-wise posterior: what y implies of each pixel by itself, whatever the damage is.
+"""The pixel-wise posterior: the mean and standard deviation of each pixel given y, for any damage.
 
 Images are float32 [N, S, S, C] in [0, 1].
 """
@@ -13,20 +13,21 @@ import numpy as np
 from gan_restore.degradations import operators
 from gan_restore.restorers import least_squares
 
-PRIOR_STD = 0.25  # The standard deviation of a pixel before y is seen.
-COLOR_CORRELATION = 0.9  # The correlation of two channels of a pixel before y is seen.
-_SMOOTH_SIGMA_MIN = 0.05  # The smooth mean takes no noise for less.
+PRIOR_STD = 0.25  # The prior standard deviation of a pixel.
+COLOR_CORRELATION = 0.9  # The prior correlation of two channels of a pixel.
+_SMOOTH_SIGMA_MIN = 0.05  # The smallest noise level that the smooth mean assumes.
 
 
 @flax.struct.dataclass
 class PixelPosterior:
-  """What y implies of the pixels of images [N, S, S, C] in [0, 1].
+  """The pixel-wise posterior of images [N, S, S, C] in [0, 1].
 
   Attributes:
     mean: The posterior mean of each value, if all values are independent.
     std: The posterior standard deviation of each value, if all values are independent.
     smooth_mean: The posterior mean if neighbouring pixels and the channels of a pixel are
-      correlated: known values continued and enlarged smoothly.
+      correlated. It continues known values smoothly into holes and interpolates low resolutions
+      smoothly.
   """
 
   mean: jax.Array
@@ -44,13 +45,14 @@ def pixel_posterior(
   second_look: jax.Array | None = None,
   precision: float | jax.Array = 0.0,
 ) -> PixelPosterior:
-  r"""The posterior of y = A x + noise, where x is normally distributed around 1/2 with deviation
-  1/4.
+  r"""The posterior for y = A x + noise, where x is normally distributed with mean 1/2 and standard
+  deviation 1/4.
 
   The mean and standard deviation of independent values are those of
   `least_squares.independent_posterior`. For the smooth mean, pixels d rows or columns apart have
-  the correlation exp(-4 d / S), and channels `COLOR_CORRELATION`. With K the covariance of these,
-  and no noise taken for less than 0.05, it is approximated by a few conjugate gradients of
+  the correlation exp(-4 d / S), and channels `COLOR_CORRELATION`. With their covariance K
+  and with noise levels of at least 0.05, it is approximated by a few iterations of conjugate
+  gradients for
 
   .. math::
     \min_x \|y - A x\|^2 / \sigma^2 + p \|x' - x\|^2
@@ -59,11 +61,12 @@ def pixel_posterior(
   Args:
     y: What was observed [N, ...].
     A: A differentiable function from images [N, S, S, C] to y.
-    sigma: Standard deviation of the noise, above 0: a number, or an array against y.
+    sigma: Standard deviation of the noise, above 0: a number, or an array that broadcasts to the
+      shape of y.
     key: See `least_squares.independent_posterior`.
     around: The images where A is linearised.
-    second_look: x', the images seen a second time, whole, in white noise.
-    precision: p, 1 / variance of that noise, a number or [N, 1, 1, 1]; 0 if there is no x'.
+    second_look: x', a second observation: the whole images with white noise.
+    precision: p, 1 / variance of that noise: a number or [N, 1, 1, 1]; 0 if there is no x'.
 
   Returns:
     The posterior.
@@ -85,7 +88,8 @@ def pixel_posterior(
     color_covariance = COLOR_CORRELATION + (1 - COLOR_CORRELATION) * np.eye(channels)
     color_variances, colors = np.linalg.eigh(color_covariance)
     stds = PRIOR_STD * np.sqrt(np.einsum("i,j,c->ijc", variances, variances, color_variances))
-    rows = jnp.broadcast_to(basis.astype(np.float32), (n, size, size))  # Alike in any batch.
+    # One copy for each image, so that the result does not depend on the batch.
+    rows = jnp.broadcast_to(basis.astype(np.float32), (n, size, size))
     images = lambda w: 0.5 + jnp.einsum("nij,njkc,nlk,dc->nild", rows, w, rows, jnp.float32(colors))
 
     white_y, white_A, level = least_squares.whiten(y, A, jnp.maximum(sigma, _SMOOTH_SIGMA_MIN))

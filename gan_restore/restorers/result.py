@@ -1,4 +1,4 @@
-"""What every restorer returns, and the choice among several samples."""
+"""The result of every restorer, and the choice among several samples."""
 
 import flax
 import jax
@@ -13,13 +13,13 @@ class Result:
 
   Attributes:
     image: The restored images [N, H, W, C] in [0, 1].
-    generated: What the network made, before known pixels were put back: raw G(z). The same as
-      `image` for a method that generates nothing.
+    generated: The network's output before known pixels are put back, such as raw G(z). It is the
+      same as `image` for a method that generates nothing.
     latent: z [N, latent_dim] of a latent search, else None.
     loss: The objective's value at `latent` [N], else None.
     history: The objective over the steps of a search [N, num_steps], else None.
     spread: The standard deviation of several samples, as they were generated, [N, H, W, 1]: the
-      root of the mean square over the channels; None of a single one.
+      root of the mean square over the channels. None if there is only one sample.
   """
 
   image: jax.Array
@@ -31,7 +31,7 @@ class Result:
 
 
 def choose(samples: jax.Array, loss: jax.Array, choice: str) -> tuple[jax.Array, jax.Array | None]:
-  """One image of several samples for each.
+  """Chooses one image among the samples of each image, or their mean.
 
   Args:
     samples: [K, N, H, W, C].

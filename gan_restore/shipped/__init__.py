@@ -1,4 +1,4 @@
-"""The files that come with the package, each with a card that says what it is: weights of families,
+"""The files that come with the package, each with a card that describes it: weights of families,
 classifiers that measure restorations (`judges/`), and a dictionary of patches.
 """
 

@@ -1,1 +1,1 @@
-"""The papers' comparisons: tables, ablations, GANs compared, growing masks."""
+"""The comparisons of the papers: tables, ablations, comparisons of GANs, growing masks."""

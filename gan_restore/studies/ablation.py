@@ -1,7 +1,7 @@
-"""Variants of a system compared: `gan-restore ablation`.
+"""Compares variants of a system: `gan-restore ablation`.
 
-All train on the same data, for the same steps, with the same seed; all complete the same test
-images with the same holes.
+All variants are trained on the same data, for the same number of steps, with the same seed, and
+complete the same test images with the same holes.
 """
 
 import os
@@ -25,20 +25,21 @@ def run(
   limit: int,
   seed: int = 0,
 ) -> list[dict]:
-  """Trains, scores and draws the variants; a training that is finished is loaded, and one that was
-  interrupted goes on.
+  """Trains, scores and draws the variants. Finished trainings are loaded and interrupted ones are
+  resumed.
 
   Args:
     configs: {variant: config}.
-    workdir: Gets each variant's own workdir, `ablation.json`, `restorations.png` and `losses.png`.
-    masks: Kinds of holes, each scored by itself.
-    limit: Test images, at most.
-    seed: Of the test masks.
+    workdir: Folder for the workdir of each variant, `ablation.json`, `restorations.png` and
+      `losses.png`.
+    masks: Kinds of holes, each of which is scored separately.
+    limit: Maximum number of test images.
+    seed: Random seed of the test masks.
 
   Returns:
-    Rows: `mask`, `variant`, `output` (raw, composited), every score of `scoring.evaluate`, and
-    of the training `images_per_second` and, for each player, `PLAYER_fluctuation`: its loss's
-    standard deviation over the second half of the run, as a share of its mean.
+    Rows: `mask`, `variant`, `output` (raw, composited), every score of `scoring.evaluate`,
+    `images_per_second` in training and, for each player, `PLAYER_fluctuation`: the standard
+    deviation of its loss over the second half of the run, as a share of the mean.
   """
   workdir = pathlib.Path(workdir)
   workdirs = {name: workdir / name for name in configs}
@@ -67,7 +68,7 @@ def run(
 
 
 def _training(workdir) -> dict[str, float]:
-  """How a training went: its speed and how much its losses fluctuate."""
+  """The speed of a training and the fluctuation of its losses."""
   rows = history.read_metrics(workdir)
   values = {"images_per_second": float(np.median([row["images_per_second"] for row in rows]))}
   late = rows[len(rows) // 2 :]

@@ -1,8 +1,8 @@
-"""GANs that restore from coarse images, compared: table 1 of the ResGAN paper, `gan-restore
+"""Compares GANs that restore from coarse images: table 1 of the ResGAN paper, `gan-restore
 compare-gans`.
 
 Every model is trained on the same images, coarse inputs, labels, batches and steps. Its accuracy is
-how often a classifier that was trained on real images alone recognises what the model has restored.
+that of a classifier, trained only on real images, on the images that the model has restored.
 """
 
 import functools
@@ -25,14 +25,14 @@ from gan_restore.models import Trained
 from gan_restore.restorers import classical
 from gan_restore.training import history, loop, weights
 
-GIVEN = {  # What each model needs when it restores, beside the coarse image.
+GIVEN = {  # The inputs of each model for a restoration, besides the coarse image.
   "gan": "nothing",
   "dcgan": "nothing",
   "wgan": "nothing",
   "cgan": "the label",
   "resgan": "nothing",
 }
-REFERENCES: dict[str, Callable] = {  # Without a network.
+REFERENCES: dict[str, Callable] = {  # Baselines without a network.
   "coarse": classical.damaged,
   "bicubic": classical.bicubic,
   "lanczos": classical.lanczos,
@@ -47,15 +47,15 @@ def measure(
   limit: int,
   own: Trained | None = None,
 ) -> dict[str, float]:
-  """Restores the first images of `source` from their coarse versions.
+  """Restores the first images of `source` from their coarse versions, and scores the results.
 
   Args:
     restore: (y, A, label=...) -> Result.
     classifier: A trained `classifier` of the same data set.
     source: From `data.load`.
-    factor: Of the coarse images.
-    limit: Images at most.
-    own: The model, if it has a classifier of its own.
+    factor: Factor of the coarse images.
+    limit: Maximum number of images.
+    own: The model, if it has its own classifier.
 
   Returns:
     `accuracy` and `balanced_accuracy` of the classifier on the restored images, `psnr`, `ssim`, and
@@ -95,24 +95,24 @@ def run(
   workdir: str | os.PathLike,
   limit: int,
 ) -> list[dict]:
-  """Trains what is not trained yet and measures what is not measured yet.
+  """Trains and measures the models; finished trainings and measurements are not repeated.
 
   Args:
     make_config: (name of a model or `classifier`, data set, seed) -> config.
-    datasets: Names of `configs/coarse.py`.
-    names: Models, out of `GIVEN`.
+    datasets: Names of data sets in `configs/coarse.py`.
+    names: Names of models, out of `GIVEN`.
     seeds: Each gives a training of each model.
-    workdir: Gets a training workdir for each, `comparison.json`, and the figures.
-    limit: Test images at most.
+    workdir: Folder for the training workdirs, `comparison.json` and the figures.
+    limit: Maximum number of test images.
 
   Returns:
-    Rows: `dataset`, `model`, `images` and what `measure` gives; of a model also `seed`, `steps`,
-    `batch_size`, `loss` (the sum of its players', over the last tenth of the run) and
-    `images_per_second` in training. The model `real` is the originals themselves, with the
-    classifier's steps and batch size.
+    Rows: `dataset`, `model`, `images` and the values of `measure`; for a model also `seed`,
+    `steps`, `batch_size`, `loss` (the sum of its players' losses, averaged over the last tenth of
+    the run) and `images_per_second` in training. The model `real` stands for the originals
+    themselves, with the steps and batch size of the classifier.
 
   Raises:
-    ValueError: If a training in `workdir` is of another config.
+    ValueError: If a training in `workdir` has another config.
   """
   workdir = pathlib.Path(workdir)
   path = workdir / "comparison.json"
@@ -160,7 +160,8 @@ def _unlabelled(restore, y, A, label):
 
 
 def _training(folder, config) -> dict[str, float]:
-  """`loss`, the sum of the players' over the last tenth of a run, and `images_per_second`."""
+  """`loss`, the sum of the players' losses, averaged over the last tenth of a run, and
+  `images_per_second`."""
   rows = history.read_metrics(folder)
   last = [row for row in rows if row["step"] > 0.9 * config.steps]
   losses = [f"{player}_loss" for player in models.get(config.family).PLAYERS]
@@ -205,8 +206,8 @@ def crossing(rows: list[dict[str, float]], a: str, b: str) -> float | None:
 
 
 def table(rows: list[dict]) -> list[dict]:
-  """The paper's table 1: "losses/accuracies", the means over the seeds, with the accuracies'
-  standard deviation where there are several."""
+  """The paper's table 1: "losses/accuracies", the means over the seeds, with the standard deviation
+  of the accuracies if there are several seeds."""
   datasets = list(dict.fromkeys(row["dataset"] for row in rows))
   result = []
   for name in dict.fromkeys(row["model"] for row in rows):

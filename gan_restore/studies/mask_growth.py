@@ -37,16 +37,17 @@ def run(
   Args:
     restorers: {name: (y, A) -> Result}.
     source: From `data.load`.
-    out: Gets `mask_growth.json`, `mask_growth.png` (quality over the masked share) and
-      `pictures.png` (for each of a few images: damaged, and restored by each, from small to large).
+    out: Folder for `mask_growth.json`, `mask_growth.png` (quality over the masked share) and
+      `pictures.png` (a few images: damaged, and restored by each restorer, from the smallest mask
+      to the largest).
     kind: The mask that grows; see `masks.get`.
-    sizes: By how many pixels, to each side.
-    limit: Images at most.
-    seed: Of the masks.
+    sizes: Numbers of pixels by which the mask grows on each side.
+    limit: Maximum number of images.
+    seed: Random seed of the masks.
 
   Returns:
-    Rows: `mask`, `grown`, `share` (missing, of the drawn images' pixels), `method` and every score
-    of `scoring.evaluate` of what the restorer returns.
+    Rows: `mask`, `grown`, `share` (the share of missing pixels, measured on the images in
+    `pictures.png`), `method` and every score of `scoring.evaluate` for the returned images.
   """
   out = pathlib.Path(out)
   out.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
-"""The table of any restorers on any tasks, the same damage for all: `gan-restore evaluate`.
+"""A table of any restorers on any tasks, with the same damage for all: `gan-restore evaluate`.
 
-Every batch is kept on disk once it is scored, so a table goes on where it was, grows by methods,
-tasks and images, and can be divided among machines.
+Every batch is stored once it is scored. An interrupted table can therefore be resumed, extended by
+methods, tasks and images, and divided among machines.
 """
 
 import json
@@ -35,26 +35,27 @@ def run(
   scorers: Sequence[perceptual.Scorer] = (),
   shard: tuple[int, int] = (0, 1),
 ) -> list[dict]:
-  """Scores what is not scored yet, and writes the table of all that is.
+  """Computes the missing scores and writes the table of all scores.
 
   Args:
-    methods: {name: (y, A) -> Result}; one that refuses a task's operator has no row there.
+    methods: {name: (y, A) -> Result}. A method has no row for a task that it does not support.
     damages: {name: task}.
     source: From `data.load`.
-    out: Gets the batches' scores, `table.json` and `table.csv` (the rows), `images.csv` (the scores
-      of each image) and `pictures.png` (original, damaged, and restored by each method).
-    settings: What else the scores depend on; a table of others is not continued.
-    limit: Images at most.
-    seed: Of masks and noise.
-    scorers: Further scores; see `perceptual`. Their choice belongs into `settings`.
-    shard: (k, n): only the batches k, k + n, ...; for n machines that share `out`.
+    out: Folder for the scores of the batches, `table.json` and `table.csv` (the rows), `images.csv`
+      (the scores of each image) and `pictures.png` (original, damaged, and restored by each
+      method).
+    settings: The other settings that the scores depend on. A table with other settings is refused.
+    limit: Maximum number of images.
+    seed: Random seed of masks and noise.
+    scorers: Further scores; see `perceptual`. `settings` must name them.
+    shard: (k, n) computes only the batches k, k + n, ..., for n machines that share `out`.
 
   Returns:
     Rows: `task`, `method`, `output` and the scores of `scoring.means`, with `SCORE_low` and
-    `SCORE_high`, the bootstrap's 95% interval.
+    `SCORE_high`, the 95% interval by the bootstrap.
 
   Raises:
-    ValueError: If `out` holds a table of other settings, or the shard is impossible.
+    ValueError: If `out` holds a table with other settings, or the shard is out of range.
   """
   index, count = shard
   if not 0 <= index < count:
@@ -96,7 +97,7 @@ def run(
 
 
 def summary(columns: dict[str, np.ndarray]) -> list[dict]:
-  """Rows of the means, one for each output, with intervals."""
+  """Rows of the means with their intervals, one for each output."""
   rows = reports.rows(scoring.means(columns))
   for row in rows:
     for score in INTERVALS:
@@ -107,17 +108,17 @@ def summary(columns: dict[str, np.ndarray]) -> list[dict]:
 
 
 def compact(rows: list[dict]) -> list[dict]:
-  """The table for people: a row for each method, a column for each task, "PSNR / SSIM" of what the
-  method returns."""
+  """A compact table: one row for each method, one column for each task, with "PSNR / SSIM" of the
+  returned images."""
   table: dict[str, dict] = {}
-  for row in rows:  # Of several outputs the last is what is returned.
+  for row in rows:  # The last of several outputs is the returned image.
     line = table.setdefault(row["method"], {"method": row["method"]})
     line[row["task"]] = f"{row['psnr']:.2f} / {row['ssim']:.3f}"
   return list(table.values())
 
 
 def _agree(out, settings) -> None:
-  """Refuses to mix tables."""
+  """Raises ValueError if the folder holds a table with other settings."""
   path = out / "settings.json"
   settings = json.loads(json.dumps(settings))
   if path.exists():
@@ -125,8 +126,8 @@ def _agree(out, settings) -> None:
     for name in sorted({*there, *settings}):
       if there.get(name) != settings.get(name):
         raise ValueError(
-          f"{out} holds a table with {name} {there.get(name)!r}, not {settings.get(name)!r};"
-          " choose another folder"
+          f"{out} holds a table whose {name} is {there.get(name)!r}; it must be"
+          f" {settings.get(name)!r}, or choose another folder"
         )
     return
   out.mkdir(parents=True, exist_ok=True)
@@ -142,7 +143,7 @@ def _file(folder, number) -> pathlib.Path:
 
 
 def _read(folder, number, size) -> dict[str, np.ndarray] | None:
-  """A batch's columns, or None if it is not there or was of fewer images."""
+  """The columns of a batch, or None if it is not stored or has another number of images."""
   path = _file(folder, number)
   if not path.exists():
     return None
@@ -152,7 +153,7 @@ def _read(folder, number, size) -> dict[str, np.ndarray] | None:
 
 
 def _write(folder, number, columns, restored) -> None:
-  """Whole or not at all."""
+  """Writes the file atomically."""
   folder.mkdir(parents=True, exist_ok=True)
   path = _file(folder, number)
   partial = path.with_name(f".{path.name}")
@@ -173,8 +174,8 @@ def _per_image(task, method, of, columns) -> list[dict]:
 
 
 def _draw(out, methods, damages, source, seed) -> None:
-  """The sheet: for each task the first images, one a row: original, damaged, each method (white
-  where it is not for that task)."""
+  """The sheet: for each task the first images, one per row: original, damaged, each method (white
+  if the method does not support the task)."""
   methods = [method for method in methods if method != "damaged"]
   batch = next(data.evaluation_batches(source, min(SHOWN, len(source))))
   x = batch["image"].astype(np.float32) / 255

@@ -1,4 +1,4 @@
-"""Training checkpoints: the whole state of a run, by Orbax, asynchronously."""
+"""Training checkpoints: the complete state of a run, written asynchronously by Orbax."""
 
 import pathlib
 from typing import Any
@@ -16,9 +16,9 @@ class Checkpoints:
   """The checkpoints of a workdir.
 
   Args:
-    workdir: They live in `workdir/checkpoints/STEP`.
-    max_to_keep: How many of the newest are kept.
-    keep_period: Checkpoints at multiples of this step are kept for ever; 0 for none.
+    workdir: The workdir; the checkpoints are in `workdir/checkpoints/STEP`.
+    max_to_keep: Number of the newest checkpoints to keep.
+    keep_period: Checkpoints at multiples of this step are kept as well; 0 for none.
   """
 
   def __init__(self, workdir: str | pathlib.Path, max_to_keep: int = 2, keep_period: int = 0):
@@ -32,7 +32,7 @@ class Checkpoints:
     )
 
   def steps(self) -> list[int]:
-    """The steps there are checkpoints of, in order."""
+    """The steps of the existing checkpoints, in ascending order."""
     return sorted(self._manager.all_steps())
 
   def save(self, step: int, state: Any, data: dict) -> None:
@@ -44,7 +44,7 @@ class Checkpoints:
     self._manager.save(step, args=ocp.args.Composite(**items), force=True)
 
   def wait(self) -> None:
-    """Returns when everything is on the disk."""
+    """Returns when all checkpoints are on the disk."""
     self._manager.wait_until_finished()
 
   def restore(self, step: int, like: Any) -> tuple[Any, dict]:
@@ -55,7 +55,7 @@ class Checkpoints:
       like: A tree of arrays of the same shapes.
 
     Raises:
-      MismatchError: If the checkpoint holds arrays of other names or shapes.
+      MismatchError: If the checkpoint holds arrays with other names, shapes or types.
     """
     items = {"position": ocp.args.JsonRestore()}
     position = self._manager.restore(step, args=ocp.args.Composite(**items)).position
@@ -64,21 +64,21 @@ class Checkpoints:
     if differing:
       name = differing[0]
       raise MismatchError(
-        f"checkpoint {step} belongs to another config: {name} is {theirs.get(name, 'absent')}"
-        f" there and {ours.get(name, 'absent')} here"
+        f"checkpoint {step} belongs to another config: {name} is {theirs.get(name, 'absent')};"
+        f" it must be {ours.get(name, 'absent')}"
       )
     abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
     items = {"state": ocp.args.StandardRestore(abstract)}
     return self._manager.restore(step, args=ocp.args.Composite(**items)).state, position["data"]
 
   def restore_newest(self, like: Any) -> tuple[Any, dict] | None:
-    """The newest checkpoint that can be read, or None if there is none at all.
+    """The newest checkpoint that can be read, or None if there are no checkpoints.
 
-    A broken one is reported and moved aside, and the one before it is tried.
+    A damaged checkpoint is reported and moved aside, and the previous one is tried.
 
     Raises:
-      MismatchError: If they are another config's.
-      ValueError: If there are some and none can be read.
+      MismatchError: If the checkpoints belong to another config.
+      ValueError: If there are checkpoints but none can be read.
     """
     steps = self.steps()
     for step in reversed(steps):
@@ -86,9 +86,9 @@ class Checkpoints:
         return self.restore(step, like)
       except MismatchError:
         raise
-      except Exception as error:  # Whatever a damaged file makes its readers raise.
+      except Exception as error:  # A damaged file can raise any type of exception.
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
-        logging.error("Checkpoint %d cannot be read (%s); taking the one before.", step, reason)
+        logging.error("Checkpoint %d cannot be read (%s); trying the previous one.", step, reason)
       if jax.process_index() == 0:
         (self._folder / str(step)).rename(self._folder.parent / f"broken_checkpoint_{step}")
       self._manager.reload()

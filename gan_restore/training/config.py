@@ -1,4 +1,4 @@
-"""What a config must hold: `validate`."""
+"""Checks of the values of a config."""
 
 import jax
 import ml_collections
@@ -12,7 +12,7 @@ _FRACTION = (lambda v: 0 <= v < 1, ">= 0 and < 1")
 REQUIREMENTS: dict[str, models.Requirement] = {
   "batch_size": _COUNT,
   "steps": _COUNT,
-  # SSIM's window of 11x11 has to fit in.
+  # The 11x11 window of SSIM must fit.
   "image_size": (lambda v: v >= 16 and v & (v - 1) == 0, "a power of two, at least 16"),
   "channels": (lambda v: v in (1, 3), "1 or 3"),
   "width": _COUNT,
@@ -30,19 +30,19 @@ REQUIREMENTS: dict[str, models.Requirement] = {
   "dtype": (lambda v: v in ("float32", "bfloat16"), "float32 or bfloat16"),
   "augment": (
     lambda v: not set(filter(None, v.split(","))) - set(augmentations.POLICIES),
-    f"names out of {', '.join(augmentations.POLICIES)}, by commas",
+    f"names out of {', '.join(augmentations.POLICIES)}, separated by commas",
   ),
 }
 
 
 def validate(config: ml_collections.ConfigDict) -> None:
-  """Refuses impossible values.
+  """Checks the values of a config.
 
   Args:
     config: A run, as in `configs/`.
 
   Raises:
-    ValueError: Naming the field, its value and what it must be.
+    ValueError: If a value is invalid; the message names the field, its value and what it must be.
   """
   family = models.get(config.family)
   for field, (holds, wanted) in (REQUIREMENTS | family.REQUIREMENTS).items():

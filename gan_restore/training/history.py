@@ -1,4 +1,4 @@
-"""The history of a run: `metrics.csv`, and TensorBoard where it is installed."""
+"""The history of a run: `metrics.csv`, and TensorBoard if it is installed."""
 
 import csv
 import math
@@ -33,11 +33,11 @@ def read_metrics(workdir: str | os.PathLike) -> list[dict[str, float]]:
 
 
 class History:
-  """Writes the metrics of a run to `metrics.csv`, and to TensorBoard where it is installed.
+  """Writes the metrics of a run to `metrics.csv`, and to TensorBoard if it is installed.
 
   Args:
     workdir: The run's folder.
-    step: The step the run goes on from; what was written for later steps is dropped.
+    step: The step from which the run resumes; rows of later steps are dropped.
   """
 
   def __init__(self, workdir: pathlib.Path, step: int):
@@ -70,8 +70,8 @@ def average(pending: list[tuple[int, dict]], checkpoints: Checkpoints) -> dict[s
   """The means of some steps' metrics.
 
   Args:
-    pending: (step, metrics) of each.
-    checkpoints: Of the run.
+    pending: (step, metrics) of each step.
+    checkpoints: The checkpoints of the run.
 
   Returns:
     {name: mean over the steps that have it}.
@@ -79,7 +79,7 @@ def average(pending: list[tuple[int, dict]], checkpoints: Checkpoints) -> dict[s
   Raises:
     NonFiniteLossError: If a loss is infinite or NaN.
   """
-  totals: dict[str, clu_metrics.Average] = {}  # Of each metric over the steps that have it.
+  totals: dict[str, clu_metrics.Average] = {}  # The mean over the steps that have the metric.
   for step, values in jax.device_get(pending):
     for name, value in values.items():
       value = np.asarray(value)

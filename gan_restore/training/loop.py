@@ -28,21 +28,21 @@ from gan_restore.training.checkpoints import Checkpoints
 def train(
   config: ml_collections.ConfigDict, workdir: str | os.PathLike
 ) -> training_state.TrainState:
-  """Trains, or goes on training, the run in `workdir`.
+  """Trains the run in `workdir`, or resumes it.
 
-  A run may go on with another config of the same architecture, which then takes the place of its
-  `config.json`; `finish` refuses that.
+  A run may be resumed with another config of the same architecture. That config then replaces
+  `config.json`. `finish` does not allow this.
 
   Args:
     config: A run, as in `configs/`.
-    workdir: Gets checkpoints, `config.json`, `metrics.csv`, loss curves and sample grids.
+    workdir: Folder for checkpoints, `config.json`, `metrics.csv`, loss curves and sample grids.
 
   Returns:
-    The final state (also when SIGTERM ended the run early, after saving it).
+    The final state. If SIGTERM ended the run early, it is the state that was saved.
 
   Raises:
-    ValueError: If a config value is impossible, or the checkpoints are another config's.
-    DataError: If the data cannot be had.
+    ValueError: If a value of the config is invalid, or the checkpoints belong to another config.
+    DataError: If the data cannot be downloaded or prepared.
     NonFiniteLossError: If a loss is infinite or NaN.
   """
   # --- Setup ---
@@ -69,12 +69,12 @@ def train(
   if restored:
     state, position = restored
     batches.set_state(position)
-    logging.info("Going on from step %d.", int(state.step))
+    logging.info("Resuming from step %d.", int(state.step))
   elif config.get("init_from"):
     state = weights.init_from(state, config.init_from)
   first = int(state.step)
   for field, (there, here) in _differences(config, workdir).items() if restored else ():
-    logging.warning("The run goes on with config.%s %r instead of %r.", field, here, there)
+    logging.warning("The run resumes with config.%s = %r; before, it was %r.", field, here, there)
   if lead:
     reports.write_json(workdir / "config.json", config.to_dict())
     history = training_history.History(workdir, first)
@@ -128,7 +128,7 @@ def train(
         figures.write_grid(workdir / f"samples_{step:06d}.png", grid)
         figures.plot_losses(workdir / "losses.png", history.rows)
       if terminated:
-        logging.warning("SIGTERM: saved step %d; the same command goes on from there.", step)
+        logging.warning("SIGTERM: saved step %d; the same command resumes from it.", step)
         break
 
   checkpoints.wait()
@@ -137,10 +137,10 @@ def train(
 
 
 def finish(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> None:
-  """Trains as `train` does, to the last step; a run in `workdir` must be of the same config.
+  """Trains like `train`, to the last step. A run in `workdir` must have the same config.
 
   Raises:
-    ValueError: If the run there is of another config.
+    ValueError: If the run in `workdir` has another config.
     InterruptedError: If SIGTERM ended the run early, after saving it.
   """
   check_same_run(config, workdir)
@@ -150,20 +150,21 @@ def finish(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> Non
 
 
 def check_same_run(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> None:
-  """Refuses a workdir that holds a run of another config.
+  """Raises an error if the workdir holds a run with another config.
 
   Raises:
-    ValueError: Naming the first field that differs.
+    ValueError: If it does; the message names the first field that differs.
   """
   for field, (there, here) in _differences(config, workdir).items():
     raise ValueError(
-      f"{workdir} holds a run with {field} {there!r}, not {here!r}; choose another folder"
+      f"{workdir} holds a run whose {field} is {there!r}; it must be {here!r}, or choose another"
+      " folder"
     )
 
 
 def _differences(config, workdir) -> dict[str, tuple]:
-  """{field: (value there, value here)} of the fields in which the config of the run in `workdir`
-  differs from `config`."""
+  """{field: (value in the run, value in `config`)} of the fields in which the config of the run in
+  `workdir` differs from `config`."""
   path = pathlib.Path(workdir) / "config.json"
   if not path.exists():
     return {}
@@ -176,7 +177,7 @@ def _differences(config, workdir) -> dict[str, tuple]:
 
 
 def _check_data(config, source) -> None:
-  """Refuses a data set whose images or labels are not as the config says."""
+  """Raises an error if the images or labels of the data set do not match the config."""
   example = source[0]
   channels = example["image"].shape[-1]
   if channels != config.channels:
@@ -187,12 +188,12 @@ def _check_data(config, source) -> None:
     has = f"{source.classes} classes or attributes" if source.classes else "no labels"
     raise ValueError(f"config.classes is {config.classes}; {config.dataset} has {has}")
   if "exclusive" in config and config.exclusive != (example["label"].ndim == 0):
-    kind = "one class an image" if example["label"].ndim == 0 else "attributes"
+    kind = "one class per image" if example["label"].ndim == 0 else "attributes"
     raise ValueError(f"config.exclusive is {config.exclusive}; {config.dataset} has {kind}")
 
 
 class _Termination:
-  """Within the context, SIGTERM is noted instead of ending the process."""
+  """A context in which SIGTERM is recorded and does not end the process."""
 
   def __enter__(self):
     self._noted = False

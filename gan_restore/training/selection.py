@@ -27,14 +27,14 @@ def export_best(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -
   not scored again.
 
   Args:
-    config: The run's.
-    workdir: The run's.
+    config: The run's config.
+    workdir: The run's folder.
 
   Returns:
     {step: {name: score}}.
 
   Raises:
-    ValueError: If there is no checkpoint, or none of `config.export_step`.
+    ValueError: If there are no checkpoints, or there is none of step `config.export_step`.
   """
   training_config.validate(config)
   workdir = pathlib.Path(workdir)
@@ -77,7 +77,8 @@ def export_best(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -
 
 
 def _read(path: pathlib.Path, config: ml_collections.ConfigDict) -> dict[str, dict]:
-  """The scores {step: {name: score}} of an earlier evaluation; none if its config was another."""
+  """The scores {step: {name: score}} of an earlier evaluation; empty if its config was
+  different."""
   if not path.exists():
     return {}
   found = json.loads(path.read_text())

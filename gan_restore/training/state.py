@@ -13,10 +13,10 @@ from gan_restore.training import step
 
 @flax.struct.dataclass
 class TrainState:
-  """Everything a run consists of, but for its data position.
+  """The complete state of a run, except its position in the data.
 
   Attributes:
-    step: Steps done, int32.
+    step: Number of finished steps, int32.
     key: The run's random key; each step folds its number in.
     variables: {player: {"params": ..., "batch_stats": ...}}.
     ema: Exponential moving average of `variables`.
@@ -31,10 +31,10 @@ class TrainState:
 
 
 def init_state(config: ml_collections.ConfigDict) -> TrainState:
-  """The state at step 0, a function of the config alone."""
+  """The state at step 0, which depends only on the config."""
   key = jax.random.PRNGKey(config.seed)
   family = models.get(config.family)
-  variables = jax.jit(lambda key: family.init(config, key))(key)  # Op by op it takes seconds.
+  variables = jax.jit(lambda key: family.init(config, key))(key)  # Without jit: seconds.
   return TrainState(
     step=jnp.zeros((), jnp.int32),
     key=key,

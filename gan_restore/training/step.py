@@ -17,7 +17,7 @@ def optimizer(config: ml_collections.ConfigDict, player: str) -> optax.GradientT
   """A player's optimiser: the family's own if it has one (`models.WithOptimizer`), else Adam.
 
   Args:
-    config: The run's.
+    config: The run's config.
     player: The player's name.
 
   Returns:
@@ -33,8 +33,8 @@ def learning_rate_factor(config: ml_collections.ConfigDict, step: jax.Array) -> 
   """The factor that the schedule of the config applies to the learning rate.
 
   Args:
-    config: The run's.
-    step: The step of the run, whichever players learn.
+    config: The run's config.
+    step: The step of the run; it counts all steps, not those of a player.
 
   Returns:
     A scalar in [0, 1].
@@ -48,10 +48,10 @@ def make_step(config: ml_collections.ConfigDict) -> Callable:
   """Makes the training step of one device.
 
   All players' losses come from one forward pass; each player's gradient is the pullback of its own
-  loss. Gradients, batch statistics and metrics are averaged over the axis of devices, `AXIS`.
+  loss. Gradients, batch statistics and metrics are averaged over the device axis, `AXIS`.
 
   Args:
-    config: The run's.
+    config: The run's config.
 
   Returns:
     A pure function (state, batch, active players) -> (state, metrics).
@@ -80,7 +80,8 @@ def make_step(config: ml_collections.ConfigDict) -> Callable:
         **jax.lax.pmean(stats.get(player, {}), AXIS),
         "params": optax.apply_updates(params[player], updates),
       }
-    # At first the average spans a tenth of the run, so that it forgets the initial weights.
+    # In the first steps the average covers about the last tenth of the steps so far, so that it
+    # forgets the initial weights.
     decay = jnp.minimum(config.ema_decay, (1 + state.step) / (10 + state.step))
     ema = jax.tree.map(lambda a, b: decay * a + (1 - decay) * b, state.ema, variables)
     metrics = {**{f"{player}_loss": value for player, value in values.items()}, **metrics}
@@ -97,8 +98,8 @@ def parallel(step: Callable) -> Callable:
     step: From `make_step`.
 
   Returns:
-    The same function over devices. The state has no axis of devices; every device holds all of it,
-    and its memory is used for the new state. The batch has a leading axis of devices.
+    The same function for all devices. The state has no device axis: it is replicated on every
+    device, and its memory is reused for the new state. The batch has a leading device axis.
   """
   return jax.pmap(
     step,
@@ -118,5 +119,5 @@ def place(state: Any) -> Any:
 
 
 def shard(batch: dict) -> dict:
-  """A batch of this process [B, ...] with a leading axis of its devices [D, B / D, ...]."""
+  """A batch of this process [B, ...] -> the same with a leading device axis [D, B / D, ...]."""
   return jax.tree.map(lambda x: x.reshape(jax.local_device_count(), -1, *x.shape[1:]), batch)

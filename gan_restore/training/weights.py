@@ -1,8 +1,8 @@
 """Weights files: one safetensors file that can rebuild its network, and nothing that can run code.
 
-It holds the players that restore; the metadata holds the training config as JSON, from which the
-networks are rebuilt. Kernels are stored as float16 where their values fit, vectors (biases, batch
-statistics) as float32.
+It holds the players that restoration needs. The metadata holds the training config as JSON, from
+which the networks are rebuilt. Kernels are stored as float16 if their values fit, vectors (biases,
+batch statistics) as float32.
 """
 
 import dataclasses
@@ -30,15 +30,15 @@ class WeightsError(ValueError):
 
 
 def save(path: str | os.PathLike, trained: Trained, note: str = "") -> None:
-  """Writes a weights file, whole or not at all.
+  """Writes a weights file, atomically.
 
   Args:
     path: The file.
-    trained: What to write.
-    note: A line for people, kept in the metadata.
+    trained: The trained family.
+    note: A line of free text that is stored in the metadata.
 
   Raises:
-    WeightsError: If a value is NaN or infinite; nothing is written then.
+    WeightsError: If a value is NaN or infinite. Then nothing is written.
   """
   players = models.exported_players(trained.family)
   held = {player: trained.variables[player] for player in players}
@@ -48,7 +48,7 @@ def save(path: str | os.PathLike, trained: Trained, note: str = "") -> None:
   path = pathlib.Path(path)
   partial = path.with_name(f".{path.name}.partial")
   safetensors.numpy.save_file(tensors, partial, metadata)
-  partial.chmod(0o644)  # safetensors makes files that only their owner reads.
+  partial.chmod(0o644)  # safetensors makes files that only their owner can read.
   os.replace(partial, path)
 
 
@@ -71,13 +71,14 @@ def load(path: str | os.PathLike, family: str | None = None) -> Trained:
 
   Args:
     path: A file, or a folder that holds `config.json` and `checkpoints`.
-    family: If given, the family it must be.
+    family: If given, the family that the weights must belong to.
 
   Returns:
     The trained networks, float32.
 
   Raises:
-    WeightsError: If it is missing, truncated, no weights file, or of another family.
+    WeightsError: If the file is missing, is truncated, is not a weights file, or belongs to another
+      family.
   """
   path = pathlib.Path(path)
   if path.is_dir():
@@ -92,7 +93,7 @@ def load(path: str | os.PathLike, family: str | None = None) -> Trained:
 
 
 def read_config(path: str | os.PathLike) -> ml_collections.FrozenConfigDict:
-  """The training config that a weights file carries, without its weights.
+  """The training config in a weights file; the weights are not read.
 
   Raises:
     WeightsError: If the file cannot be used.
@@ -113,7 +114,7 @@ def _read(path, names=None) -> tuple[ml_collections.FrozenConfigDict, dict[str, 
       metadata = file.metadata() or {}
       names = file.keys() if names is None else names
       flat = {name: file.get_tensor(name).astype(np.float32) for name in names}
-  except Exception as error:  # safetensors raises its own error for whatever is broken.
+  except Exception as error:  # safetensors raises its own exceptions for damaged files.
     raise WeightsError(f"{path}: not a readable weights file ({error})") from error
   if metadata.get("format") != _FORMAT:
     raise WeightsError(
@@ -129,15 +130,16 @@ def _rebuild(path, config, flat) -> dict[str, Any]:
     wanted = jax.eval_shape(lambda key: family.init(config, key), jax.random.key(0))
     wanted = {player: wanted[player] for player in models.exported_players(family)}
   except Exception as error:
-    raise WeightsError(f"{path}: its config builds no network ({error})") from error
-  # By the networks' own keys: a layer's may hold a slash, as flax's SpectralNorm's do.
+    raise WeightsError(f"{path}: the networks cannot be built from its config ({error})") from error
+  # Tensors are matched by the networks' own keys, because a key may contain a slash (those of
+  # Flax's SpectralNorm do).
   keys = traverse_util.flatten_dict(wanted)
   shapes = {"/".join(key): leaf.shape for key, leaf in keys.items()}
   for name in sorted({*shapes, *flat}):
     theirs = flat[name].shape if name in flat else "absent"
     ours = shapes.get(name, "absent")
     if theirs != ours:
-      raise WeightsError(f"{path}: of another architecture: {name} is {theirs}; it must be {ours}")
+      raise WeightsError(f"{path}: has another architecture: {name} is {theirs}; it must be {ours}")
   return traverse_util.unflatten_dict({key: flat["/".join(key)] for key in keys})
 
 
@@ -157,24 +159,24 @@ def _load_workdir(path) -> Trained:
 
 
 def init_from(state: TrainState, path: str | os.PathLike) -> TrainState:
-  """A fresh state with the networks of a weights file or a training workdir in place of its own.
+  """Replaces the networks of a fresh state by those of a weights file or a training workdir.
 
   Args:
-    state: Of step 0.
-    path: As `weights.load` takes it; players that it does not hold stay as they are.
+    state: The state of step 0.
+    path: The path, as for `weights.load`. Players that it does not hold stay unchanged.
 
   Returns:
     The state.
 
   Raises:
     WeightsError: If there are no weights.
-    ValueError: If they are of another architecture.
+    ValueError: If they have another architecture.
   """
   theirs = load(path).variables
   shapes = lambda tree: jax.tree.map(np.shape, tree)
   for player, own in theirs.items():
     if shapes(own) != shapes(state.variables.get(player)):
-      raise ValueError(f"config.init_from is {path!r}, whose {player} is of another architecture")
+      raise ValueError(f"config.init_from is {path!r}, whose {player} has another architecture")
   variables = {**state.variables, **theirs}
   return dataclasses.replace(
     state, variables=variables, ema=jax.tree.map(jax.numpy.copy, variables)

@@ -57,12 +57,12 @@ def test_every_method_is_there():
 def test_refusals(editor):
   with pytest.raises(ValueError, match="Choose a picture"):
     app.restore(None, "denoise", "denoiser", True, True, 0)
-  with pytest.raises(ValueError, match="no pixel of the crop is missing"):
+  with pytest.raises(ValueError, match="no pixel of the crop as missing"):
     app.restore({**editor, "layers": []}, "inpaint", "map", True, True, 0)
   with pytest.raises(ValueError, match="no frontal face"):
     black = {"background": np.zeros((90, 90, 3), np.uint8)}
     app.restore(black, "denoise", "denoiser", True, True, 0)
-  with pytest.raises(ValueError, match="cdcgan is for inpaint alone"):
+  with pytest.raises(ValueError, match="cdcgan restores only inpaint"):
     app.restore(editor, "denoise", "cdcgan", True, True, 0)
 
 

@@ -62,7 +62,7 @@ def test_evaluate_does_not_mix_factors(capsys, tmp_path):
   options = ["--dataset", "toy_faces", "--limit", "2", "--tasks", "coarsen", "--out", tmp_path]
   assert run(capsys, "evaluate", *options, "--methods", "bicubic")[0] == 0
   status, _, error = run(capsys, "evaluate", *options, "--methods", "resgan:celeba,bicubic")
-  assert status == 2 and "holds a table with factor None, not 8" in error
+  assert status == 2 and "holds a table whose factor is None; it must be 8" in error
 
 
 def test_evaluate_refuses_unknown_options(capsys, tmp_path):
@@ -89,10 +89,10 @@ def test_a_table_of_one_method_with_several_options(capsys, tmp_path):
   names, scores = zip(*(line.strip("| ").split(" | ") for line in lines))
   assert names == ("tv", "tv:tv_weight=1e-4:iterations=5") and scores[0] != scores[1]
   for method, message in [
-    ("tv:steps=5", "steps is no option of the method tv; its options are tv_weight, iterations"),
-    ("map:y=1", "y is no option of the method map"),
+    ("tv:steps=5", "the method tv has no option steps; its options are tv_weight, iterations"),
+    ("map:y=1", "the method map has no option y"),
     ("map:weighted=1", "weighted is 1; it must be true or false"),
-    ("sparse:dictionary=1", "dictionary is no option of the method sparse"),
+    ("sparse:dictionary=1", "the method sparse has no option dictionary"),
     ("map:num_steps=none", "num_steps is 'none'; it must be >= 1"),
   ]:
     status, _, error = run(capsys, *command, "--methods", method)

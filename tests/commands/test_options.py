@@ -27,8 +27,8 @@ def test_every_option_of_a_search_can_be_given():
 @pytest.mark.parametrize(
   "text,message",
   [
-    ("denoiser:steps=9", "steps is no option of the method denoiser; its options are num_samples"),
-    ("bicubic:factor=2", "factor is no option of the method bicubic; it has no options"),
+    ("denoiser:steps=9", "the method denoiser has no option steps; its options are num_samples"),
+    ("bicubic:factor=2", "the method bicubic has no option factor; it has no options"),
     ("map:weighted=7", "weighted is 7; it must be true or false"),
     ("magic", "magic: no such weights file or training workdir"),
   ],

@@ -95,5 +95,5 @@ def test_masks(tmp_path):
   Image.fromarray(mask).save(tmp_path / "m.jpg")
   np.testing.assert_array_equal(np.asarray(images.read_mask(tmp_path / "m.jpg")), mask)
   Image.fromarray(RAMP).save(tmp_path / "grey.png")
-  with pytest.raises(images.ImageError, match="not a mask"):
+  with pytest.raises(images.ImageError, match="the mask has grey pixels"):
     images.read_mask(tmp_path / "grey.png")

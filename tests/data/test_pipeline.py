@@ -150,7 +150,7 @@ def test_one_attribute_as_the_label():
   for i in range(20):
     assert smiling[i]["label"].ndim == 0 and smiling[i]["label"] == source[i]["label"][index]
   assert {int(smiling[i]["label"]) for i in range(20)} == {0, 1}
-  with pytest.raises(data.DataError, match="'Hats' is no attribute of this data set; there are"):
+  with pytest.raises(data.DataError, match="'Hats'; it must be one of the attributes"):
     data.load("toy_faces", "test", 32, label="Hats")
 
 
@@ -159,5 +159,5 @@ def test_a_set_without_attributes_has_no_such_label(tmp_path):
 
   for i in range(4):
     Image.new("RGB", (16, 16), (i, 0, 0)).save(tmp_path / f"{i}.png")
-  with pytest.raises(data.DataError, match="there are: none"):
+  with pytest.raises(data.DataError, match="attributes of this data set: none"):
     data.load(f"folder:{tmp_path}", "train", 16, str(tmp_path / "tfds"), label="Smiling")

@@ -62,7 +62,7 @@ def test_numbers():
 @pytest.mark.parametrize(
   "y,A,error,message",
   [
-    (image(), operators.super_resolve(2), ValueError, r"A gives \[1, 2, 2, 3\] for images"),
+    (image(), operators.super_resolve(2), ValueError, r"must be \[1, 2, 2, 3\], the shape that"),
     (image() + 1, operators.colorize(), ValueError, "y has shape"),
     (image() + 1, operators.blur(), ValueError, "y has values"),
     (image(), lambda x: x.mean, ValueError, "y has shape|A cannot be applied"),

@@ -263,8 +263,8 @@ def test_one_compilation_for_all_masks_of_a_shape(faces):
 @pytest.mark.parametrize(
   "make,message",
   [
-    (lambda: operators.inpaint(np.zeros((64, 64))), "no pixel is missing"),
-    (lambda: operators.inpaint(np.ones((64, 64))), "no known pixel"),
+    (lambda: operators.inpaint(np.zeros((64, 64))), "marks no pixel as missing"),
+    (lambda: operators.inpaint(np.ones((64, 64))), "at least one pixel must be known"),
     (lambda: operators.inpaint(np.full((64, 64), 0.5)), "not binary"),
     (lambda: operators.inpaint(np.full((64, 64), np.nan)), "not binary"),
     (lambda: operators.inpaint(np.ones(64)), r"shape \(64,\)"),
@@ -291,12 +291,12 @@ def test_an_operator_must_be_a_function():
   "A,given",
   [
     (operators.blur(1), "blur"),
-    (operators.compose(operators.denoise(), operators.blur(1)), "composition"),
-    (lambda x: x, "function of one's own"),
+    (operators.compose(operators.denoise(), operators.blur(1)), "a composition"),
+    (lambda x: x, "a plain function"),
   ],
 )
 def test_a_restorer_of_one_damage_says_what_it_was_given(A, given):
   with pytest.raises(
-    operators.UnsupportedOperatorError, match=f"mine is for inpaint alone; A is {given}"
+    operators.UnsupportedOperatorError, match=f"mine restores only inpaint; A is {given}"
   ):
     operators.expect("mine", A, "inpaint")

@@ -240,10 +240,10 @@ def test_a_class_label_trains_by_softmax(tmp_path):
   [
     ({"classes": 40}, "config.classes is 40; toy_faces has 10 classes or attributes"),
     ({"label": "Bald"}, "config.classes is 10; toy_faces has 2 classes or attributes"),
-    ({"label": "Hats"}, "label 'Hats' is no attribute of this data set; there are: Bald"),
+    ({"label": "Hats"}, "label is 'Hats'; it must be one of the attributes of this data set: Bald"),
     (
       {"masks": "center,square"},
-      "config.masks is 'center,square'; it must be kinds by commas",
+      "config.masks is 'center,square'; it must be kinds of masks",
     ),
     ({"adversarial_weight": -1.0}, "config.adversarial_weight is -1.0; it must be >= 0"),
     ({"image_size": 8}, "config.image_size is 8; it must be a power of two, at least 16"),
@@ -302,7 +302,7 @@ def test_blends(fresh, damaged):
   ids=["denoise", "colorize", "super_resolve", "function"],
 )
 def test_other_operators_are_refused(A, fresh, damaged):
-  with pytest.raises(UnsupportedOperatorError, match=r"^cdcgan is for inpaint alone; A is "):
+  with pytest.raises(UnsupportedOperatorError, match=r"^cdcgan restores only inpaint; A is "):
     cdcgan.restore(fresh, damaged[0], A)
 
 

@@ -34,7 +34,7 @@ def test_cgans_conditioning_changes_the_output():
   a, b = (gan.generate(trained, x, jnp.array(label)) for label in ([3, 3], [3, 7]))
   np.testing.assert_array_equal(a[0], b[0])
   assert float(jnp.abs(a[1] - b[1]).max()) > 1e-4
-  with pytest.raises(ValueError, match="a GAN with a condition needs the class"):
+  with pytest.raises(ValueError, match="label is None; it must be the class"):
     gan.generate(trained, x)
 
 
@@ -46,7 +46,7 @@ def test_restoring_takes_the_coarse_image_or_its_few_pixels():
   np.testing.assert_allclose(one.image, other.image, atol=1e-6)
   with pytest.raises(ValueError, match="gan was trained for factor 4; A's is 8"):
     gan.restore(trained, operators.coarsen(8)(x), operators.coarsen(8))
-  with pytest.raises(UnsupportedOperatorError, match="gan is for coarsen or super_resolve alone"):
+  with pytest.raises(UnsupportedOperatorError, match="gan restores only coarsen or super_resolve"):
     gan.restore(trained, x, operators.denoise())
   with pytest.raises(ValueError, match=r"A cannot be applied|y has shape"):
     gan.restore(trained, x[:, :16, :16], coarse)
@@ -55,11 +55,11 @@ def test_restoring_takes_the_coarse_image_or_its_few_pixels():
 @pytest.mark.parametrize(
   "label,message",
   [
-    (None, "a GAN with a condition needs the class or the attributes of y: label="),
-    ([3, 10], "label has 10; it must be a whole number between 0 and 9"),
-    ([-1, 0], "label has -1; it must be a whole number between 0 and 9"),
-    ([0.5, 1.0], "label has 0.5; it must be a whole number between 0 and 9"),
-    (np.full((2, 10), 2), "label has 2; it must be a whole number between 0 and 1"),
+    (None, "label is None; it must be the class or the attributes of each image"),
+    ([3, 10], "label has the value 10; it must be a whole number between 0 and 9"),
+    ([-1, 0], "label has the value -1; it must be a whole number between 0 and 9"),
+    ([0.5, 1.0], "label has the value 0.5; it must be a whole number between 0 and 9"),
+    (np.full((2, 10), 2), "label has the value 2; it must be a whole number between 0 and 1"),
     ([3], r"label has shape \[1\]; it must be integer classes \[2\] or attributes \[2, 10\]"),
   ],
 )

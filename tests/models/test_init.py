@@ -105,7 +105,7 @@ def test_a_new_family_is_one_file(new_family, tmp_path):
   x = drawn_faces(2, 16)
   image = restorer(jnp.asarray(x), operators.denoise(0.1)).image
   assert image.shape == x.shape and np.mean((image - x) ** 2) < 0.03
-  with pytest.raises(weights.WeightsError, match="holds a pixelwise, which is for denoise alone"):
+  with pytest.raises(weights.WeightsError, match="holds a pixelwise, which restores only denoise"):
     hub.load_prior(path)
 
 

@@ -87,7 +87,7 @@ def test_the_hole_does_not_matter_and_the_known_pixels_are_kept(fill):
   np.testing.assert_array_equal(np.asarray(result.image)[known], x[known])
   junk = unet_gan.restore(trained, x * (1 - mask) + 0.7 * mask, A)
   np.testing.assert_allclose(result.generated, junk.generated, atol=1e-6)
-  with pytest.raises(UnsupportedOperatorError, match=r"^unet_gan is for inpaint alone; A is "):
+  with pytest.raises(UnsupportedOperatorError, match=r"^unet_gan restores only inpaint; A is "):
     unet_gan.restore(trained, x, operators.denoise())
 
 
@@ -96,7 +96,7 @@ def test_the_hole_does_not_matter_and_the_known_pixels_are_kept(fill):
   [
     ({"fill": "mud"}, "config.fill is 'mud'; it must be one of ring, nearest"),
     ({"stages": 3}, "config.stages is 3; it must be 1 or 2"),
-    ({"masks": "lips:2"}, "config.masks is 'lips:2'; it must be kinds by commas"),
+    ({"masks": "lips:2"}, "config.masks is 'lips:2'; it must be kinds of masks"),
     ({"known_weight": -1.0}, "config.known_weight is -1.0; it must be >= 0"),
   ],
 )

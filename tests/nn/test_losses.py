@@ -39,5 +39,5 @@ def test_classification_loss_of_a_class_and_of_attributes():
   s = 1 / (1 + np.exp(-logits))
   wanted = -(attributes * np.log(s) + (1 - attributes) * np.log(1 - s)).mean()
   np.testing.assert_allclose(losses.classification_loss(logits, attributes), wanted, rtol=1e-5)
-  with pytest.raises(ValueError, match=r"logits are \[6, 4\]; the attributes are \[6, 10\]"):
+  with pytest.raises(ValueError, match=r"label has shape \[6, 10\]; it must be \[6, 4\]"):
     losses.classification_loss(logits, rng.integers(0, 2, (6, 10)))

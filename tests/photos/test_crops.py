@@ -29,11 +29,11 @@ def test_picture_and_mask_have_the_same_crop(photo):
 
 def test_a_mask_that_does_not_fit_is_refused(photo, tmp_path):
   Image.new("L", (60, 60)).save(tmp_path / "small.png")
-  with pytest.raises(ImageError, match="the picture is 80x60, its mask 60x60"):
+  with pytest.raises(ImageError, match="the mask is 60x60 pixels; it must be 80x60"):
     crops.read_crop(photo[0], (20, 20), 3, mask=tmp_path / "small.png")
   for color, which in ((0, "no"), (255, "every")):
     Image.new("L", (80, 60), color).save(tmp_path / "plain.png")
-    with pytest.raises(ImageError, match=f"by the mask {which} pixel of the crop is missing"):
+    with pytest.raises(ImageError, match=f"the mask marks {which} pixel of the crop as missing"):
       crops.read_crop(photo[0], (20, 20), 3, mask=tmp_path / "plain.png")
 
 

@@ -20,7 +20,7 @@ def test_each_file_once_and_what_is_wrong(tmp_path):
   assert [path.name for path in paths] == ["a.png", "b.jpg", "gone.png"]
   assert failures == [
     f"{tmp_path}/empty: no images in this folder",
-    f"{tmp_path}/*.gif: matches nothing",
+    f"{tmp_path}/*.gif: no file matches this pattern",
   ]
 
 

@@ -58,7 +58,7 @@ def test_biharmonic_keeps_the_known_pixels(faces):
   ],
 )
 def test_other_operators_are_refused_in_a_sentence(name, A, faces):
-  with pytest.raises(operators.UnsupportedOperatorError, match=f"{name} is for .* alone; A is"):
+  with pytest.raises(operators.UnsupportedOperatorError, match=f"{name} restores only .*; A is"):
     hub.load(name)(faces, A)
 
 
@@ -86,5 +86,5 @@ def test_the_mirror_is_exact_on_a_symmetric_face(faces):
   symmetric = (faces + faces[:, :, ::-1]) / 2
   y, A = tasks.get("inpaint", mask="left_eye").corrupt(symmetric, jax.random.key(0))
   np.testing.assert_allclose(classical.mirror(y, A).image, symmetric, atol=1e-6)
-  with pytest.raises(operators.UnsupportedOperatorError, match="mirror is for inpaint alone"):
+  with pytest.raises(operators.UnsupportedOperatorError, match="mirror restores only inpaint"):
     classical.mirror(faces, operators.denoise())

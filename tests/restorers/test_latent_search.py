@@ -232,8 +232,8 @@ def test_optimizers(option, known, tiny_prior):
 @pytest.mark.parametrize(
   "change,message",
   [
-    (dict(y=Y[0]), r"y has shape \[32, 32, 3\]; A gives"),
-    (dict(y=Y[..., :1]), r"y has shape \[2, 32, 32, 1\]; A gives \[2, 32, 32, 3\]"),
+    (dict(y=Y[0]), r"y has shape \[32, 32, 3\]; it must be"),
+    (dict(y=Y[..., :1]), r"y has shape \[2, 32, 32, 1\]; it must be \[2, 32, 32, 3\]"),
     (dict(y=Y * np.nan), "y holds NaN"),
     (dict(y=Y * 255, A=operators.blur()), r"values in \[127.5, 127.5\]; it must be in \[0, 1\]"),
     (dict(y=Y - 1, A=operators.blur()), r"it must be in \[0, 1\]"),
@@ -254,7 +254,7 @@ def test_optimizers(option, known, tiny_prior):
     (dict(learning_rate=0), "learning_rate is 0"),
     (dict(optimizer="adamw"), "optimizer is 'adamw'"),
     (dict(blend="feather"), "blend is 'feather'"),
-    (dict(weighted=True), "weighted is for inpaint alone"),
+    (dict(weighted=True), "weighted restores only inpaint"),
   ],
 )
 def test_refusals(change, message, tiny_prior):

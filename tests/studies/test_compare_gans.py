@@ -56,7 +56,7 @@ def test_trains_what_is_missing_and_measures_it_once(capsys, tmp_path, monkeypat
 
   # With other fields it is another comparison.
   status, _, error = compare(capsys, tmp_path, "--models", "resgan", "--set", "learning_rate=0.01")
-  assert status == 2 and "holds a run with learning_rate 0.0002, not 0.01" in error
+  assert status == 2 and "holds a run whose learning_rate is 0.0002; it must be 0.01" in error
   assert json.loads((tmp_path / "comparison.json").read_text()) == again
 
 

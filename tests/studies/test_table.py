@@ -99,9 +99,9 @@ def test_shards_make_the_whole(source, tmp_path):
 
 def test_tables_of_other_settings_are_not_mixed(source, tmp_path):
   run(source, tmp_path)
-  with pytest.raises(ValueError, match="holds a table with split 'test', not 'validation'"):
+  with pytest.raises(ValueError, match="a table whose split is 'test'; it must be 'validation'"):
     run(source, tmp_path, settings={"split": "validation"})
-  with pytest.raises(ValueError, match="holds a table with seed 0, not 1"):
+  with pytest.raises(ValueError, match="holds a table whose seed is 0; it must be 1"):
     run(source, tmp_path, seed=1)
 
 

@@ -64,7 +64,7 @@ def test_all_broken(saved, tmp_path):
 
 def test_another_configs_checkpoints_are_refused_and_kept(saved, tmp_path):
   other = {"a": jnp.zeros((3, 5)), "step": jnp.int32(0)}
-  with pytest.raises(MismatchError, match=r"\['a'\] is float32\[3, 4\] there and float32\[3, 5\]"):
+  with pytest.raises(MismatchError, match=r"\['a'\] is float32\[3, 4\]; it must be float32\[3, 5"):
     saved.restore_newest(other)
   assert saved.steps() == [1, 2, 3]
 

@@ -82,7 +82,7 @@ def test_killed_at_any_moment_it_ends_bit_identical(tmp_path):
     process.send_signal(kill)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == (-signal.SIGKILL if kill == signal.SIGKILL else 0), output
-  assert "the same command goes on from there" in output
+  assert "the same command resumes from it" in output
   assert int(final_state(tmp_path / "killed")[0].step) < 40
   start(tmp_path / "killed", steps, check=True)
   assert_identical(final_state(tmp_path / "whole"), final_state(tmp_path / "killed"))
@@ -133,7 +133,7 @@ def test_a_finished_run_stays_finished(tmp_path):
   two = loop.train(config, tmp_path)
   assert_identical((one, 0), (two, 0))
   loop.finish(config, tmp_path)
-  with pytest.raises(ValueError, match=r"holds a run with learning_rate 0\.0002, not 0\.001"):
+  with pytest.raises(ValueError, match=r"a run whose learning_rate is 0\.0002; it must be 0\.001"):
     loop.finish(small_config(steps=4, learning_rate=1e-3), tmp_path)
 
 
@@ -159,7 +159,7 @@ def test_it_starts_from_weights(tmp_path):
   with pytest.raises(ValueError, match="no such weights file"):
     loop.train(config, tmp_path / "third")
   config = small_config(width=16, init_from=str(tmp_path / "first"))
-  with pytest.raises(ValueError, match=r"init_from is .* whose .* is of another architecture"):
+  with pytest.raises(ValueError, match=r"init_from is .* whose .* has another architecture"):
     loop.train(config, tmp_path / "third")
 
 

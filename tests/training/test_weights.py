@@ -95,8 +95,8 @@ def test_refusals(file, tmp_path):
 @pytest.mark.parametrize(
   "change,message",
   [
-    ({"width": 16}, "of another architecture: .* is .*; it must be"),
-    ({"family": "nogan"}, "builds no network .*unknown family 'nogan'"),
+    ({"width": 16}, "has another architecture: .* is .*; it must be"),
+    ({"family": "nogan"}, "cannot be built from its config .*unknown family 'nogan'"),
   ],
 )
 def test_tensors_that_do_not_fit_the_config(file, change, message):

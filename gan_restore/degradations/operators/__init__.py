@@ -3,21 +3,20 @@
 An operator maps images x [N, H, W, C], float32 in [0, 1], to observations y [N, ...]. `restore`
 takes any JAX function of that kind; it needs no adjoint and no class. The operators of this package
 are pytrees whose arrays are leaves, so that a jitted function compiles once for all masks of a
-shape. Such an operator also knows the following:
+shape. Such an operator also provides these methods:
 
   A(x)                    the model, which is differentiable (eq. 3 of the MAP paper),
   A.corrupt(x, key)       the damage: the model, and what it leaves out (noise, rounding),
-  A.noise(shape)          the standard deviation of the noise as it stands in y,
+  A.noise(shape)          the standard deviation of the noise in y,
   A.propagate(s, shape)   the standard deviation in A(x) of noise of deviation s in x,
-  A.image_shape(shape)    the shape of the images that give a y of a shape,
+  A.image_shape(shape)    the shape of the images, given the shape of y,
   A.project(x, y)         the projection of x onto the images that are consistent with y,
   A.show(y)               y as a picture of the image's size,
   A.missing(shape)        the mask of the pixels that y does not depend on, if there are any.
 
-The functions `corrupt`, `noise`, ... of this package answer the same questions for any A, plain
-functions included. A standard deviation is a number where it is the same everywhere; otherwise it
-is an array that broadcasts against y. The errors of different values of y are treated as
-independent.
+The functions `corrupt`, `noise`, ... of this package do the same for any A, including plain
+functions. A standard deviation is a number if it is the same everywhere; otherwise it is an array
+that broadcasts against y. The errors of different values of y are assumed to be independent.
 """
 
 from gan_restore.degradations.operators.base import (

@@ -1,4 +1,4 @@
-"""One damage after another, and y from a picture of what was observed.
+"""Compositions of operators, and y from a picture of the observation.
 
 Images x are [N, H, W, C], float32 in [0, 1]; observations y are [N, ...].
 """
@@ -20,8 +20,7 @@ from gan_restore.degradations.operators.pointwise import Inpaint
 
 @flax.struct.dataclass
 class Compose(Operator):
-  """See `compose`. It answers every question about an operator from the answers of its two
-  parts."""
+  """See `compose`. Each of its methods combines the results of its two parts."""
 
   outer: Any
   inner: Any
@@ -79,7 +78,7 @@ class Compose(Operator):
 
 
 def compose(outer: Callable, inner: Callable) -> Operator:
-  """A(x) = outer(inner(x)): `inner` happened first.
+  """A(x) = outer(inner(x)): `inner` is applied first.
 
   Args:
     outer: An operator or any JAX function.
@@ -104,10 +103,10 @@ def compose(outer: Callable, inner: Callable) -> Operator:
 
 
 def observe(A: Callable, picture: jax.Array | np.ndarray, shape: Shape) -> jax.Array:
-  """y from a picture of what was observed.
+  """Makes y from a picture of the observation.
 
-  Where A gives one channel, y is the picture's V. Where A(x) is the same for every x, as in a hole,
-  y is that value, and the picture's pixels are ignored.
+  If A has one output channel, y is the picture's V. Where A(x) is the same for every x, as in a
+  hole, y has that value, and the picture's pixels are ignored.
 
   Args:
     A: A built-in operator or a composition of built-in operators.

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 def hsv_value(x: jax.Array) -> jax.Array:
   """V of HSV, the largest channel: [..., C] -> [..., 1].
 
-  Channels that differ by rounding alone share the gradient. (The gradient of `jnp.max` compares
+  Channels that differ only by rounding share the gradient. (The gradient of `jnp.max` compares
   with a value that XLA may have computed in another way, and is NaN where no channel equals it.)
   """
   return jnp.max(x, axis=-1, keepdims=True)

@@ -1,4 +1,4 @@
-"""Operators whose every value of y depends on one pixel: holes, lost colour, noise, rounding.
+"""Operators in which each value of y depends on one pixel: holes, lost colour, noise, rounding.
 
 Images x are [N, H, W, C], float32 in [0, 1].
 """
@@ -45,7 +45,8 @@ def inpaint(mask: jax.Array) -> Inpaint:
     An operator [N, H, W, C] -> [N, H, W, C].
 
   Raises:
-    ValueError: If the mask has another shape, is not binary, or misses no or every pixel.
+    ValueError: If the mask has another shape, is not binary, or marks no pixel or every
+      pixel as missing.
 
   Examples:
     >>> import numpy as np
@@ -70,7 +71,8 @@ class Colorize(Operator):
     return luma(x) if self.damage == "luma" else self(x)
 
   def propagate(self, sigma: Deviation, shape: Shape) -> Deviation:
-    """The deviation of the largest channel; exact where one channel is clearly the largest."""
+    """The largest standard deviation of the channels. V has the noise of its largest channel, and
+    which channel that is depends on the image."""
     return jnp.max(sigma, axis=-1, keepdims=True) if jnp.ndim(sigma) else sigma
 
   def image_shape(self, shape: Shape) -> Shape:
@@ -123,7 +125,7 @@ def denoise(sigma: float = 0.1) -> Denoise:
   """The identity; the damage adds Gaussian noise and clips to [0, 1].
 
   Args:
-    sigma: Standard deviation of the noise, for pixels in [0, 1].
+    sigma: Standard deviation of the noise, for pixels in [0, 1]; at least 0.
 
   Returns:
     An operator [N, H, W, C] -> [N, H, W, C].
@@ -143,7 +145,7 @@ class Quantize(Operator):
   levels: int = flax.struct.field(pytree_node=False)
 
   def noise(self, shape: Shape) -> Deviation:
-    return 1 / (self.levels - 1) / 12**0.5  # Of an error that is uniform over a step.
+    return 1 / (self.levels - 1) / 12**0.5  # The error is uniform over one step.
 
   def project(self, x: jax.Array, y: jax.Array) -> jax.Array:
     step = 1 / (self.levels - 1)
@@ -159,7 +161,7 @@ def quantize(levels: int = 5) -> Quantize:
   Rounding has no useful gradient, so the model leaves it out (the MAP paper, section 3.2).
 
   Args:
-    levels: How many values a channel can take, 0 and 1 among them.
+    levels: Number of values per channel, including 0 and 1.
 
   Returns:
     An operator [N, H, W, C] -> [N, H, W, C].

@@ -99,7 +99,7 @@ class Coarsen(SuperResolve):
     return y[:, :: self.factor, :: self.factor]
 
   def picture_size(self, shape: Shape) -> tuple[int, int]:
-    return shape[1] // self.factor, shape[2] // self.factor  # The few pixels themselves.
+    return shape[1] // self.factor, shape[2] // self.factor  # One pixel per block.
 
 
 def coarsen(factor: int = 8) -> Coarsen:

@@ -1,1 +1,1 @@
-"""What several families share: completion in one pass, restoring from coarse images."""
+"""Code that several families share: completion in one pass, restoring from coarse images."""

@@ -1,11 +1,11 @@
-"""Restoring from a coarse image: what ResGAN and its baselines share.
+"""Restoring from a coarse image: code that ResGAN and its baselines share.
 
 A coarse image [N, S, S, C] has the size of the image, but is constant on blocks of `factor` x
 `factor` pixels (`operators.coarsen`). Each of these families has a function
 
   generate(trained, coarse_image, label) -> images [N, S, S, C] in [0, 1]
 
-of coarse images in [0, 1], of which only CGAN's uses the label.
+of coarse images in [0, 1]. Only CGAN uses the label.
 """
 
 import functools
@@ -40,7 +40,7 @@ def targets(config: Config, label: jax.Array) -> jax.Array:
   """Labels as independent bits Y [N, classes] of 0 and 1 (the ResGAN paper, section 2.2.1).
 
   Args:
-    config: With `classes`.
+    config: The config, with `classes`.
     label: Integer classes [N], which become one-hot; or attributes of 0 and 1 [N, classes].
 
   Returns:
@@ -64,7 +64,7 @@ def reconstruction_loss(fake: jax.Array, real: jax.Array) -> jax.Array:
 
 
 def samples(generate: Callable, trained: Trained, batch: dict, key: jax.Array) -> jax.Array:
-  """Rows of three: coarse, restored, real, in [0, 1]."""
+  """One row per image: coarse, restored, original, in [0, 1]."""
   del key
   real = (batch["image"][:21] + 1) / 2
   coarse = operators.Coarsen(trained.config.factor)(real)
@@ -89,19 +89,19 @@ def restore(
   """Restores from coarse images in one forward pass.
 
   Args:
-    generate: The family's.
+    generate: The family's `generate`.
     trained: The family's trained networks.
-    y: Coarse images [N, S, S, C] in [0, 1], or the same before they were enlarged
+    y: Coarse images [N, S, S, C] in [0, 1], or their low-resolution version
       [N, S / factor, S / factor, C].
     A: `operators.coarsen(factor)`, or `super_resolve(factor)`, with the factor that was trained.
-    label: Integer classes [N] or attributes [N, classes], for CGAN alone.
+    label: Integer classes [N] or attributes [N, classes], only for CGAN.
 
   Returns:
     The result.
 
   Raises:
     UnsupportedOperatorError: For any other operator.
-    ValueError: For images of another size, another factor, or an impossible label.
+    ValueError: For images of another size, another factor, or an invalid label.
   """
   config = trained.config
   blocks = operators.expect(config.family, A, "coarsen", "super_resolve")
@@ -126,24 +126,27 @@ def _check_label(label, n: int, classes: int) -> np.ndarray:
   top = classes - 1 if label.ndim == 1 else 1
   wrong = label[(label < 0) | (label > top) | (label != np.round(label))]
   if wrong.size:
-    raise ValueError(f"label has {wrong[0]}; it must be a whole number between 0 and {top}")
+    raise ValueError(
+      f"label has the value {wrong[0]}; it must be a whole number between 0 and {top}"
+    )
   return label
 
 
 def evaluate(
   restore: Callable, classify: Callable | None, trained: Trained, source: data.Source, n: int = 256
 ) -> Iterator[tuple[str, float]]:
-  """Restorations of the first images of `source`.
+  """Scores restorations of the first images of `source`.
 
   Args:
-    restore: The family's.
+    restore: The family's `restore`.
     classify: (trained, images in [0, 1]) -> logits of the family's own classifier, or None.
     trained: The family's trained networks.
     source: From `data.load`.
-    n: Images at most.
+    n: Maximum number of images.
 
   Yields:
-    (name, value): `psnr`, `ssim`, and `own_accuracy`, that of the embedded classifier.
+    (name, value): `psnr`, `ssim`, and `own_accuracy`, that of the family's own classifier, if it
+    has one.
   """
   totals: dict[str, float] = {}
   count = min(n, len(source))

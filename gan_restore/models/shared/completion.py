@@ -1,11 +1,11 @@
-"""Completion in one forward pass: what cDCGAN, the encoder-decoder DCGAN and the U-Net GAN share.
+"""Completion in one forward pass: code that cDCGAN, encoder_dcgan and the U-Net GAN share.
 
 Each of these families has a function
 
   complete(trained, image, mask) -> images [N, S, S, C] in [0, 1]
 
-of images [N, S, S, C] in [0, 1], whose missing pixels do not matter, and masks [N, S, S, 1], 1
-where the pixel is missing.
+of images [N, S, S, C] in [0, 1] and masks [N, S, S, 1], 1 where the pixel is missing. The values of
+missing pixels are ignored.
 """
 
 import functools
@@ -23,21 +23,24 @@ from gan_restore.models import Trained
 from gan_restore.restorers import blending
 from gan_restore.restorers.result import Result
 
-REQUIREMENTS = {"masks": (masks.is_kind, f"kinds by commas, out of {masks.HELP}")}
+REQUIREMENTS = {
+  "masks": (masks.is_kind, f"kinds of masks, separated by commas, out of {masks.HELP}")
+}
 
 
 def reconstruction_loss(
   generated: jax.Array, image: jax.Array, mask: jax.Array, known_weight: float
 ) -> jax.Array:
-  """The L1 distance to the original: its mean over the hole, plus a share of that over the rest.
+  """The L1 distance to the original: its mean over the hole plus `known_weight` times its mean over
+  the known pixels.
 
-  In the rest of the image it makes G meet the known pixels at the hole's border.
+  The second term makes G match the known pixels at the border of the hole.
 
   Args:
     generated: [N, S, S, C].
     image: [N, S, S, C].
     mask: [N, S, S, 1].
-    known_weight: Of the rest.
+    known_weight: Weight of the second term.
 
   Returns:
     A scalar.
@@ -49,7 +52,7 @@ def reconstruction_loss(
 
 
 def samples(complete: Callable, trained: Trained, batch: dict, key: jax.Array) -> jax.Array:
-  """Rows of four: original, masked, raw output and completed image, in [0, 1]."""
+  """One row per image: original, masked, raw output and completed image, in [0, 1]."""
   real = (batch["image"][:16] + 1) / 2
   mask = masks.get(trained.config.masks)(key, real.shape[:3])
   generated = complete(trained, real, mask)
@@ -75,11 +78,12 @@ def restore(
   """Completes images in one forward pass.
 
   Args:
-    complete: The family's.
+    complete: The family's `complete`.
     trained: The family's trained networks.
-    y: Images [N, S, S, C] in [0, 1]; their missing pixels do not matter.
-    A: An `operators.inpaint`: any mask, with one hole or several.
-    blend: How the completion enters the image: `paste`, `poisson`, or `none` for G's raw output.
+    y: Images [N, S, S, C] in [0, 1]; the values of missing pixels are ignored.
+    A: An `operators.inpaint` with any mask.
+    blend: How the completion is put into the image: `paste`, `poisson`, or `none` for G's raw
+      output.
 
   Returns:
     The result.
@@ -98,18 +102,19 @@ def restore(
 def evaluate(
   restore: Callable, trained: Trained, source: data.Source, n: int = 64
 ) -> Iterator[tuple[str, float]]:
-  """Completion of the first images of `source`, pasted in.
+  """Scores completions of the first images of `source`, with the known pixels pasted back.
 
   Args:
-    restore: The family's.
+    restore: The family's `restore`.
     trained: The family's trained networks.
     source: From `data.load`.
-    n: Images at most.
+    n: Maximum number of images.
 
   Yields:
-    (name, value): `score`, with the centre missing: the whole image's PSNR in dB, less what its
-    hole lacks of the originals' gradient magnitude, in dB too, as PSNR alone prefers a blur; then,
-    for the centre and for rectangles, every score of `scoring.evaluate`.
+    (name, value): `score`, for the centre hole: the PSNR of the whole image in dB, minus a penalty
+    if the hole is less sharp than the original (20 log10 of the sharpness), because PSNR alone
+    prefers blurred images. Then, for the centre and for rectangles, every score of
+    `scoring.evaluate`.
   """
   restorer = functools.partial(restore, trained)
   scores: dict[str, float] = {}
