@@ -5,6 +5,8 @@ import importlib
 import sys
 from types import ModuleType
 
+import gan_restore
+
 COMMANDS = {
   "restore": "restore pictures",
   "evaluate": "score restorers",
@@ -27,14 +29,15 @@ def main(argv: list[str] | None = None) -> int:
   """
   argv = sys.argv[1:] if argv is None else argv
   command = argv[0] if argv else ""
-  arguments = parser(command).parse_args(argv)
-  from gan_restore.commands import cache  # It imports JAX, which `--help` does not need.
-
-  cache.enable()
   try:
+    arguments = parser(command).parse_args(argv)
+    from gan_restore.commands import cache, options  # They import JAX; `--help` does not need it.
+
+    cache.enable()
+    options.quiet_logs()
     return _module(command).run(arguments)
   except (ValueError, TypeError, OSError) as error:
-    print(f"gan-restore: {error}", file=sys.stderr)
+    print(f"gan-restore: {_sentence(error)}", file=sys.stderr)
     return 2
   except KeyboardInterrupt:
     return 130
@@ -51,6 +54,7 @@ def parser(command: str = "") -> argparse.ArgumentParser:
     The parser.
   """
   result = argparse.ArgumentParser("gan-restore", description="Restores damaged face pictures.")
+  result.add_argument("--version", action="version", version=gan_restore.__version__)
   commands = result.add_subparsers(required=True, metavar="COMMAND")
   for name, text in COMMANDS.items():
     own = commands.add_parser(name, help=text)
@@ -59,6 +63,13 @@ def parser(command: str = "") -> argparse.ArgumentParser:
       own.description = module.run.__doc__
       module.add_arguments(own)
   return result
+
+
+def _sentence(error: Exception) -> str:
+  """The message of an error, without the number that the system gives it."""
+  if isinstance(error, OSError) and error.filename is not None and error.strerror:
+    return f"{error.filename}: {error.strerror}"
+  return str(error)
 
 
 def _module(command: str) -> ModuleType:

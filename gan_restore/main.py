@@ -11,7 +11,7 @@ Kubernetes), pass --coordinator=auto; elsewhere, --coordinator=HOST:PORT --num_p
 import sys
 
 import jax
-from absl import app, flags, logging
+from absl import app, flags
 from ml_collections import config_flags
 
 from gan_restore.commands import cache, options
@@ -30,10 +30,7 @@ def run(argv: list[str]) -> None:
   """Trains or evaluates. Errors in the input are printed as one line."""
   if len(argv) > 1:
     raise app.UsageError(f"unexpected arguments: {argv[1:]}")
-  # Other packages show only warnings (Orbax logs each part of a save).
-  logging.get_absl_handler().addFilter(
-    lambda record: record.levelno > 20 or "gan_restore" in record.pathname
-  )
+  options.quiet_logs()
   cache.enable()
   if _COORDINATOR.value == "auto":
     jax.distributed.initialize()
@@ -63,8 +60,8 @@ def parse(argv: list[str]) -> list[str]:
   except ValueError as error:
     sys.exit(f"gan_restore: {error}")
   except (AttributeError, KeyError) as error:  # From ml_collections' locked config.
-    message = str(error.args[0]).encode().decode("unicode_escape")
-    sys.exit(f"gan_restore: unknown config field: {' '.join(message.split())}")
+    words = str(error.args[0]).encode().decode("unicode_escape").split()
+    sys.exit(f"gan_restore: unknown config field: {' '.join(words)}")
 
 
 if __name__ == "__main__":

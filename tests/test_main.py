@@ -66,6 +66,7 @@ def test_every_shipped_file_has_a_card_and_a_config_that_trains_its_architecture
     ("--config.batch_size=many", "batch_size"),
     ("--config.batch_size=-1", "config.batch_size is -1; it must be a whole number >= 1"),
     ("--config.dataset=nothing", "unknown data set 'nothing'"),
+    ("--config=configs/cdgan.py", "configs/cdgan.py: no such config file"),
   ],
 )
 def test_a_bad_override_is_refused_by_name(override, message, tmp_path):

@@ -19,7 +19,9 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
     "--vary", metavar="FIELD=VALUE,...", help="compare values of a field instead of VARIANTS"
   )
   p.add_argument(
-    "--seeds", help="seeds of the trainings, separated by commas (default: the config's seed)"
+    "--seeds",
+    type=options.integers,
+    help="seeds of the trainings, separated by commas (default: the config's seed)",
   )
   options.add_set(p)
   p.add_argument("--masks", default="center,random", help=masks.HELP)
@@ -42,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     variants = {name: ((name,), []) for name in script["VARIANTS"]}
   else:
     raise ValueError(f"{arguments.config} names no VARIANTS; give --vary FIELD=VALUE,...")
-  seeds = [int(seed) for seed in arguments.seeds.split(",")] if arguments.seeds else [None]
+  seeds = arguments.seeds or [None]
   configs = {}
   for name, (variant, settings) in variants.items():
     for seed in seeds:

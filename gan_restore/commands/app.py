@@ -19,11 +19,13 @@ SHOWN = 320  # Pixels on a side of the pictures on the page.
 
 def add_arguments(p: argparse.ArgumentParser) -> None:
   """Adds the arguments of the command to its parser `p`."""
-  p.add_argument("--port", type=int, default=7860)
+  p.add_argument("--port", type=int, default=7860, help="1 to 65535 (default 7860)")
 
 
 def run(arguments: argparse.Namespace) -> int:
   """Serves a web page that restores pictures, on this machine only (needs the extra `app`)."""
+  if not 0 < arguments.port < 2**16:
+    raise ValueError(f"--port is {arguments.port}; it must be between 1 and 65535")
   try:
     page = build()
   except ImportError as error:
@@ -67,8 +69,14 @@ def restore(
   if not simulate:
     y = A(x)
   result = restorer(y, A)
-  show = lambda image: Image.fromarray(images.to_uint8(image[0])).resize((SHOWN, SHOWN), 0)
-  return show(operators.show(A, y)), show(result.image)
+  return _show(operators.show(A, y)), _show(result.image)
+
+
+def _show(batch) -> Image.Image:
+  """The one image of a batch, enlarged without smoothing."""
+  pixels = images.to_uint8(batch[0])
+  pixels = pixels[..., 0] if pixels.shape[-1] == 1 else pixels
+  return Image.fromarray(pixels).resize((SHOWN, SHOWN), Image.Resampling.NEAREST)
 
 
 @functools.lru_cache(maxsize=16)
@@ -81,6 +89,8 @@ def _hole(editor, size, shape, box) -> np.ndarray:
   drawn = np.zeros(size[::-1], bool)
   for layer in editor.get("layers", []):
     drawn |= np.asarray(layer)[..., 3] > 0
+  if not drawn.any():
+    raise ValueError("Draw over the part of the picture that is to be filled.")
   return crops.crop_mask(Image.fromarray(np.where(drawn, np.uint8(255), np.uint8(0))), shape, box)
 
 
@@ -101,7 +111,7 @@ def build() -> Any:
     try:
       return restore(*arguments)
     except ValueError as error:
-      raise gr.Error(str(error)) from error
+      raise gr.Error(str(error), print_exception=False) from error
 
   with gr.Blocks(title="gan_restore") as page:
     gr.Markdown(
@@ -115,7 +125,7 @@ def build() -> Any:
     with gr.Row():
       task = gr.Dropdown(list(tasks.ALL), value="inpaint", label="Damage")
       method = gr.Dropdown(methods(), value="denoiser", label="Method")
-      simulate = gr.Checkbox(True, label="The picture is clean: damage it first")
+      simulate = gr.Checkbox(False, label="The picture is clean: damage it first")
       crop_face = gr.Checkbox(True, label="Find the face")
       seed = gr.Number(0, precision=0, label="Seed")
     button = gr.Button("Restore", variant="primary")

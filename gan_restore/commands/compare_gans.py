@@ -18,7 +18,12 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
   p.add_argument(
     "--models", default=",".join(compare_gans.GIVEN), help="models, separated by commas"
   )
-  p.add_argument("--seeds", default="0", help="random seeds of the trainings, separated by commas")
+  p.add_argument(
+    "--seeds",
+    type=options.integers,
+    default=[0],
+    help="random seeds of the trainings, separated by commas",
+  )
   p.add_argument("--workdir", required=True, type=pathlib.Path, metavar="DIR")
   p.add_argument("--celeba", default="celeb_a", help="celeb_a, or folder:PATH with its files")
   p.add_argument("--data-dir", default="", help="where TFDS keeps prepared sets")
@@ -62,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
     make_config,
     arguments.datasets.split(","),
     arguments.models.split(","),
-    [int(seed) for seed in arguments.seeds.split(",")],
+    arguments.seeds,
     arguments.workdir,
     arguments.limit,
   )

@@ -21,7 +21,8 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
   p.add_argument("--mask", default="eyes+nose+lips", help=masks.HELP)
   p.add_argument(
     "--grow",
-    default="0,2,4,6,8,10,12",
+    type=options.integers,
+    default=[0, 2, 4, 6, 8, 10, 12],
     metavar="PIXELS",
     help="by how many pixels the mask grows on each side: numbers separated by commas",
   )
@@ -34,9 +35,8 @@ def run(arguments: argparse.Namespace) -> int:
   methods = options.methods(arguments.methods, arguments.seed)
   size = options.agreed(methods, "shape", restoration.SHAPE)[0]
   source = data.load(arguments.dataset, arguments.split, size, arguments.data_dir)
-  grow = [int(pixels) for pixels in arguments.grow.split(",")]
   rows = mask_growth.run(
-    methods, source, arguments.out, arguments.mask, grow, arguments.limit, arguments.seed
+    methods, source, arguments.out, arguments.mask, arguments.grow, arguments.limit, arguments.seed
   )
   print(reports.markdown(rows))
   return 0

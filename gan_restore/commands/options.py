@@ -5,6 +5,7 @@ import ast
 import dataclasses
 import functools
 import inspect
+import logging
 import pathlib
 import re
 import runpy
@@ -111,22 +112,56 @@ def agreed(methods: dict[str, Any], field: str, default: Any) -> Any:
 
 
 def script(path: str) -> dict[str, Any]:
-  """{name: value} of everything that a config file defines."""
-  return runpy.run_path(locate(path))
+  """{name: value} of everything that a config file at `path` defines.
+
+  Raises:
+    ValueError: If there is no such file, or it does not define `get_config`.
+  """
+  found = runpy.run_path(locate(path))
+  if "get_config" not in found:
+    raise ValueError(f"{path}: the file does not define get_config, so it is not a config file")
+  return found
 
 
 def locate(path: str) -> str:
   """The path of a config file. If `configs/NAME.py` does not exist, it is the path of the installed
   config of this name.
 
+  Raises:
+    ValueError: If there is no such file.
+
   Examples:
-    >>> locate("elsewhere/mine.py")
-    'elsewhere/mine.py'
+    >>> locate("configs/cdcgan.py").endswith("cdcgan.py")
+    True
   """
   file = pathlib.Path(path)
-  if file.exists() or file.parts[:1] != ("configs",):
-    return path
-  return str(pathlib.Path(configs.__path__[0], *file.parts[1:]))
+  if not file.exists() and file.parts[:1] == ("configs",):
+    file = pathlib.Path(configs.__path__[0], *file.parts[1:])
+  if not file.is_file():
+    raise ValueError(f"{path}: no such config file")
+  return str(file)
+
+
+def integers(text: str) -> list[int]:
+  """The numbers of a list that is separated by commas.
+
+  Raises:
+    argparse.ArgumentTypeError: If one of them is not a whole number.
+  """
+  try:
+    return [int(number) for number in text.split(",")]
+  except ValueError:
+    raise argparse.ArgumentTypeError(
+      f"{text!r}; it must be whole numbers separated by commas"
+    ) from None
+
+
+def quiet_logs() -> None:
+  """Shows the log messages of this package, and only the errors of the packages that it uses."""
+  package = str(pathlib.Path(__file__).parent.parent)
+  logger = logging.getLogger("absl")
+  logger.addFilter(lambda record: record.levelno >= 40 or record.pathname.startswith(package))
+  logging.getLogger("jax").setLevel(logging.ERROR)
 
 
 def configure(config: ml_collections.ConfigDict, settings: list[str], **fields: Any) -> None:
@@ -138,11 +173,11 @@ def configure(config: ml_collections.ConfigDict, settings: list[str], **fields: 
   values = {name: value for name, value in fields.items() if value is not None}
   for name, value in {**dict(map(_setting, settings)), **values}.items():
     if name not in config:
-      raise ValueError(f"--set {name}: the config has no such field")
+      raise ValueError(f"{name}={value!r}: the config has no field {name}")
     try:
       config[name] = value
     except TypeError as error:
-      raise ValueError(f"--set {name}={value!r}: {error}") from error
+      raise ValueError(f"{name}={value!r}: {error}") from error
 
 
 def _setting(text: str) -> tuple[str, Any]:

@@ -51,7 +51,9 @@ def run(arguments: argparse.Namespace) -> int:
   restorer = options.method(arguments.method, arguments.seed)
   task = arguments.task or ("inpaint" if arguments.mask else restorer.task)
   if not task:
-    raise ValueError(f"--task is missing; it must be given for the method {arguments.method}")
+    raise ValueError(
+      f"--task is missing; it must be given for the method {arguments.method}: {tasks.HELP}"
+    )
   task = tasks.with_factor(task, restorer.factor)
   damage = restoration.Damage(task, arguments.mask, arguments.simulate, arguments.seed)
   scores, failures, restored = restoration.restore_files(
@@ -65,6 +67,8 @@ def run(arguments: argparse.Namespace) -> int:
   )
   if scores:
     print(reports.markdown([{"image": pathlib.Path(p).name, **s} for p, s in scores.items()]))
+  if restored:
+    print(f"Wrote {restored} restored pictures and a sheet to {arguments.out}")
   if failures:
     print(f"{len(failures)} of {len(failures) + restored} failed:", file=sys.stderr)
     print("\n".join(f"  {failure}" for failure in failures), file=sys.stderr)

@@ -36,7 +36,7 @@ def find_images(folder: str | os.PathLike) -> list[pathlib.Path]:
   )
 
 
-def read_image(path: str | os.PathLike) -> Image.Image:
+def read_image(path: str | os.PathLike, background: str = "white") -> Image.Image:
   """Decodes a picture of any kind as RGB.
 
   Grey, palette, 16-bit and CMYK pictures are converted, transparency is laid over white, and the
@@ -44,6 +44,7 @@ def read_image(path: str | os.PathLike) -> Image.Image:
 
   Args:
     path: The file.
+    background: The colour that shows through transparent pixels.
 
   Returns:
     An RGB image.
@@ -63,7 +64,7 @@ def read_image(path: str | os.PathLike) -> Image.Image:
           f"{path}: {image.width}x{image.height} pixels are more than the {MAX_PIXELS:,} allowed"
         )
       image.load()
-      return to_rgb(ImageOps.exif_transpose(image))
+      return to_rgb(ImageOps.exif_transpose(image), background)
   except ImageError:
     raise
   except Exception as error:  # Pillow's decoders raise many types of exceptions.
@@ -71,12 +72,13 @@ def read_image(path: str | os.PathLike) -> Image.Image:
 
 
 def read_mask(path: str | os.PathLike) -> Image.Image:
-  """A black and white picture as a mask: mode L, 255 where a pixel is missing, else 0.
+  """A black and white picture as a mask: mode L, 255 where a pixel is missing, else 0. Transparent
+  pixels are known.
 
   Raises:
     ImageError: As `read_image`; or if over a twentieth of the pixels are neither black nor white.
   """
-  values = np.asarray(read_image(path).convert("L"))
+  values = np.asarray(read_image(path, background="black").convert("L"))
   if np.mean((values > 64) & (values < 192)) > 0.05:
     raise ImageError(
       f"{path}: the mask has grey pixels; it must be white where pixels are missing, and black"
@@ -85,8 +87,9 @@ def read_mask(path: str | os.PathLike) -> Image.Image:
   return Image.fromarray(np.where(values >= 128, np.uint8(255), np.uint8(0)))
 
 
-def to_rgb(image: Image.Image) -> Image.Image:
-  """Any mode as RGB: 16 bits are scaled to 8, transparency is laid over white."""
+def to_rgb(image: Image.Image, background: str = "white") -> Image.Image:
+  """Converts an image of any mode to RGB: 16 bits are scaled to 8, and the background shows through
+  transparent pixels."""
   if image.mode.startswith("I;16") or image.mode == "I":  # 16 bits per pixel.
     values = np.asarray(image).astype(np.float64)
     image = Image.fromarray(np.rint(np.clip(values / 257, 0, 255)).astype(np.uint8))
@@ -96,7 +99,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
     image = Image.fromarray(np.rint(np.clip(values * scale, 0, 255)).astype(np.uint8))
   if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
     image = image.convert("RGBA")
-    image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    image = Image.alpha_composite(Image.new("RGBA", image.size, background), image)
   return image.convert("RGB")
 
 

@@ -48,6 +48,13 @@ from gan_restore.restorers.result import CHOICES, Result, choose
 _FINE = 0.03
 
 
+# The correction that makes a restoration consistent with y: the share of its variance that is
+# smooth, and the standard deviation of its Gaussian in pixels. On 32 validation faces, shares of
+# 0.7 to 0.99 and Gaussians of 1.5 to 4 pixels differ by at most 0.3 dB for any damage; a share of 0
+# is worse by 4.9 dB for the grey of every other row.
+_SMOOTH_SHARE, _SMOOTH_SIGMA = 0.9, 1.5
+
+
 class Block(nn.Module):
   """x + conv(silu((1 + scale(c)) rms(conv(silu(x))) + shift(c))), where c is the condition.
 
@@ -394,9 +401,21 @@ def _restore(
       channels = shape[-1]
       covariance = COLOR_CORRELATION + (1 - COLOR_CORRELATION) * np.eye(channels)
       mix = jnp.float32(np.linalg.cholesky(covariance)).T
+      at = np.arange(shape[1])
+      blur = np.exp(-(((at[:, None] - at) / _SMOOTH_SIGMA) ** 2) / 2)
+      blur = jnp.float32(blur / np.linalg.norm(blur, axis=1, keepdims=True))
       with least_squares.exactly():
-        mixed = lambda d: scaled_A(x + d @ mix)
-        x += least_squares.fit(scaled_y, mixed, jnp.zeros_like(x), 1e-3) @ mix
+        # A share of the correction is smooth, so that it reaches the pixels beside those that y
+        # determines; otherwise a mean that is too dark leaves stripes between known rows.
+        def correlate(d):
+          pixelwise, smooth = jnp.split(d, 2, -1)
+          smooth = jnp.einsum("ij,njkc,lk->nilc", blur, smooth, blur)
+          return ((1 - _SMOOTH_SHARE) ** 0.5 * pixelwise + _SMOOTH_SHARE**0.5 * smooth) @ mix
+
+        none = jnp.zeros((*shape[:3], 2 * channels))
+        x += correlate(
+          least_squares.fit(scaled_y, lambda d: scaled_A(x + correlate(d)), none, 1e-3)
+        )
     return jnp.clip(operators.project(A, jnp.clip(x, 0, 1), y), 0, 1)
 
   def apply(around, mirrored=True, **second_look):

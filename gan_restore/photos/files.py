@@ -34,6 +34,21 @@ def expand(inputs: Sequence[str]) -> tuple[list[pathlib.Path], list[str]]:
   return list(paths), failures
 
 
+def unused(path: pathlib.Path) -> pathlib.Path:
+  """A path that does not exist yet.
+
+  Args:
+    path: The path that is wanted.
+
+  Returns:
+    The path itself, or with -2, -3, ... at the end of its stem.
+  """
+  number, found = 2, path
+  while found.exists():
+    found, number = path.with_stem(f"{path.stem}-{number}"), number + 1
+  return found
+
+
 def name_outputs(
   paths: Sequence[pathlib.Path], folder: pathlib.Path, taken: Sequence[str] = ()
 ) -> list[pathlib.Path]:

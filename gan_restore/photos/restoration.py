@@ -55,6 +55,10 @@ class Damage:
         f"--task {self.task} needs --mask: a picture, white where pixels are missing, or a kind of"
         " mask"
       )
+    if self.mask and not masks.is_kind(self.mask) and not pathlib.Path(self.mask).is_file():
+      raise ValueError(
+        f"--mask is {self.mask}; it must be a picture file, or one of the kinds {masks.HELP}"
+      )
     kinds = [kind or str(self.mask) for kind in holes]
     for kind in kinds:
       if masks.is_kind(kind) and not masks.is_fixed(kind) and not self.simulate:
@@ -132,7 +136,8 @@ def restore_files(
     damage: The damage to the photographs.
     inputs: Files, folders or globs.
     out: Folder for `NAME.png` of each photograph and `sheet.png`; with simulated damage also for
-      `results.json` with the scores, and with `spread` for `spread/NAME.png`.
+      `results.json` with the scores, and with `spread` for `spread/NAME.png`. If there is a sheet
+      already, the new one is `sheet-2.png`, and so on; likewise for the scores.
     crop: The square to restore; see `crops`.
     spread: Whether to write pictures of the standard deviation of the samples.
     overwrite: Whether to replace existing files.
@@ -148,6 +153,8 @@ def restore_files(
   paths, failures = files.expand(inputs)
   outputs = files.name_outputs(paths, out, taken=("sheet",))
   sheet, report = out / "sheet.png", out / "results.json"
+  if not overwrite:
+    sheet, report = files.unused(sheet), files.unused(report)
   shape = restorer.shape or SHAPE
   height, width, channels = damage.shape(shape)
 
@@ -163,9 +170,6 @@ def restore_files(
       items.append((path, output, square, mask))
     except (ValueError, OSError) as error:
       failures.append(f"{path}: {str(error).removeprefix(f'{path}: ')}")
-  for there in (sheet, report) if damage.simulate else (sheet,):
-    if items and there.exists() and not overwrite:
-      raise ValueError(f"{there} exists; --overwrite replaces it")
 
   # --- Restore ---
   rows, scores = [], {}

@@ -63,12 +63,12 @@ def test_ablation_over_the_values_of_a_field_and_seeds(capsys, tmp_path, monkeyp
 @pytest.mark.parametrize(
   "options,message",
   [
-    (["--vary", "depth=3,4"], "--set depth: the config has no such field"),
+    (["--vary", "depth=3,4"], "depth=3: the config has no field depth"),
     (["--set", "width"], "width: it must be FIELD=VALUE"),
-    (["--set", "depth=3"], "--set depth: the config has no such field"),
+    (["--set", "depth=3"], "depth=3: the config has no field depth"),
     (["--set", "width=many"], "width"),
     (["--config", "configs/dcgan.py"], "names no VARIANTS"),
-    (["--config", "configs/none.py"], "No such file"),
+    (["--config", "configs/none.py"], "no such config file"),
   ],
 )
 def test_ablation_refuses(options, message, capsys, tmp_path, monkeypatch):

@@ -57,13 +57,23 @@ def test_every_method_is_there():
 def test_refusals(editor):
   with pytest.raises(ValueError, match="Choose a picture"):
     app.restore(None, "denoise", "denoiser", True, True, 0)
-  with pytest.raises(ValueError, match="no pixel of the crop as missing"):
+  with pytest.raises(ValueError, match="Draw over the part of the picture"):
     app.restore({**editor, "layers": []}, "inpaint", "map", True, True, 0)
   with pytest.raises(ValueError, match="no frontal face"):
     black = {"background": np.zeros((90, 90, 3), np.uint8)}
     app.restore(black, "denoise", "denoiser", True, True, 0)
   with pytest.raises(ValueError, match="cdcgan restores only inpaint"):
     app.restore(editor, "denoise", "cdcgan", True, True, 0)
+
+
+def test_a_method_of_small_grey_images(editor, digits):
+  damaged, restored = app.restore(editor, "coarsen", digits, True, True, 0)
+  assert damaged.mode == restored.mode == "L" and restored.size == (app.SHOWN, app.SHOWN)
+
+
+def test_a_port_that_there_is_not(capsys):
+  status, _, error = run(capsys, "app", "--port", "99999")
+  assert status == 2 and "--port is 99999; it must be between 1 and 65535" in error
 
 
 def test_the_page_is_built():

@@ -6,3 +6,9 @@ def test_demo_writes_one_picture(capsys, prior, tmp_path):
   status, output, _ = run(capsys, "demo", "--out", tmp_path / "demo", *search)
   assert status == 0 and "| inpaint |" in output
   assert picture_size(tmp_path / "demo" / "demo.png") == (5 * 64 * 3, 3 * 64 * 3)
+
+
+def test_a_method_of_one_damage_draws_that_one(capsys, tmp_path):
+  status, output, _ = run(capsys, "demo", "--out", tmp_path, "--method", "mirror")
+  assert status == 0 and "| inpaint |" in output and "| denoise |" not in output
+  assert picture_size(tmp_path / "demo.png") == (64 * 3, 3 * 64 * 3)

@@ -1,5 +1,7 @@
 """`gan-restore mask-growth`: its defaults and invalid arguments."""
 
+import pytest
+
 from gan_restore import cli, hub
 
 
@@ -13,5 +15,6 @@ def test_refusals(capsys, tmp_path):
   command = ["mask-growth", "--dataset", "toy_faces", "--methods", "mirror", "--out", str(tmp_path)]
   assert cli.main([*command, "--mask", "ears"]) == 2
   assert "unknown mask 'ears'; there are: center" in capsys.readouterr().err
-  assert cli.main([*command, "--grow", "1,many"]) == 2
-  assert "invalid literal" in capsys.readouterr().err
+  with pytest.raises(SystemExit):
+    cli.main([*command, "--grow", "1,many"])
+  assert "'1,many'; it must be whole numbers separated by commas" in capsys.readouterr().err

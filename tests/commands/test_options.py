@@ -49,8 +49,8 @@ def test_fields_of_a_config():
   options.configure(config, ["steps=7", "flip=false", "name=y"], rate=None)
   assert config.to_dict() == {"steps": 7, "rate": 0.5, "flip": False, "name": "y"}
   for setting, message in (
-    ("step=7", "--set step: the config has no such field"),
-    ("steps=many", "--set steps='many'"),
+    ("step=7", "step=7: the config has no field step"),
+    ("steps=many", "steps='many': "),
     ("steps", "steps: it must be FIELD=VALUE"),
   ):
     with pytest.raises(ValueError, match=message):

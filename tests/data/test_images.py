@@ -97,3 +97,11 @@ def test_masks(tmp_path):
   Image.fromarray(RAMP).save(tmp_path / "grey.png")
   with pytest.raises(images.ImageError, match="the mask has grey pixels"):
     images.read_mask(tmp_path / "grey.png")
+
+
+def test_transparent_pixels_of_a_mask_are_known(tmp_path):
+  """White on a transparent ground, as drawing programs export it."""
+  pixels = np.zeros((8, 8, 4), np.uint8)
+  pixels[2:4, 2:6] = 255
+  Image.fromarray(pixels).save(tmp_path / "mask.png")
+  np.testing.assert_array_equal(np.asarray(images.read_mask(tmp_path / "mask.png")), pixels[..., 3])

@@ -73,7 +73,7 @@ def test_a_label_missing_or_out_of_range_is_refused(label, message):
 @pytest.mark.parametrize("family", ["resgan", "cgan"])
 def test_a_data_set_without_labels_is_refused(family, tmp_path):
   Image.new("RGB", (16, 16)).save(tmp_path / "one.png")
-  config = small_config(family, dataset=f"folder:{tmp_path}")
+  config = small_config(family, dataset=f"folder:{tmp_path}", data_dir=str(tmp_path / "prepared"))
   with pytest.raises(ValueError, match=r"config\.classes is 10; folder:.* has no labels"):
     loop.train(config, tmp_path / "run")
 

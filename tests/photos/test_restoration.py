@@ -25,10 +25,13 @@ def test_the_damage_of_a_photograph_does_not_depend_on_its_batch(faces):
   assert A.kind == "denoise"
 
 
-def test_a_mask_of_each_photograph(faces):
+def test_a_mask_of_each_photograph(faces, tmp_path):
   mask = np.zeros((2, 64, 64, 1), np.float32)
   mask[0, :8], mask[1, 8:16] = 1, 1
-  y, A = restoration.Damage("inpaint", "mask.png").observe(faces[:2], mask, (64, 64, 3), 0)
+  (tmp_path / "mask.png").touch()
+  y, A = restoration.Damage("inpaint", str(tmp_path / "mask.png")).observe(
+    faces[:2], mask, (64, 64, 3), 0
+  )
   np.testing.assert_array_equal(operators.hole(A), mask)
   np.testing.assert_allclose(y, faces[:2] * (1 - mask), atol=1e-6)
 
