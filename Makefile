@@ -5,7 +5,7 @@ DATA ?=
 WORKDIR ?= runs/$(@:train-%=%)
 PYTEST := $(BIN)/python -m pytest --numprocesses=logical --maxprocesses=4 --dist=worksteal
 
-.PHONY: demo test test-slow lint format bench app clean
+.PHONY: demo test test-slow lint format bench bench-accelerator app clean
 
 demo: .venv/installed
 	$(BIN)/python -m gan_restore.main --config=configs/demo.py --workdir=out/demo/toy_faces
@@ -30,9 +30,6 @@ format: .venv/installed-test
 	$(BIN)/ruff format .
 
 # The shipped weights: make train-NAME DATA=folder:/path/to/celeba, of configs/shipped/NAME.py.
-# glibc keeps a step's memory for the next one, in large pages; two devices use two cores.
-train-%: export GLIBC_TUNABLES = glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=8589934592:glibc.malloc.trim_threshold=17179869184:glibc.malloc.top_pad=268435456
-train-%: export XLA_FLAGS := $(XLA_FLAGS) --xla_force_host_platform_device_count=2
 TRAIN = $(BIN)/python -m gan_restore.main --config=configs/shipped/$(1) $(if $(DATA),--config.dataset=$(DATA)) --workdir=$(2)
 
 train-denoiser: .venv/installed
@@ -51,10 +48,12 @@ train-%: .venv/installed
 	$(call TRAIN,$*.py,$(WORKDIR)) --mode=evaluate
 
 bench: .venv/installed-bench
-	PYTHONPATH=. $(BIN)/python benchmarks/train_dcgan.py --stock
-	PYTHONPATH=. $(BIN)/python benchmarks/train_cdcgan.py
-	PYTHONPATH=. $(BIN)/python benchmarks/train_unet_gan.py
-	PYTHONPATH=. $(BIN)/python benchmarks/restore.py
+	$(BIN)/python benchmarks/train.py
+	$(BIN)/python benchmarks/restore.py
+	$(BIN)/python benchmarks/pipeline.py
+
+bench-accelerator: .venv/installed
+	$(BIN)/python benchmarks/accelerator.py
 
 app: .venv/installed-app
 	$(BIN)/gan-restore app

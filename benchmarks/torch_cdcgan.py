@@ -1,6 +1,7 @@
 """The PyTorch implementation to compare with: cDCGAN with the layers of `gan_restore` at 64x64."""
 
 import torch
+import torch_common
 from torch import nn
 from torch.nn import functional as F
 
@@ -97,12 +98,11 @@ class Discriminator(nn.Module):
 class Trainer:
   """A joint step in usual PyTorch style: discriminator, classifier and generator in turn."""
 
-  def __init__(self, width, classes=40):
-    to = lambda network: network.to(memory_format=torch.channels_last)
+  def __init__(self, width, layout, classes=40):
+    to = lambda network: network.to(memory_format=layout)
     self.g, self.d = to(Generator(width)), to(Discriminator(width))
     self.c = to(nn.Sequential(features(width, 3, 64), nn.Linear(16 * width, classes)))
-    adam = lambda network: torch.optim.Adam(network.parameters(), 1e-3, (0.5, 0.999))
-    self.opt_g, self.opt_d, self.opt_c = adam(self.g), adam(self.d), adam(self.c)
+    self.opt_g, self.opt_d, self.opt_c = map(torch_common.adam, (self.g, self.d, self.c))
 
   def step(self, real, label, mask_g, mask_d):
     softplus, bce = F.softplus, F.binary_cross_entropy_with_logits
@@ -123,3 +123,18 @@ class Trainer:
     loss = loss + 0.005 * softplus(-self.d(completed, mask_g)).mean()
     (loss + 0.005 * bce(self.c(completed), label)).backward()
     self.opt_g.step()
+
+
+def training(batch, layout, width=16):
+  """A function that runs one step on random images and holes."""
+  trainer, real = Trainer(width, layout), torch_common.images(batch, layout)
+  label = torch.randint(0, 2, (batch, 40)).float()
+  masks = torch_common.rectangles(batch), torch_common.rectangles(batch)
+  return lambda: trainer.step(real, label, *masks)
+
+
+def restoring(batch, layout, width=16):
+  """A function that fills the holes of random images."""
+  g = Generator(width).to(memory_format=layout).eval()
+  real, mask = torch_common.images(batch, layout), torch_common.rectangles(batch)
+  return lambda: real * (1 - mask) + g(real, mask) * mask

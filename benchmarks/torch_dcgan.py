@@ -1,6 +1,7 @@
 """The PyTorch implementation to compare with: DCGAN with the layers of `gan_restore`."""
 
 import torch
+import torch_common
 from torch import nn
 
 
@@ -26,13 +27,10 @@ def discriminator(width=64, channels=3):
 class Trainer:
   """The training step of PyTorch's DCGAN tutorial: D first, then G with the new D."""
 
-  def __init__(self, channels_last=False):
-    layout = torch.channels_last if channels_last else torch.contiguous_format
-    self.layout = layout
+  def __init__(self, layout):
     self.g = generator().to(memory_format=layout)
     self.d = discriminator().to(memory_format=layout)
-    self.opt_g = torch.optim.Adam(self.g.parameters(), 2e-4, (0.5, 0.999))
-    self.opt_d = torch.optim.Adam(self.d.parameters(), 2e-4, (0.5, 0.999))
+    self.opt_g, self.opt_d = torch_common.adam(self.g, 2e-4), torch_common.adam(self.d, 2e-4)
 
   def step(self, real):
     bce = nn.functional.binary_cross_entropy_with_logits
@@ -46,6 +44,12 @@ class Trainer:
     on_fake = self.d(fake)
     bce(on_fake, torch.ones_like(on_fake)).backward()
     self.opt_g.step()
+
+
+def training(batch, layout):
+  """A function that runs one step on random images."""
+  trainer, real = Trainer(layout), torch_common.images(batch, layout)
+  return lambda: trainer.step(real)
 
 
 def search(g, d, y, mask, steps, prior_weight):

@@ -3,6 +3,7 @@
 import itertools
 
 import torch
+import torch_common
 from torch import nn
 from torch.nn import functional as F
 
@@ -54,11 +55,10 @@ def fill(image, mask):
 class Trainer:
   """A step in usual PyTorch style: the discriminator, then the generator."""
 
-  def __init__(self, width):
-    to = lambda network: network.to(memory_format=torch.channels_last)
+  def __init__(self, width, layout):
+    to = lambda network: network.to(memory_format=layout)
     self.g, self.d = to(UNet(width)), to(discriminator(width))
-    adam = lambda network: torch.optim.Adam(network.parameters(), 1e-3, (0.5, 0.999))
-    self.opt_g, self.opt_d = adam(self.g), adam(self.d)
+    self.opt_g, self.opt_d = torch_common.adam(self.g), torch_common.adam(self.d)
 
   def step(self, real, mask):
     softplus, logits = F.softplus, lambda x: self.d(torch.cat([x, mask], 1))
@@ -73,3 +73,17 @@ class Trainer:
     loss = loss + 0.1 * ((1 - mask) * error).sum() / (1 - mask).sum()
     (loss + 0.005 * softplus(-logits(completed)).mean()).backward()
     self.opt_g.step()
+
+
+def training(batch, layout, width=32):
+  """A function that runs one step on random images and holes."""
+  trainer = Trainer(width, layout)
+  real, mask = torch_common.images(batch, layout), torch_common.rectangles(batch)
+  return lambda: trainer.step(real, mask)
+
+
+def restoring(batch, layout, width=32):
+  """A function that fills the holes of random images."""
+  g = UNet(width).to(memory_format=layout).eval()
+  real, mask = torch_common.images(batch, layout), torch_common.rectangles(batch)
+  return lambda: real * (1 - mask) + g(fill(real, mask), mask) * mask

@@ -1,7 +1,6 @@
 """One prior for any damage. It is trained on damages of every kind and strength at once.
 
-    XLA_FLAGS=--xla_force_host_platform_device_count=2 python -m gan_restore.main \\
-        --config=configs/denoiser.py --workdir=runs/denoiser
+    python -m gan_restore.main --config=configs/denoiser.py --workdir=runs/denoiser
 
 The training takes three hours on two cores (used as two JAX devices) for 384,000 images. The
 shipped prior was trained in three parts; see configs/shipped/denoiser.py. To restore with a

@@ -15,7 +15,7 @@ from absl import app, flags
 from ml_collections import config_flags
 
 from gan_restore.commands import cache, options
-from gan_restore.training import loop, selection
+from gan_restore.training import host, loop, selection
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "A file in configs/.", lock_config=True)
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.")
@@ -32,9 +32,11 @@ def run(argv: list[str]) -> None:
     raise app.UsageError(f"unexpected arguments: {argv[1:]}")
   options.quiet_logs()
   cache.enable()
-  if _COORDINATOR.value == "auto":
+  if not _COORDINATOR.value:
+    host.use_cores(_CONFIG.value.batch_size)
+  elif _COORDINATOR.value == "auto":
     jax.distributed.initialize()
-  elif _COORDINATOR.value:
+  else:
     jax.distributed.initialize(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
   assert _WORKDIR.value  # absl requires it.
   action = {"train": loop.train, "evaluate": selection.export_best}[_MODE.value]

@@ -21,7 +21,12 @@ MODULES = sorted(
 
 def test_tests_mirror_the_package():
   """Each test module is named after a module or package, in the folder of the same name."""
-  whole = {"test_package", "test_shipped", "test_notebooks"}  # Tests of the package as a whole.
+  whole = {
+    "test_package",
+    "test_shipped",
+    "test_notebooks",
+    "test_benchmarks",
+  }  # Tests of the package as a whole.
   strays = []
   for path in sorted((ROOT / "tests").rglob("test_*.py")):
     if path.stem in whole:

@@ -206,8 +206,9 @@ def grow(mask: jax.Array, pixels: int) -> jax.Array:
     >>> float(grow(jnp.zeros((1, 9, 9, 1)).at[0, 4, 4].set(1), 2).sum())
     25.0
   """
-  window = (1, 2 * pixels + 1, 2 * pixels + 1, 1)
-  return jax.lax.reduce_window(mask, 0.0, jax.lax.max, window, (1, 1, 1, 1), "SAME")
+  for window in ((1, 2 * pixels + 1, 1, 1), (1, 1, 2 * pixels + 1, 1)):
+    mask = jax.lax.reduce_window(mask, 0.0, jax.lax.max, window, (1, 1, 1, 1), "SAME")
+  return mask
 
 
 def fit(mask: jax.Array, size: tuple[int, int]) -> jax.Array:

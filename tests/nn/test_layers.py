@@ -26,11 +26,11 @@ def numpy_conv(x, w, stride):
   return y
 
 
-def draw(kernel, stride, seed=0):
-  rng = np.random.default_rng(seed)
-  x = rng.normal(size=(2, 12, 24, 3)).astype(np.float32)
+def draw(kernel, stride, size=(12, 24)):
+  rng = np.random.default_rng(0)
+  x = rng.normal(size=(2, *size, 3)).astype(np.float32)
   w = rng.normal(size=(kernel, kernel, 3, 5)).astype(np.float32)
-  y = rng.normal(size=(2, 12 // stride, 24 // stride, 5)).astype(np.float32)
+  y = rng.normal(size=(2, size[0] // stride, size[1] // stride, 5)).astype(np.float32)
   return x, w, y
 
 
@@ -72,9 +72,11 @@ def test_conv_transpose_is_the_adjoint(kernel, stride):
   np.testing.assert_allclose(left, right, rtol=1e-4)
 
 
+@pytest.mark.parametrize("outputs", [(12, 6), (3, 5), (1, 1)])
 @pytest.mark.parametrize("kernel,stride", CASES)
-def test_gradients_are_those_of_lax(kernel, stride):
-  x, w, y = draw(kernel, stride)
+def test_gradients_are_those_of_lax(kernel, stride, outputs):
+  """Also of odd sizes and of maps of one pixel."""
+  x, w, y = draw(kernel, stride, [stride * size for size in outputs])
   total = max(kernel - stride, 0)
   padding = [(total // 2, total - total // 2)] * 2
 
@@ -96,6 +98,19 @@ def test_gradients_are_those_of_lax(kernel, stride):
   _, got = jax.vjp(lambda y, w: layers.conv_transpose(y, w, stride), y, w)
   for a, b in zip(wanted(x), got(x)):
     np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("kernel,stride", CASES)
+def test_gradients_in_bfloat16_are_those_of_float32_but_for_rounding(kernel, stride):
+  x, w, y = draw(kernel, stride)
+  for function, first, second in ((layers.conv, x, y), (layers.conv_transpose, y, x)):
+    _, wanted = jax.vjp(lambda a, w: function(a, w, stride), first, w)
+    low = [jnp.asarray(a, jnp.bfloat16) for a in (first, w, second)]
+    _, got = jax.vjp(lambda a, w: function(a, w, stride), *low[:2])
+    for a, b in zip(wanted(second), got(low[2])):
+      assert b.dtype == jnp.bfloat16
+      error = np.asarray(b, np.float32) - a
+      assert np.sqrt(np.mean(error**2)) < 0.02 * np.sqrt(np.mean(a**2))
 
 
 def test_conv_refuses_a_size_the_stride_does_not_divide():
