@@ -103,3 +103,10 @@ def test_refusals(faces):
       hub.load(name)(faces, lambda x: x[:, ::2])
   with pytest.raises(ValueError, match="dictionary has patches of 192 values"):
     hub.load("sparse")(faces[..., :1], operators.denoise())
+
+
+@pytest.mark.parametrize("restorer", [patches.low_rank, patches.sparse])
+def test_they_can_be_jitted(restorer):
+  y, A = drawn_faces(1, 32), operators.denoise(0.1)
+  found = jax.jit(lambda y: restorer(y, A, num_steps=1).image)(y)
+  np.testing.assert_allclose(found, restorer(y, A, num_steps=1).image, atol=0.01)
