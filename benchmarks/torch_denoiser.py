@@ -23,7 +23,7 @@ class Block(nn.Module):
 class Denoiser(nn.Module):
   def __init__(self, w):
     super().__init__()
-    sizes = [w, 2 * w, 4 * w, 4 * w][: 3 + 1]
+    sizes = [w, 2 * w, 4 * w]
     self.embed = nn.Linear(32, 64)
     self.stem = nn.Conv2d(36, w, 3, 1, 1)
     counts = [2, 1, 2]  # Blocks at 32x32, 16x16 and 8x8.
@@ -33,7 +33,7 @@ class Denoiser(nn.Module):
       [nn.Conv2d(sizes[0], sizes[1], 2, 2), nn.Conv2d(sizes[1], sizes[2], 2, 2)]
     )
     self.middle = blocks(sizes[2], counts[2])
-    self.double = nn.ModuleList(
+    self.widen = nn.ModuleList(
       [nn.ConvTranspose2d(sizes[2], sizes[1], 2, 2), nn.ConvTranspose2d(sizes[1], sizes[0], 2, 2)]
     )
     self.up = nn.ModuleList([blocks(sizes[1], counts[1]), blocks(sizes[0], counts[0])])
@@ -54,7 +54,7 @@ class Denoiser(nn.Module):
       x = halve(x)
     for block in self.middle:
       x = block(x, condition)
-    for blocks, double in zip(self.up, self.double):
+    for blocks, double in zip(self.up, self.widen):
       x = double(x) + passed.pop()
       for block in blocks:
         x = block(x, condition)
