@@ -134,7 +134,5 @@ def training(batch, layout, width=16):
 
 
 def restoring(batch, layout, width=16):
-  """A function that fills the holes of random images."""
-  g = Generator(width).to(memory_format=layout).eval()
-  real, mask = torch_common.images(batch, layout), torch_common.rectangles(batch)
-  return lambda: real * (1 - mask) + g(real, mask) * mask
+  """A function that fills holes."""
+  return torch_common.restoring(Generator(width).to(memory_format=layout).eval(), batch, layout)

@@ -21,3 +21,15 @@ def rectangles(batch: int) -> torch.Tensor:
 def adam(network: torch.nn.Module, rate: float = 1e-3) -> torch.optim.Optimizer:
   """Adam with the momentum of the configs."""
   return torch.optim.Adam(network.parameters(), rate, (0.5, 0.999))
+
+
+def training(trainer, batch: int, layout: torch.memory_format):
+  """A function that runs one step of a completion network on random images and holes."""
+  real, mask = images(batch, layout), rectangles(batch)
+  return lambda: trainer.step(real, mask)
+
+
+def restoring(complete, batch: int, layout: torch.memory_format):
+  """A function that fills the holes of random images by `complete`: (image, mask) -> image."""
+  real, mask = images(batch, layout), rectangles(batch)
+  return lambda: real * (1 - mask) + complete(real, mask) * mask

@@ -76,14 +76,11 @@ class Trainer:
 
 
 def training(batch, layout, width=32):
-  """A function that runs one step on random images and holes."""
-  trainer = Trainer(width, layout)
-  real, mask = torch_common.images(batch, layout), torch_common.rectangles(batch)
-  return lambda: trainer.step(real, mask)
+  """A function that runs one training step."""
+  return torch_common.training(Trainer(width, layout), batch, layout)
 
 
 def restoring(batch, layout, width=32):
-  """A function that fills the holes of random images."""
+  """A function that fills holes."""
   g = UNet(width).to(memory_format=layout).eval()
-  real, mask = torch_common.images(batch, layout), torch_common.rectangles(batch)
-  return lambda: real * (1 - mask) + g(fill(real, mask), mask) * mask
+  return torch_common.restoring(lambda x, mask: g(fill(x, mask), mask), batch, layout)

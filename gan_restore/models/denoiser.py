@@ -32,6 +32,7 @@ from gan_restore import data
 from gan_restore.degradations import checks, operators, tasks
 from gan_restore.evaluation import scoring
 from gan_restore.models import Config, Losses, Trained, Variables
+from gan_restore.models.shared import random_damage
 from gan_restore.nn import layers
 from gan_restore.restorers import least_squares
 from gan_restore.restorers.posterior import (
@@ -139,111 +140,13 @@ def _embed(x):
   return jnp.concatenate([jnp.cos(angle), jnp.sin(angle)], -1)
 
 
-# --- Training data ------------------------------------------------------------------------------
-
-
-def random_posterior(config: Config, key: jax.Array, x: jax.Array) -> PixelPosterior:
-  """Damages each image at random and returns the pixel-wise posterior.
-
-  Each image has one damage, drawn with the probabilities `KIND_share` of the config (KIND is
-  super_resolve, colorize, inpaint, quantize or denoise). Each of the other damages is added with
-  the probability `further_damage`. The config's fields give the distributions of the strengths.
-  With probability `second_look_share` the network also gets a second observation: the whole image
-  with noise, as in the steps of the sampler.
-
-  Args:
-    config: The run's config.
-    key: A random key.
-    x: Images [N, S, S, C] in [0, 1].
-
-  Returns:
-    The posterior of each image.
-  """
-  n, size, _, channels = x.shape
-  keys = iter(jax.random.split(key, 32))
-  coin = lambda p: jax.random.bernoulli(next(keys), p, (n, 1, 1, 1))
-  between = lambda low, high: jax.random.uniform(next(keys), (n, 1, 1, 1), x.dtype, low, high)
-
-  def noise_level(median, spread):
-    level = median * jnp.exp(spread * jax.random.normal(next(keys), (n, 1, 1, 1)))
-    return jnp.clip(level, config.sigma_min, config.sigma_max)
-
-  kinds = ("super_resolve", "colorize", "inpaint", "quantize", "denoise")
-  shares = jnp.array([config[f"{kind}_share"] for kind in kinds])
-  kind = jax.random.choice(next(keys), len(kinds), (n, 1, 1, 1), p=shares / shares.sum())
-  lowered, grey, holed, rounded, noisy = (
-    (kind == i) | coin(config.further_damage) for i in range(len(kinds))
-  )
-  grey &= channels == 3
-
-  # Resolution: the rows and columns of every image are multiplied by a matrix (blocks or blur).
-  at = jnp.arange(size)
-  blocks = jnp.stack([(at[:, None] // f == at // f) / f for f in config.block_factors])
-  blocks = blocks[jax.random.randint(next(keys), (n,), 0, len(blocks))]
-  blur = jnp.exp(-0.5 * ((at[:, None] - at) / between(*config.blur_sigmas)[..., 0]) ** 2)
-  blur /= blur.sum(-1, keepdims=True)
-  low_pass = jnp.where(coin(1 - config.blur_share)[..., 0], blocks, blur)
-  low_pass = jnp.where(lowered[..., 0], low_pass, jnp.eye(size))
-
-  # Holes: a rectangle, or single pixels.
-  low, high = (size * side for side in config.rectangle_sides)
-  height, width = between(low, high), between(low, high)
-  top, left = between(0, 1) * (size - height), between(0, 1) * (size - width)
-  inside = lambda at, low, length: (at >= low) & (at < low + length)
-  rectangle = inside(at[:, None, None], top, height) & inside(at[:, None], left, width)
-  pixels = jax.random.uniform(next(keys), (n, size, size, 1)) < between(*config.pixel_rates)
-  missing = holed & jnp.where(coin(1 - config.pixels_share), rectangle, pixels)
-
-  def A(x):
-    x = jnp.where(grey, operators.hsv_value(x), x)
-    x = jnp.einsum("nij,njwc->niwc", low_pass, x)
-    x = jnp.einsum("nij,nwjc->nwic", low_pass, x)
-    return jnp.where(missing, 0, x)
-
-  noise = jnp.where(noisy, noise_level(config.noise_median, config.noise_spread), 0)
-  fewest, most = config.levels
-  step = 1 / jax.random.randint(next(keys), (n, 1, 1, 1), fewest - 1, most)
-  step = jnp.where(rounded, step, 0)
-  y = jnp.clip(A(x) + noise * jax.random.normal(next(keys), x.shape), 0, 1)
-  y = jnp.where(rounded, jnp.round(y / jnp.maximum(step, 0.01)) * step, y)
-  y = jnp.where(missing, 0, y)
-  sigma = jnp.maximum(jnp.sqrt(noise**2 + step**2 / 12), config.sigma_min)
-
-  second_sigma = noise_level(config.second_look_median, config.second_look_spread)
-  second_look = x + second_sigma * jax.random.normal(next(keys), x.shape)
-  precision = jnp.where(coin(config.second_look_share), 1 / second_sigma**2, 0)
-  grey_images = jnp.full_like(x, 0.5)
-  return pixel_posterior(
-    y, A, sigma, next(keys), grey_images, second_look=second_look, precision=precision
-  )
-
-
 # --- The family ---------------------------------------------------------------------------------
 
 PLAYERS = ("generator",)
 CURVES = {"l_rec": "squared error, log"}
-_POSITIVE = (lambda v: v > 0, "> 0")
-_SHARE = (lambda v: 0 <= v <= 1, "between 0 and 1")
-_RANGE = (lambda v: len(v) == 2 and 0 < v[0] <= v[1], "two numbers above 0, the smaller first")
-REQUIREMENTS = {
-  "sigma_min": _POSITIVE,
-  "sigma_max": _POSITIVE,
-  "super_resolve_share": _SHARE,
-  "colorize_share": _SHARE,
-  "inpaint_share": _SHARE,
-  "quantize_share": _SHARE,
-  "denoise_share": _SHARE,
-  "further_damage": _SHARE,
-  "blur_share": _SHARE,
-  "pixels_share": _SHARE,
-  "second_look_share": _SHARE,
-  "block_factors": (lambda v: len(v) and min(v) >= 1, "numbers >= 1"),
-  "blur_sigmas": _RANGE,
-  "rectangle_sides": (lambda v: _RANGE[0](v) and v[1] < 1, "two shares below 1, the smaller first"),
-  "pixel_rates": (lambda v: _RANGE[0](v) and v[1] < 1, "two shares below 1, the smaller first"),
-  "levels": (lambda v: len(v) == 2 and 2 <= v[0] <= v[1], "two numbers >= 2, the smaller first"),
-  "noise_median": _POSITIVE,
-  "second_look_median": _POSITIVE,
+REQUIREMENTS = random_damage.REQUIREMENTS | {
+  "sigma_min": (lambda v: v > 0, "> 0"),
+  "sigma_max": (lambda v: v > 0, "> 0"),
 }
 
 
@@ -292,7 +195,9 @@ def compute_losses(
   """
   del active
   x = (batch["image"] + 1) / 2
-  restored = network(config).apply(variables["generator"], random_posterior(config, key, x))
+  restored = network(config).apply(
+    variables["generator"], random_damage.random_posterior(config, key, x)
+  )
   error = jnp.mean((restored - x) ** 2, axis=(1, 2, 3))
   l_rec = jnp.mean(jnp.log(error + 0.00025))
   return {"generator": l_rec}, ({}, {"l_rec": l_rec})
@@ -452,7 +357,7 @@ def samples(trained: Trained, batch: dict, key: jax.Array) -> jax.Array:
   real = (batch["image"][:9] + 1) / 2
   columns = []
   for own in jax.random.split(key, 3):
-    posterior = random_posterior(trained.config, own, real)
+    posterior = random_damage.random_posterior(trained.config, own, real)
     columns += [real, posterior.mean, restore_mean(trained, posterior)]
   return jnp.clip(jnp.stack(columns, 1).reshape(-1, *real.shape[1:]), 0, 1)
 

@@ -10,6 +10,7 @@ from gan_restore.data import toy_faces
 from gan_restore.degradations import operators, tasks
 from gan_restore.evaluation import metrics, scoring
 from gan_restore.models import denoiser
+from gan_restore.models.shared import random_damage
 from gan_restore.restorers.posterior import PixelPosterior, pixel_posterior
 from gan_restore.training import weights
 from gan_restore.training.config import validate
@@ -41,51 +42,7 @@ def test_at_first_it_is_the_linear_estimate(images, fresh):
 
 
 def random_posterior(config, key, images):
-  return jax.jit(lambda key, x: denoiser.random_posterior(config, key, x))(key, images)
-
-
-def test_the_damages_it_learns_from():
-  """The posterior means are as far from the truth as the posterior deviations say.
-
-  Every kind of damage occurs.
-  """
-  rng = np.random.default_rng(0)
-  x = (0.5 + 0.1 * rng.normal(size=(256, 16, 16, 3))).clip(0, 1).astype(np.float32)
-  posterior = random_posterior(small_config("denoiser"), jax.random.key(0), x)
-  mean, std = np.asarray(posterior.mean), np.asarray(posterior.std)
-  assert 0 < std.min() and std.max() <= 0.25
-  even = np.ptp(std, axis=(1, 2, 3)) < 1e-3
-  assert 0.2 < even.mean() < 0.5  # Only noise or rounding.
-  errors = np.sqrt(np.mean(((x - mean) / std)[even] ** 2, axis=(1, 2, 3)))
-  # Where the posterior deviation is large it is that of the prior, which is larger than the
-  # variation of these drawn images.
-  assert 0.9 < np.median(errors[std[even].mean((1, 2, 3)) < 0.05]) < 1.1
-  unseen = ((std > 0.249) & (abs(mean - 0.5) < 1e-3)).all(-1)  # Holes without a second observation.
-  assert 0.15 < (unseen.mean((1, 2)) > 0.02).mean() < 0.35
-  grey = np.ptp(mean, axis=-1).max((1, 2)) < 1e-4
-  assert 0.03 < grey.mean() < 0.25
-
-
-@pytest.mark.parametrize("kind", ["inpaint", "denoise", "quantize", "super_resolve", "colorize"])
-def test_the_config_says_which_damages(kind):
-  """One kind of damage at a time, chosen by its share."""
-  shares = dict.fromkeys(
-    [f"{k}_share" for k in ("inpaint", "denoise", "quantize", "super_resolve", "colorize")], 0.0
-  )
-  config = small_config("denoiser", **shares | {f"{kind}_share": 1.0}, further_damage=0.0)
-  config.update(second_look_share=0.0, pixels_share=0.0)
-  x = drawn_faces(8, 16)
-  posterior = random_posterior(config, jax.random.key(0), x)
-  std = np.asarray(posterior.std)
-  spread = np.ptp(std.reshape(8, -1), axis=1)
-  if kind in ("denoise", "quantize"):
-    assert spread.max() < 1e-3
-  elif kind == "inpaint":  # A rectangle is missing, and all other pixels are almost certain.
-    assert std.min() < 0.006 and (std.max(axis=(1, 2, 3)) > 0.249).all()
-  elif kind == "colorize":
-    np.testing.assert_allclose(np.ptp(np.asarray(posterior.mean), axis=-1), 0, atol=1e-3)
-  else:
-    assert std.mean() > 0.1 and (np.ptp(np.asarray(posterior.mean), axis=-1) > 0.01).any()
+  return jax.jit(lambda key, x: random_damage.random_posterior(config, key, x))(key, images)
 
 
 def test_the_loss_is_numpys(images, fresh):
