@@ -221,9 +221,9 @@ def restore_mean(
   mirror = lambda x: x[:, :, ::-1]
   if not (mirrored and trained.config.flip):
     return apply(posterior)
-  # One batch, because two applications would take twice as long to compile.
-  both = jax.tree.map(lambda x: jnp.concatenate([x, mirror(x)]), posterior)
-  plain, mirrored_output = jnp.split(apply(both), 2)
+  # A loop, because two applications would take twice as long to compile.
+  both = jax.tree.map(lambda x: jnp.stack([x, mirror(x)]), posterior)
+  plain, mirrored_output = lax.map(apply, both)
   return (plain + mirror(mirrored_output)) / 2
 
 
