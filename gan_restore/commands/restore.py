@@ -4,6 +4,8 @@ import argparse
 import pathlib
 import sys
 
+from tqdm import tqdm
+
 from gan_restore.commands import options
 from gan_restore.degradations import masks, tasks
 from gan_restore.evaluation import reports
@@ -15,8 +17,9 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
   p.add_argument("inputs", nargs="+", metavar="INPUT", help="files, folders or globs")
   p.add_argument(
     "--task",
-    help=f"{tasks.HELP} (default: inpaint if --mask is given; otherwise the task of the method, if"
-    " it supports only one)",
+    help=f"{tasks.HELP}; jpeg:auto with the file's own tables; auto for what the file itself tells:"
+    " these tables, transparent pixels, noise (default: inpaint if --mask is given; otherwise the"
+    " task of the method, if it supports only one)",
   )
   p.add_argument("--out", required=True, type=pathlib.Path, metavar="DIR")
   p.add_argument(
@@ -64,6 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
     crop=arguments.crop,
     spread=arguments.spread,
     overwrite=arguments.overwrite,
+    say=tqdm.write,
   )
   if scores:
     print(reports.markdown([{"image": pathlib.Path(p).name, **s} for p, s in scores.items()]))

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 
 def center(key: jax.Array, shape: tuple[int, int, int], share: float = 0.25) -> jax.Array:
@@ -115,10 +116,51 @@ def strokes(key: jax.Array, shape: tuple[int, int, int], count: int = 4) -> jax.
   angle = jax.random.uniform(keys[1], (n, count, 1, 1), maxval=2 * jnp.pi)
   angle += jnp.cumsum(jax.random.normal(keys[2], (n, count, segments, 1)), axis=2)
   length = jax.random.uniform(keys[3], (n, count, segments, 1), minval=0.08, maxval=0.25)
-  steps = length * jnp.concatenate([jnp.sin(angle), jnp.cos(angle)], -1)
-  points = jnp.clip(jnp.concatenate([start, start + jnp.cumsum(steps, axis=2)], axis=2), 0, 1)
-  points = points * jnp.array([height - 1, width - 1])
   radius = jax.random.uniform(keys[4], (n, count, 1), minval=0.02, maxval=0.05) * size
+  points = jnp.clip(_chains(start, angle, length), 0, 1)
+  return _draw_lines(points, radius, (height, width))
+
+
+def scratches(key: jax.Array, shape: tuple[int, int, int], count: int = 5) -> jax.Array:
+  """Thin, long and nearly straight lines, as on old prints and films.
+
+  Args:
+    key: A random key.
+    shape: (N, H, W).
+    count: Number of scratches per image.
+
+  Returns:
+    Masks [N, H, W, 1].
+  """
+  n, height, width = shape
+  segments, size = 6, min(height, width)
+  keys = jax.random.split(key, 5)
+  start = jax.random.uniform(keys[0], (n, count, 1, 2))
+  angle = jax.random.uniform(keys[1], (n, count, 1, 1), maxval=2 * jnp.pi)
+  angle += jnp.cumsum(0.15 * jax.random.normal(keys[2], (n, count, segments, 1)), axis=2)
+  length = jax.random.uniform(keys[3], (n, count, 1, 1), minval=0.05, maxval=0.2)
+  radius = jax.random.uniform(keys[4], (n, count, 1), minval=0.005, maxval=0.012) * size
+  return _draw_lines(_chains(start, angle, length), jnp.maximum(radius, 0.5), (height, width))
+
+
+def _chains(start, angle, length):
+  """The points [N, lines, segments + 1, 2] of chains of segments, in shares of the image's
+  sides."""
+  steps = length * jnp.concatenate([jnp.sin(angle), jnp.cos(angle)], -1)
+  return jnp.concatenate([start, start + jnp.cumsum(steps, axis=2)], axis=2)
+
+
+def _draw_lines(points, radius, size) -> jax.Array:
+  """Masks [N, H, W, 1] of chains of segments with round ends.
+
+  Args:
+    points: [N, lines, segments + 1, 2], (row, column) in shares of the image's sides.
+    radius: [N, lines, 1], half the lines' width in pixels.
+    size: (H, W).
+  """
+  (n, count, segments), (height, width) = points.shape[:3], size
+  segments -= 1
+  points = points * jnp.array([height - 1, width - 1])
   # One segment after another: all distances at once would be a gigabyte for a large batch.
   first = lambda x: x.reshape(n, count * segments, -1).swapaxes(0, 1)
   a, b = first(points[:, :, :-1]), first(points[:, :, 1:])
@@ -135,6 +177,63 @@ def strokes(key: jax.Array, shape: tuple[int, int, int], count: int = 4) -> jax.
 
   drawn = jax.lax.fori_loop(0, count * segments, draw, jnp.zeros((n, height, width), bool))
   return drawn.reshape(n, height, width, 1).astype(jnp.float32)
+
+
+def text(key: jax.Array, shape: tuple[int, int, int]) -> jax.Array:
+  """Lines of text over the image, an eighth of its height high, from a random place of a page.
+
+  Args:
+    key: A random key.
+    shape: (N, H, W).
+
+  Returns:
+    Masks [N, H, W, 1].
+  """
+  n, height, width = shape
+  page = jnp.asarray(_page(height, width))
+  free = jnp.array(page.shape) - jnp.array([height, width]) + 1
+  at = jax.random.randint(key, (n, 2), 0, free)
+  cut = lambda at: jax.lax.dynamic_slice(page, (at[0], at[1]), (height, width))
+  return jax.vmap(cut)(at)[..., None]
+
+
+@functools.lru_cache(maxsize=8)
+def _page(height: int, width: int) -> np.ndarray:
+  """A page of twice the size of the image, 1 where there are letters."""
+  from PIL import Image, ImageDraw, ImageFont
+
+  words = "The quick brown fox jumps over the lazy dog 0123456789 "
+  line = max(height // 8, 6)
+  picture = Image.new("L", (2 * width, 2 * height))
+  pen = ImageDraw.Draw(picture)
+  font = ImageFont.load_default(line)
+  for number in range(2 * height // (2 * line) + 1):
+    shifted = words[(11 * number) % len(words) :] + words * (4 * width // (line * len(words)) + 2)
+    pen.text((0, 2 * line * number), shifted, fill=255, font=font)
+  return (np.asarray(picture) >= 128).astype(np.float32)
+
+
+def border(key: jax.Array, shape: tuple[int, int, int], share: float = 0.25) -> jax.Array:
+  """A frame on all four sides: what lies outside the picture.
+
+  Args:
+    key: Not used. It is there because all mask functions have the same arguments.
+    shape: (N, H, W).
+    share: The share of the image that is missing, above 0 and below 1.
+
+  Returns:
+    Masks [N, H, W, 1].
+
+  Raises:
+    ValueError: If the share is not above 0 and below 1.
+
+  Examples:
+    >>> import jax
+    >>> float(border(jax.random.key(0), (1, 64, 64), 0.75).sum())
+    3072.0
+  """
+  _check_share("share", share)
+  return 1 - center(key, shape, 1 - share)
 
 
 # Facial parts on the aligned face crop, in shares of its side: row and column of the centre,
@@ -263,11 +362,19 @@ KINDS: dict[str, Callable] = {
   "half": half,
   "pixels": pixels,
   "strokes": strokes,
+  "scratches": scratches,
+  "text": text,
+  "border": border,
   **{name: functools.partial(part, name) for name in _PARTS},
   "eyes": eyes,
 }
-_NUMBERS = {"center": "share", "pixels": "rate"} | dict.fromkeys((*_PARTS, "eyes"), "jitter")
-HELP = f"{', '.join(KINDS)}; center:SHARE, pixels:RATE, PART:JITTER; unions such as eyes+lips"
+_NUMBERS = {"center": "share", "border": "share", "pixels": "rate"} | dict.fromkeys(
+  (*_PARTS, "eyes"), "jitter"
+)
+HELP = (
+  f"{', '.join(KINDS)}; center:SHARE, border:SHARE, pixels:RATE, PART:JITTER; unions such as"
+  " eyes+lips"
+)
 
 
 def get(kind: str) -> Callable:
@@ -313,5 +420,5 @@ def is_kind(kind: str) -> bool:
 
 def is_fixed(kind: str) -> bool:
   """Whether a kind is the same hole for every image."""
-  fixed = lambda one: one.partition(":")[0] == "center" or one in (*_PARTS, "eyes")
+  fixed = lambda one: one.partition(":")[0] in ("center", "border") or one in (*_PARTS, "eyes")
   return all(fixed(one) for one in kind.split("+"))

@@ -43,34 +43,66 @@ class Task:
 
 
 NAMES = ("inpaint", "colorize", "super_resolve", "denoise", "quantize")
-ALL = (*NAMES, "coarsen", "blur")
-_PARAMETERS: dict[str, tuple[str, type]] = {  # {kind: the parameter after the colon}.
-  "super_resolve": ("factor", int),
-  "coarsen": ("factor", int),
-  "denoise": ("sigma", float),
-  "quantize": ("levels", int),
-  "blur": ("sigma", float),
-  "colorize": ("damage", str),
+UNKNOWN = "auto"  # Stands for a strength that is not known.
+
+
+def _sigma(text: str) -> float | None:
+  return None if text == UNKNOWN else float(text)
+
+
+_PARAMETERS: dict[str, dict[str, Callable]] = {  # {kind: {parameter: how to read it}}, in order.
+  "inpaint": {"mask": str},
+  "colorize": {"kind": str},
+  "super_resolve": {"factor": int, "kernel": str},
+  "denoise": {"sigma": _sigma, "damage": float},
+  "quantize": {"levels": int},
+  "coarsen": {"factor": int},
+  "blur": {"sigma": float},
+  "motion_blur": {"length": float, "angle": float, "border": str},
+  "defocus": {"radius": float, "border": str},
+  "jpeg": {"quality": int, "subsampling": str},
+  "poisson": {"peak": float},
+  "poisson_gaussian": {"peak": float, "sigma": float},
+  "salt_and_pepper": {"rate": float},
+  "speckle": {"sigma": float},
+  "demosaic": {"pattern": str},
 }
+ALL = tuple(_PARAMETERS)
+
+
+def _syntax(kind) -> str:
+  return f"{kind}:{'@'.join(map(str.upper, _PARAMETERS[kind]))}"
+
+
 HELP = (
-  f"{', '.join(ALL)}; super_resolve:FACTOR, coarsen:FACTOR, denoise:SIGMA, quantize:LEVELS,"
-  " blur:SIGMA, inpaint:MASK, colorize:luma; several in turn, such as blur:1.5+denoise:0.05"
+  ", ".join(map(_syntax, _PARAMETERS))
+  + "; denoise:auto if the strength of the noise is not known; several in turn, such as"
+  " motion_blur:9@30+denoise:0.02+jpeg:40"
 )
 
 
-def get(name: str, *, mask: str | np.ndarray | jax.Array | None = None) -> Task:
+def get(
+  name: str,
+  *,
+  mask: str | np.ndarray | jax.Array | None = None,
+  jpeg: operators.Jpeg | None = None,
+) -> Task:
   """The task of a name.
 
   Args:
     name: `inpaint` (a hole), `colorize` (only V of HSV is left), `super_resolve` (factor 4),
       `denoise` (Gaussian noise of 0.1), `quantize` (5 levels per channel), `coarsen` (blocks of
-      8x8 pixels), `blur` (Gaussian of 1.5 pixels). A number after a colon sets the strength:
-      `denoise:0.2`, `quantize:3`, `super_resolve:8`. `inpaint:MASK` is a hole of a kind of `masks`.
-      `colorize:luma` damages by standard greyscale and models by V, as the MAP paper does. Damages
-      that are applied one after the other are joined by `+`: `blur:1.5+denoise:0.05`.
+      8x8 pixels), `blur` (Gaussian of 1.5 pixels), `motion_blur`, `defocus`, `jpeg`, `poisson`,
+      `poisson_gaussian`, `salt_and_pepper`, `speckle` or `demosaic`; each is described at the
+      function of its name in `operators`. The arguments of this function follow a colon, separated
+      by `@`: `denoise:0.2`, `super_resolve:2@bicubic`, `motion_blur:9@30`. `inpaint:MASK` is a hole
+      of a kind of `masks`. `denoise:auto` is noise whose strength is estimated; `denoise:auto@0.2`
+      is the same, with damage of 0.2. Damages that are applied one after the other are joined by
+      `+`: `blur:1.5+denoise:0.05`.
     mask: The mask of each `inpaint` that does not name one: a kind of `masks`, or a mask of the
       image's size, which is resized to the image's size at that point of the composition. The
       default is 'center'.
+    jpeg: The operator of `jpeg:auto`, made of the quantisation tables of a file.
 
   Returns:
     The task.
@@ -87,7 +119,7 @@ def get(name: str, *, mask: str | np.ndarray | jax.Array | None = None) -> Task:
     >>> get("blur:1+super_resolve:2").corrupt(np.zeros((2, 64, 64, 3)), jax.random.key(0))[0].shape
     (2, 32, 32, 3)
   """
-  draws = [_one(part, mask) for part in parts(name)]
+  draws = [_one(part, mask, jpeg) for part in parts(name)]
   if len(draws) == 1:
     return Task(name, draws[0])
 
@@ -124,22 +156,27 @@ def with_factor(name: str, factor: int | None) -> str:
     >>> with_factor("coarsen+denoise:0.1", 4)
     'coarsen:4+denoise:0.1'
   """
-  scaled = lambda part: factor and _PARAMETERS.get(part, ("",))[0] == "factor"
+  scaled = lambda part: factor and "factor" in _PARAMETERS.get(part, {})
   return "+".join(f"{part}:{factor}" if scaled(part) else part for part in parts(name))
 
 
-def _one(name, mask) -> Callable:
+def _one(name, mask, jpeg) -> Callable:
   """The `operator` of a `Task` of one damage."""
   kind, colon, value = name.partition(":")
   if kind not in ALL:
     raise ValueError(f"unknown task {name!r}; there are: {HELP}")
   if kind == "inpaint":
     return _inpaint(value or ("center" if mask is None else mask))
-  options = {}
-  if colon:
-    option, convert = _PARAMETERS[kind]
+  if (kind, value) == ("jpeg", UNKNOWN):
+    if jpeg is None:
+      raise ValueError("jpeg:auto takes its tables from a JPEG file; without one, name the quality")
+    return lambda key, shape: jpeg
+  options, values = {}, value.split("@") if colon else []
+  if len(values) > len(_PARAMETERS[kind]):
+    raise ValueError(f"{name!r} has too many arguments; it must be {_syntax(kind)}")
+  for (option, convert), value in zip(_PARAMETERS[kind].items(), values):
     try:
-      options = {option: convert(value)}
+      options[option] = convert(value)
     except ValueError:
       wanted = "a whole number" if convert is int else "a number"
       raise ValueError(f"the {option} of {name!r} must be {wanted}") from None

@@ -31,7 +31,8 @@ def damage(
   each = [task] * len(x) if isinstance(task, tasks.Task) else task
   keys = [jax.random.fold_in(jax.random.key(seed), first + i) for i in range(len(x))]
   pairs = [own.corrupt(x[i : i + 1], key) for i, (own, key) in enumerate(zip(each, keys))]
-  return jax.tree.map(lambda *rows: jnp.concatenate(rows), *pairs)
+  join = lambda *rows: jnp.concatenate(rows) if jnp.ndim(rows[0]) else rows[0]
+  return jax.tree.map(join, *pairs)
 
 
 @jax.jit

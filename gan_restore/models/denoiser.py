@@ -272,8 +272,7 @@ def restore(
   checks.at_least(num_steps, 1, "num_steps")
   checks.at_least(num_linearizations, 1, "num_linearizations")
   checks.one_of(choice, CHOICES, "choice")
-  A = operators.as_operator(A)
-  y = checks.observation(y, A, trained.image_shape)
+  y, A = operators.prepare(y, A, trained.image_shape)
   keys = jax.random.split(jax.random.key(seed), num_samples if num_samples > 1 else 0)
   scaled_y, scaled_A, sigma, _ = least_squares.standardize(y, A, (len(y), *trained.image_shape))
   image, samples = _restore(

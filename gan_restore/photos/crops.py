@@ -79,7 +79,7 @@ def read_crop(
   channels: int,
   crop: str = "center",
   mask: str | os.PathLike | None = None,
-) -> tuple[np.ndarray, np.ndarray | None]:
+) -> tuple[np.ndarray, np.ndarray | None, Box | None]:
   """A square of a photograph, and of its mask.
 
   Args:
@@ -90,7 +90,8 @@ def read_crop(
     mask: A black and white picture of the photograph's size, white where pixels are missing.
 
   Returns:
-    (picture [H, W, C] in [0, 1], mask [H, W, 1] or None).
+    (picture [H, W, C] in [0, 1], mask [H, W, 1] or None, the square in the photograph as in
+    `choose_box`).
 
   Raises:
     ImageError: If a file cannot be used, there is no face, or the mask does not fit.
@@ -106,4 +107,4 @@ def read_crop(
         f" {picture.width}x{picture.height}, like the picture"
       )
     cropped = crop_mask(whole, size, box)
-  return crop_picture(picture, size, channels, box), cropped
+  return crop_picture(picture, size, channels, box), cropped, box

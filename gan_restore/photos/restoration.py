@@ -1,8 +1,9 @@
 """Restoring photographs from file to file."""
 
 import dataclasses
+import itertools
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -13,7 +14,7 @@ from gan_restore.data import images
 from gan_restore.degradations import masks, operators, tasks
 from gan_restore.evaluation import figures, reports, scoring
 from gan_restore.hub import Restorer
-from gan_restore.photos import crops, files
+from gan_restore.photos import crops, files, told
 
 SHAPE = (64, 64, 3)  # Of the images, for restorers that accept any shape.
 BATCH = 16  # Pictures per batch; the last of several batches is padded.
@@ -26,7 +27,7 @@ class Damage:
   """The damage to the photographs.
 
   Attributes:
-    task: A name of `tasks.get`.
+    task: A name of `tasks.get`; or 'auto', what each file tells by itself (see `told`).
     mask: The mask of each `inpaint` of the task that does not name one: the path of a picture, or a
       kind of `masks`; or None.
     simulate: Whether the photographs are clean, and are damaged first.
@@ -42,7 +43,11 @@ class Damage:
   seed: int = 0
 
   def __post_init__(self):
-    tasks.get(self.task)
+    if self.simulate and tasks.UNKNOWN in (self.task, *self._jpegs):
+      raise ValueError(f"--task {self.task} is what a file tells, so it cannot be simulated")
+    if self.task == tasks.UNKNOWN:
+      return
+    tasks.get(self.task, jpeg=operators.jpeg())
     parts = tasks.parts(self.task)
     holes = [part.partition(":")[2] for part in parts if part.partition(":")[0] == "inpaint"]
     if self.mask and "" not in holes:
@@ -68,6 +73,11 @@ class Damage:
         )
 
   @property
+  def _jpegs(self) -> list[str]:
+    """The qualities of `jpeg` in the task."""
+    return [part[5:] for part in tasks.parts(self.task) if part.startswith("jpeg:")]
+
+  @property
   def mask_file(self) -> str | None:
     """The mask, if it is a file."""
     return self.mask if self.mask and not masks.is_kind(self.mask) else None
@@ -75,48 +85,113 @@ class Damage:
   def shape(self, shape: tuple[int, int, int]) -> tuple[int, int, int]:
     """(H, W, C) of the crops of the photographs, for images of a shape: the size of y as a picture,
     or that of the images if the damage is simulated."""
-    if self.simulate:
+    if self.simulate or self.task == tasks.UNKNOWN:
       return shape
-    A = tasks.get(self.task).operator(jax.random.key(0), (1, *shape))
+    task = tasks.get(self.task, jpeg=operators.jpeg())
+    A = task.operator(jax.random.key(0), (1, *shape))
     height, width = A.picture_size((1, *shape))
     return height, width, shape[2]
 
-  def check_mask(self, mask: np.ndarray | None, shape: tuple[int, int, int]) -> None:
-    """Raises an error if the mask marks no pixel or every pixel as missing.
+  def of_file(
+    self,
+    path: pathlib.Path,
+    square: np.ndarray,
+    mask: np.ndarray | None,
+    box: crops.Box | None,
+    shape: tuple[int, int, int],
+  ) -> "FileDamage":
+    """The damage of one file.
 
     Args:
-      mask: [H, W, 1] of one photograph's square, or None.
+      path: The file.
+      square: Its square, from `crops.read_crop`.
+      mask: The mask of the square, if `mask` is a file.
+      box: The square in the file.
       shape: (H, W, C) of the images.
 
+    Returns:
+      The damage.
+
     Raises:
-      ValueError: If no pixel is missing, or all are, at the size at which the task applies the
-        mask.
+      ValueError: If the file does not tell what the task asks for; or if no pixel is missing, or
+        all are, at the size at which the task applies the mask.
     """
-    if mask is not None:
-      tasks.get(self.task, mask=mask).operator(jax.random.key(0), (1, *shape))
+    found = FileDamage(self.task, mask)
+    if self.task == tasks.UNKNOWN:
+      told_by = told.tell(path, square, box)
+      parts = tasks.parts(told_by.task) if told_by.task else []
+      if mask is not None and told_by.mask is not None:
+        mask = np.maximum(mask, told_by.mask)
+      elif mask is None:
+        mask = told_by.mask
+      if mask is not None and "inpaint" not in parts:
+        parts.append("inpaint")
+      if not parts:
+        raise ValueError(f"{told_by.sentence}; --task must name the damage")
+      found = FileDamage("+".join(parts), mask, told_by.jpeg, told_by.sentence)
+    elif tasks.UNKNOWN in self._jpegs:
+      compression, why = told.find_jpeg(path, len(square), box)
+      if compression is None:
+        raise ValueError(f"jpeg:auto needs the file's tables, but it is {why or 'not a JPEG'}")
+      sentence = f"JPEG of quality {told.quality(compression)}, {compression.subsampling}"
+      found = FileDamage(self.task, mask, compression, sentence)
+    if found.mask is not None:
+      task = tasks.get(found.task, mask=found.mask, jpeg=found.jpeg)
+      task.operator(jax.random.key(0), (1, *shape))
+    return found
 
   def observe(
-    self, squares: np.ndarray, mask: np.ndarray | None, shape: tuple[int, int, int], first: int
+    self,
+    squares: np.ndarray,
+    damages: Sequence["FileDamage"],
+    shape: tuple[int, int, int],
+    first: int,
   ) -> tuple[jax.Array, Any]:
     """The observation y and the operator A.
 
     Args:
       squares: Squares of the photographs [N, H, W, C] in [0, 1], of shape `self.shape(shape)`.
-      mask: [N, H, W, 1], if the mask is a file.
+      damages: Of each photograph, from `of_file`; they may differ in masks and tables only.
       shape: (H, W, C) of the images.
       first: Index of the first photograph.
 
     Returns:
       (y, A).
     """
-    given = lambda i: mask[i] if mask is not None else self.mask
+    given = lambda own: own.mask if own.mask is not None else self.mask
     if self.simulate:
-      own = [tasks.get(self.task, mask=given(i)) for i in range(len(squares))]
+      own = [tasks.get(own.task, mask=given(own)) for own in damages]
       return scoring.damage(own, squares, first, self.seed)
-    task = tasks.get(self.task, mask=mask if mask is not None else self.mask)
+    masks_given = [own.mask for own in damages if own.mask is not None]
+    mask = np.stack(masks_given) if masks_given else self.mask
+    tables = [own.jpeg for own in damages if own.jpeg is not None]
+    compression = jax.tree.map(lambda *rows: np.concatenate(rows), *tables) if tables else None
+    task = tasks.get(damages[0].task, mask=mask, jpeg=compression)
     batch = (len(squares), *shape)
     A = task.operator(jax.random.key(self.seed), batch)
     return operators.observe(A, squares, batch), A
+
+
+@dataclasses.dataclass(frozen=True)
+class FileDamage:
+  """The damage to one photograph.
+
+  Attributes:
+    task: A name of `tasks.get`.
+    mask: The mask of its square [H, W, 1], or None.
+    jpeg: The operator of `jpeg:auto`, or None.
+    sentence: What the file told; empty if it was not asked.
+  """
+
+  task: str
+  mask: np.ndarray | None = None
+  jpeg: operators.Jpeg | None = None
+  sentence: str = ""
+
+  @property
+  def kind(self) -> tuple:
+    """What the photographs of a batch have in common."""
+    return self.task, self.mask is None, self.jpeg and self.jpeg.subsampling
 
 
 def restore_files(
@@ -128,6 +203,7 @@ def restore_files(
   crop: str = "center",
   spread: bool = False,
   overwrite: bool = False,
+  say: Callable[[str], None] = lambda sentence: None,
 ) -> tuple[dict[str, dict[str, float]], list[str], int]:
   """Restores photographs. Writes a PNG for each, and a sheet of damaged and restored pictures.
 
@@ -141,6 +217,7 @@ def restore_files(
     crop: The square to restore; see `crops`.
     spread: Whether to write pictures of the standard deviation of the samples.
     overwrite: Whether to replace existing files.
+    say: Is given a sentence for each photograph about the damage that its file told.
 
   Returns:
     (the scores {path: {name: value}} if the damage is simulated, a sentence for each photograph
@@ -159,27 +236,27 @@ def restore_files(
   height, width, channels = damage.shape(shape)
 
   # --- Read ---
-  items = []  # (input, output, square, mask or None)
+  items = []  # (input, output, square, its damage)
   for path, output in zip(paths, outputs):
     try:
       for there in (output, _spread_of(output)) if spread else (output,):
         if there.exists() and not overwrite:
           raise ValueError(f"{there} exists; --overwrite replaces it")
-      square, mask = crops.read_crop(path, (height, width), channels, crop, damage.mask_file)
-      damage.check_mask(mask, shape)
-      items.append((path, output, square, mask))
+      square, mask, box = crops.read_crop(path, (height, width), channels, crop, damage.mask_file)
+      own = damage.of_file(path, square, mask, box, shape)
+      if own.sentence:
+        say(f"{path}: {own.sentence}; restored from {own.task}")
+      items.append((path, output, square, own))
     except (ValueError, OSError) as error:
       failures.append(f"{path}: {str(error).removeprefix(f'{path}: ')}")
 
   # --- Restore ---
   rows, scores = [], {}
   with tqdm(total=len(items), unit="image", disable=None) as bar:
-    for start in range(0, len(items), BATCH):
-      chunk = items[start : start + BATCH]
+    for start, chunk in _batches(items):
       padded = chunk + chunk[-1:] * (BATCH - len(chunk) if len(items) > BATCH else 0)
       squares = np.stack([square for _, _, square, _ in padded])
-      drawn = [m for *_, m in padded if m is not None]
-      y, A = damage.observe(squares, np.stack(drawn) if drawn else None, shape, start)
+      y, A = damage.observe(squares, [own for *_, own in padded], shape, start)
       result = restorer(y, A)
       if spread and result.spread is None:
         raise ValueError(
@@ -205,6 +282,15 @@ def restore_files(
   if scores:
     reports.write_json(report, scores)
   return scores, failures, len(items)
+
+
+def _batches(items) -> Iterator[tuple[int, list]]:
+  """(index of the first item, items) of batches whose damages are of one kind."""
+  start = 0
+  for _, alike in itertools.groupby(items, lambda item: item[-1].kind):
+    while chunk := list(itertools.islice(alike, BATCH)):
+      yield start, chunk
+      start += len(chunk)
 
 
 def _spread_of(output: pathlib.Path) -> pathlib.Path:

@@ -138,8 +138,7 @@ def restore(
   checks.one_of(choice, CHOICES, "choice")
   checks.one_of(blend, blending.BLENDS, "blend")
   prior = make_prior(trained)
-  A = operators.as_operator(A)
-  y = checks.observation(y, A, prior.image_shape)
+  y, A = operators.prepare(y, A, prior.image_shape)
   weights = jnp.ones(())
   if weighted:
     weights = importance(operators.expect("weighted", A, "inpaint").mask)

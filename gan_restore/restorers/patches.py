@@ -253,8 +253,9 @@ def _restore(y, A, denoiser, num_steps) -> Result:
   """The weight of the prior is tuned. A smaller weight amplifies the noise when a blur is inverted.
   A larger weight lets the denoiser smooth the image too often."""
   prior_weight = 0.1
-  A = operators.as_operator(A)
-  last = plug_and_play.last_level(A, operators.image_shape(A, np.shape(y)), prior_weight)
+  whole = operators.image_shape(A, np.shape(y))
+  y, A = operators.prepare(y, A, whole[1:])
+  last = plug_and_play.last_level(A, whole, prior_weight)
   return plug_and_play.restore(
     y, A, denoiser, num_steps=num_steps, sigma_max=jnp.maximum(0.2, last), sigma_min=last,
     prior_weight=prior_weight,

@@ -61,9 +61,9 @@ def restore(
       out of range.
   """
   checks.at_least(num_steps, 1, "num_steps")
-  A = operators.as_operator(A)
-  start = tv(y, A, shape=shape).image
-  given = jnp.asarray(y, jnp.float32)
+  whole = shape or operators.image_shape(A, jnp.shape(y))[1:]
+  given, A = operators.prepare(y, A, whole)
+  start = tv(given, A, shape=shape).image
   y, scaled_A, sigma, _ = least_squares.standardize(given, A, start.shape)
   exact = isinstance(sigma, float) and sigma == 0
   sigma = jnp.maximum(sigma, _NOISE_MIN)
@@ -76,11 +76,13 @@ def restore(
 @functools.partial(jax.jit, static_argnames="exact")
 def _iterate(y, A, sigma, start, denoiser, sigmas, prior_weight, *, exact):
   with least_squares.exactly():
-    y, A, noise = least_squares.whiten(y, A, sigma)
+    white_y, white_A, noise = least_squares.whiten(y, A, sigma)
+    precision = least_squares.balance(A, white_A, start)
 
     def step(x, sigma):
       z = denoiser(x, sigma)
-      return least_squares.fit(y, A, z, prior_weight * (noise / sigma) ** 2), z
+      weight = prior_weight * (noise / sigma) ** 2
+      return least_squares.fit(white_y, white_A, z, weight, precision=precision), z
 
     x, z = lax.scan(step, start, sigmas)
     return x if exact else z[-1]

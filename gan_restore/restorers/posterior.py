@@ -79,8 +79,9 @@ def pixel_posterior(
     z = 0.5 + variance * precision * (second_look - 0.5)
     white_y, white_A, level = least_squares.whiten(y, A, sigma)
     mean, std = least_squares.independent_posterior(
-      white_y, white_A, z, variance, level, key, iterations=8
-    )
+      white_y, white_A, z, variance, level, key, iterations=8,
+      precision=least_squares.balance(A, white_A, around),
+    )  # fmt: skip
 
     # Smooth images, in the basis where the prior's covariance K is diagonal.
     at = np.arange(size)

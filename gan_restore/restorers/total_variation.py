@@ -67,9 +67,8 @@ def tv(
   checks.at_least(iterations, 1, "iterations")
   if tv_weight is not None and not 0 < tv_weight < float("inf"):
     raise ValueError(f"tv_weight is {tv_weight!r}; it must be > 0, and finite")
-  A = operators.as_operator(A)
   whole = (len(y), *shape) if shape else operators.image_shape(A, jnp.shape(y))
-  y = checks.observation(y, A, whole[1:])
+  y, A = operators.prepare(y, A, whole[1:])
   y, A, sigma, gain = least_squares.standardize(y, A, whole)
   weight = 1.1 * _typical(sigma) + 0.0005 if tv_weight is None else tv_weight / gain**2
   weight = jnp.asarray(weight, jnp.float32).reshape(-1, 1, 1)

@@ -29,11 +29,11 @@ def test_colorize_is_v_of_hsv(faces):
 def test_the_map_papers_colorize_damages_by_greyscale_and_models_by_v(faces):
   from PIL import Image
 
-  A = operators.colorize("luma")
+  A = operators.colorize("map_paper")
   grey = [np.asarray(Image.fromarray(np.uint8(255 * x)).convert("L")) / 255 for x in faces]
   np.testing.assert_allclose(A.corrupt(faces, KEY)[..., 0], np.stack(grey), atol=1.01 / 255)
   np.testing.assert_array_equal(A(faces), operators.colorize()(faces))
-  with pytest.raises(ValueError, match="damage is 'sepia'; it must be one of value, luma"):
+  with pytest.raises(ValueError, match="kind is 'sepia'; it must be one of value, luma, map_paper"):
     operators.colorize("sepia")
 
 

@@ -9,7 +9,10 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
+
+from gan_restore.degradations import checks
 
 Shape = tuple[int, ...]
 Deviation = float | jax.Array  # A standard deviation: a number, or an array that broadcasts to y.
@@ -45,6 +48,21 @@ class Operator:
     del key
     return self(x)
 
+  def given(self, y: jax.Array, shape: Shape, after: Callable) -> "Operator":
+    """This operator, completed by what y tells about it.
+
+    Args:
+      y: What was observed, [N, ...].
+      shape: The shape [N, H, W, C] of this operator's images.
+      after: What was applied after this operator.
+
+    Returns:
+      An operator in which unknown strengths are estimated, the noise that depends on the image
+      is that of this image, and the pixels that were hit are missing.
+    """
+    del y, shape, after
+    return self
+
   def noise(self, shape: Shape) -> Deviation:
     """The standard deviation of what the damage adds to the model, for images of a shape."""
     del shape
@@ -69,6 +87,10 @@ class Operator:
     """y as a picture [N, H, W, C] of the image's size."""
     return y
 
+  def read(self, picture: jax.Array) -> jax.Array:
+    """y, given a picture [N, h, w, C] of y."""
+    return picture
+
   def missing(self, shape: Shape) -> jax.Array | None:
     """The mask [N or 1, H, W, 1] of the pixels on which y does not depend, for images of a shape;
     None if y depends on every pixel."""
@@ -77,6 +99,11 @@ class Operator:
 
   def hole(self) -> jax.Array | None:
     """The mask [N or 1, H, W, 1] of an operator that only blanks pixels; None of any other."""
+    return None
+
+  def kernel(self) -> jax.Array | None:
+    """The kernel [N or 1, h, w] of a damage that only convolves and adds noise; None of any
+    other."""
     return None
 
   def gain(self, shape: Shape) -> float | jax.Array:
@@ -149,6 +176,51 @@ def corrupt(A: Callable, x: jax.Array, key: jax.Array) -> jax.Array:
     y [N, ...].
   """
   return A.corrupt(x, key) if isinstance(A, Operator) else A(x)
+
+
+def given(A: Callable, y: jax.Array, shape: Shape, after: Callable | None = None) -> Callable:
+  """A, completed by what y tells about it: see `Operator.given`.
+
+  Args:
+    A: The damage.
+    y: What was observed [N, ...].
+    shape: [N, H, W, C] of the images.
+    after: What was applied after A, if anything.
+
+  Returns:
+    The operator; a plain function itself.
+
+  Examples:
+    >>> import numpy as np
+    >>> from gan_restore import operators
+    >>> noisy = 0.5 + 0.1 * np.random.default_rng(0).normal(size=(1, 64, 64, 3))
+    >>> A = given(operators.denoise(None), noisy, noisy.shape)
+    >>> round(float(noise(A, noisy.shape)[0, 0, 0, 0]), 2)
+    0.1
+  """
+  return A.given(y, tuple(shape), after or Operator()) if isinstance(A, Operator) else A
+
+
+def prepare(
+  y: jax.Array | np.ndarray, A: Callable, image_shape: Shape
+) -> tuple[jax.Array, Callable]:
+  """The arguments of a restorer, checked and completed: what every restorer does first.
+
+  Args:
+    y: What was observed [N, ...].
+    A: The damage: an operator or any JAX function.
+    image_shape: [H, W, C] of the images.
+
+  Returns:
+    (y, A): y as float32, and A as a pytree, completed by `given`.
+
+  Raises:
+    TypeError: If y is not floating or A is not a function.
+    ValueError: If y holds NaN, leaves the operator's range, or has a shape that A does not give.
+  """
+  A = as_operator(A)
+  y = checks.observation(y, A, image_shape)
+  return y, given(A, y, (len(y), *image_shape))
 
 
 def unit_range(A: Callable) -> bool:
@@ -338,6 +410,36 @@ def hole(A: Callable) -> jax.Array | None:
     [N or 1, H, W, 1], 1 where the pixel is missing; None for any other damage.
   """
   return A.hole() if isinstance(A, Operator) else None
+
+
+def read(A: Callable, picture: jax.Array) -> jax.Array:
+  """y, given a picture [N, h, w, C] of y, for example a grey photograph as RGB.
+
+  Args:
+    A: The damage.
+    picture: [N, h, w, C] in [0, 1].
+
+  Returns:
+    [N, h, w, 1] if A keeps one channel; otherwise the picture, as for a plain function.
+  """
+  return A.read(picture) if isinstance(A, Operator) else picture
+
+
+def kernel(A: Callable) -> jax.Array | None:
+  """The kernel of a damage that only convolves images, at a mirrored border, and adds noise.
+
+  Args:
+    A: The damage.
+
+  Returns:
+    [N or 1, h, w] with the sum 1, for noise alone [[[1]]]; None for any other damage.
+
+  Examples:
+    >>> from gan_restore import operators
+    >>> kernel(operators.compose(operators.denoise(0.1), operators.motion_blur(5))).shape
+    (1, 1, 5)
+  """
+  return A.kernel() if isinstance(A, Operator) else None
 
 
 def is_positive(sigma: Deviation) -> bool:

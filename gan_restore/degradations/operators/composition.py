@@ -14,7 +14,7 @@ import numpy as np
 from gan_restore.degradations import masks
 from gan_restore.degradations.operators import base
 from gan_restore.degradations.operators.base import Deviation, Operator, Shape
-from gan_restore.degradations.operators.pixels import enlarge, hsv_value
+from gan_restore.degradations.operators.pixels import enlarge
 from gan_restore.degradations.operators.pointwise import Inpaint
 
 
@@ -40,6 +40,10 @@ class Compose(Operator):
     first, second = jax.random.split(key)
     return base.corrupt(self.outer, base.corrupt(self.inner, x, first), second)
 
+  def given(self, y: jax.Array, shape: Shape, after: Callable) -> Operator:
+    outer = base.given(self.outer, y, base.output_shape(self.inner, shape), after)
+    return Compose(outer, base.given(self.inner, y, shape, Compose(after, outer)))
+
   def noise(self, shape: Shape) -> Deviation:
     between = base.output_shape(self.inner, shape)
     passed = base.propagate(self.outer, base.noise(self.inner, shape), between)
@@ -50,6 +54,14 @@ class Compose(Operator):
     return base.propagate(
       self.outer, base.propagate(self.inner, sigma, shape), base.output_shape(self.inner, shape)
     )
+
+  def kernel(self) -> jax.Array | None:
+    outer, inner = base.kernel(self.outer), base.kernel(self.inner)
+    if outer is None or inner is None:
+      return None
+    if outer.shape[1:] != (1, 1) and inner.shape[1:] != (1, 1):
+      return None  # The border is mirrored twice, so no single kernel is equivalent.
+    return outer if outer.size > inner.size else inner
 
   def gain(self, shape: Shape) -> float | jax.Array:
     return 1.0 if self.is_built_in else base.row_norms(self, shape)
@@ -62,6 +74,9 @@ class Compose(Operator):
 
   def show(self, y: jax.Array) -> jax.Array:
     return base.show(self.inner, base.show(self.outer, y))
+
+  def read(self, picture: jax.Array) -> jax.Array:
+    return base.read(self.outer, base.read(self.inner, picture))
 
   def missing(self, shape: Shape) -> jax.Array | None:
     """The union of both parts' holes; the hole of a smaller image is enlarged to the image's
@@ -105,8 +120,8 @@ def compose(outer: Callable, inner: Callable) -> Operator:
 def observe(A: Callable, picture: jax.Array | np.ndarray, shape: Shape) -> jax.Array:
   """Makes y from a picture of the observation.
 
-  If A has one output channel, y is the picture's V. Where A(x) is the same for every x, as in a
-  hole, y has that value, and the picture's pixels are ignored.
+  If A has one output channel, y is what A keeps of the picture's colours. Where A(x) is the same
+  for every x, as in a hole, y has that value, and the picture's pixels are ignored.
 
   Args:
     A: A built-in operator or a composition of built-in operators.
@@ -127,8 +142,7 @@ def observe(A: Callable, picture: jax.Array | np.ndarray, shape: Shape) -> jax.A
       f"the picture has shape {list(picture.shape)}; A gives {list(wanted)} for images"
       f" {list(shape)}"
     )
-  y = jnp.asarray(picture)
-  y = hsv_value(y) if wanted[-1] == 1 else y
+  y = base.read(A, jnp.asarray(picture))
   y = enlarge(y, factor) if factor > 1 else y
   blank, full = A(jnp.zeros(shape)), A(jnp.ones(shape))
   return jnp.where(blank == full, blank, y)

@@ -23,10 +23,12 @@ def _hsv_value_jvp(primals, tangents):
   return largest, jnp.sum(share * tangent, axis=-1, keepdims=True)
 
 
+LUMA = (0.299, 0.587, 0.114)  # The weights of R, G and B in luma (ITU-R BT.601).
+
+
 def luma(x: jax.Array) -> jax.Array:
   """Standard greyscale (ITU-R BT.601): 0.299 R + 0.587 G + 0.114 B, [..., 3] -> [..., 1]."""
-  weights = jnp.array([0.299, 0.587, 0.114], x.dtype)
-  return jnp.sum(x * weights, axis=-1, keepdims=True)
+  return jnp.sum(x * jnp.array(LUMA, x.dtype), axis=-1, keepdims=True)
 
 
 def enlarge(x: jax.Array, factor: int) -> jax.Array:

@@ -1,15 +1,19 @@
-"""Operators in which each value of y depends on one pixel: holes, lost colour, noise, rounding.
+"""Operators in which each value of y depends on one pixel: holes, lost colour, a colour filter,
+rounding.
 
 Images x are [N, H, W, C], float32 in [0, 1].
 """
 
+from collections.abc import Callable
+
 import flax
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from gan_restore.degradations import checks
 from gan_restore.degradations.operators.base import Deviation, Operator, Shape, is_positive
-from gan_restore.degradations.operators.pixels import hsv_value, luma
+from gan_restore.degradations.operators.pixels import LUMA, hsv_value, luma
 
 
 @flax.struct.dataclass
@@ -62,79 +66,124 @@ class Colorize(Operator):
   """See `colorize`."""
 
   kind = "colorize"
+  model: str = flax.struct.field(pytree_node=False, default="value")
   damage: str = flax.struct.field(pytree_node=False, default="value")
 
   def __call__(self, x: jax.Array) -> jax.Array:
-    return hsv_value(x)
+    return _BRIGHTNESS[self.model](x)
 
   def corrupt(self, x: jax.Array, key: jax.Array) -> jax.Array:
-    return luma(x) if self.damage == "luma" else self(x)
+    return _BRIGHTNESS[self.damage](x)
 
   def propagate(self, sigma: Deviation, shape: Shape) -> Deviation:
-    """The largest standard deviation of the channels. V has the noise of its largest channel, and
-    which channel that is depends on the image."""
+    """For V, the largest standard deviation of the channels: V has the noise of its largest
+    channel, and which channel that is depends on the image."""
+    if self.model == "luma":
+      return jnp.sqrt(jnp.sum((sigma * jnp.array(LUMA)) ** 2, -1, keepdims=bool(jnp.ndim(sigma))))
     return jnp.max(sigma, axis=-1, keepdims=True) if jnp.ndim(sigma) else sigma
 
   def image_shape(self, shape: Shape) -> Shape:
     return (*shape[:3], 3)
 
   def project(self, x: jax.Array, y: jax.Array) -> jax.Array:
+    """V is scaled with the colours kept; for luma, the same value is added to every channel."""
+    if self.model == "luma":
+      return x + y - self(x)
     return x * jnp.maximum(y, 0) / jnp.maximum(self(x), 1e-6)
 
   def show(self, y: jax.Array) -> jax.Array:
     return jnp.repeat(y, 3, axis=-1)
 
+  def read(self, picture: jax.Array) -> jax.Array:
+    return self(picture) if picture.shape[-1] == 3 else picture
 
-def colorize(damage: str = "value") -> Colorize:
-  """Keeps the V channel of HSV, the largest of R, G and B (the MAP paper, section 3.2).
+
+_BRIGHTNESS: dict[str, Callable] = {"value": hsv_value, "luma": luma}
+_COLORIZE = {  # {kind: (model, damage)}
+  "value": ("value", "value"),
+  "luma": ("luma", "luma"),
+  "map_paper": ("value", "luma"),
+}
+
+
+def colorize(kind: str = "value") -> Colorize:
+  """Keeps one channel of brightness.
 
   Args:
-    damage: What `corrupt` does: 'value' takes V, as the model does; 'luma' takes standard
-      greyscale, as the MAP paper does (section 4.1), whose model is V in both cases.
+    kind: 'value' keeps V of HSV, the largest of R, G and B (the MAP paper, section 3.2); 'luma'
+      keeps standard greyscale (ITU-R BT.601), as in most grey photographs; 'map_paper' damages by
+      luma and models by V, as the MAP paper does in its experiments (section 4.1).
 
   Returns:
     An operator [N, H, W, 3] -> [N, H, W, 1].
 
   Raises:
-    ValueError: For another damage.
+    ValueError: For another kind.
   """
-  if damage not in ("value", "luma"):
-    raise ValueError(f"damage is {damage!r}; it must be one of value, luma")
-  return Colorize(damage)
+  checks.one_of(kind, _COLORIZE, "kind")
+  return Colorize(*_COLORIZE[kind])
 
 
 @flax.struct.dataclass
-class Denoise(Operator):
-  """See `denoise`."""
+class Demosaic(Operator):
+  """See `demosaic`."""
 
-  kind = "denoise"
-  sigma: float = flax.struct.field(pytree_node=False)
+  kind = "demosaic"
+  pattern: str = flax.struct.field(pytree_node=False, default="RGGB")
 
-  @property
-  def unit_range(self) -> bool:
-    return False  # Noise need not be clipped.
+  def _filters(self, height: int, width: int) -> jax.Array:
+    """[1, H, W, 3], 1 at the channel that the sensor measures."""
+    tile = np.eye(3, dtype=np.float32)[["RGB".index(c) for c in self.pattern]].reshape(2, 2, 3)
+    tiled = np.tile(tile, (-(-height // 2), -(-width // 2), 1))
+    return jnp.asarray(tiled[None, :height, :width])
 
-  def noise(self, shape: Shape) -> Deviation:
-    return self.sigma
+  def __call__(self, x: jax.Array) -> jax.Array:
+    return jnp.sum(x * self._filters(*x.shape[1:3]), -1, keepdims=True)
 
-  def corrupt(self, x: jax.Array, key: jax.Array) -> jax.Array:
-    return jnp.clip(x + self.sigma * jax.random.normal(key, x.shape), 0, 1)
+  def propagate(self, sigma: Deviation, shape: Shape) -> Deviation:
+    if jnp.ndim(sigma) == 0 or jnp.shape(sigma)[-1] == 1:
+      return sigma
+    return jnp.sum(sigma * self._filters(*shape[1:3]), -1, keepdims=True)
+
+  def image_shape(self, shape: Shape) -> Shape:
+    return (*shape[:3], 3)
+
+  def project(self, x: jax.Array, y: jax.Array) -> jax.Array:
+    return jnp.where(self._filters(*x.shape[1:3]) > 0, y, x)
+
+  def show(self, y: jax.Array) -> jax.Array:
+    """Each channel interpolated linearly."""
+    filters = self._filters(*y.shape[1:3])
+    window = jnp.array([[1, 2, 1], [2, 4, 2], [1, 2, 1]], y.dtype)
+    average = jax.vmap(jax.vmap(lambda x: jax.scipy.signal.convolve2d(x, window, mode="same")))
+    channels_first = lambda x: jnp.moveaxis(x, -1, 1)
+    smooth = average(channels_first(y * filters)) / average(channels_first(filters))
+    return jnp.moveaxis(smooth, 1, -1)
+
+  def read(self, picture: jax.Array) -> jax.Array:
+    return self(picture) if picture.shape[-1] == 3 else picture
 
 
-def denoise(sigma: float = 0.1) -> Denoise:
-  """The identity; the damage adds Gaussian noise and clips to [0, 1].
+def demosaic(pattern: str = "RGGB") -> Demosaic:
+  """Keeps one channel at each pixel, as a camera's sensor with a Bayer filter does.
 
   Args:
-    sigma: Standard deviation of the noise, for pixels in [0, 1]; at least 0.
+    pattern: The channels of the upper left 2x2 pixels, by rows: 'RGGB', 'BGGR', 'GRBG' or 'GBRG'.
 
   Returns:
-    An operator [N, H, W, C] -> [N, H, W, C].
+    An operator [N, H, W, 3] -> [N, H, W, 1].
 
   Raises:
-    ValueError: If sigma is negative.
+    ValueError: For another pattern.
+
+  Examples:
+    >>> import numpy as np
+    >>> x = np.broadcast_to(np.float32([0.1, 0.2, 0.3]), (1, 2, 2, 3))
+    >>> demosaic("RGGB")(x)[0, ..., 0].round(1).tolist()
+    [[0.10000000149011612, 0.20000000298023224], [0.20000000298023224, 0.30000001192092896]]
   """
-  checks.at_least(sigma, 0.0, "sigma")
-  return Denoise(float(sigma))
+  checks.one_of(pattern, ("RGGB", "BGGR", "GRBG", "GBRG"), "pattern")
+  return Demosaic(pattern)
 
 
 @flax.struct.dataclass

@@ -1,14 +1,14 @@
-"""Operators that average neighbouring pixels: low resolution, coarse images, blur.
+"""Operators that average neighbouring pixels: low resolution, coarse images.
 
 Images x are [N, H, W, C], float32 in [0, 1].
 """
 
-import dm_pix
+import functools
+
 import flax
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 
 from gan_restore.degradations import checks
 from gan_restore.degradations.operators.base import (
@@ -57,20 +57,92 @@ class SuperResolve(Operator):
     return y
 
 
-def super_resolve(factor: int = 4) -> SuperResolve:
-  """Averages blocks of `factor` x `factor` pixels: a low pass and decimation in one.
+@flax.struct.dataclass
+class SuperResolveKernel(SuperResolve):
+  """See `super_resolve`."""
+
+  kind = "super_resolve_kernel"
+  resampling: str = flax.struct.field(pytree_node=False)
+
+  @property
+  def unit_range(self) -> bool:
+    return False  # The kernels overshoot at edges.
+
+  def corrupt(self, x: jax.Array, key: jax.Array) -> jax.Array:
+    return jnp.clip(self(x), 0, 1)
+
+  def __call__(self, x: jax.Array) -> jax.Array:
+    n, h, w, c = x.shape
+    f = self.factor
+    if h % f or w % f:
+      raise ValueError(f"{self.kind}: images of {h}x{w} are not divisible by factor {f}")
+    return jax.image.resize(
+      x, (n, h // f, w // f, c), KERNELS[self.resampling], precision="highest"
+    )
+
+  def propagate(self, sigma: Deviation, shape: Shape) -> Deviation:
+    if not is_positive(sigma):
+      return 0.0
+    rows, columns = (self._weights(size) ** 2 for size in shape[1:3])
+    sigma = jnp.broadcast_to(sigma, (*jnp.shape(sigma)[:1], *shape[1:3], *jnp.shape(sigma)[3:]))
+    sigma = sigma if sigma.ndim == 4 else sigma[None, ..., None]
+    variance = jnp.einsum("ij,njkc,lk->nilc", rows, sigma**2, columns, precision="highest")
+    return jnp.sqrt(variance)
+
+  def project(self, x: jax.Array, y: jax.Array) -> jax.Array:
+    rows, columns = (jnp.asarray(self._inverse(size)) for size in x.shape[1:3])
+    missed = y - self(x)
+    return x + jnp.einsum("ij,njkc,lk->nilc", rows, missed, columns, precision="highest")
+
+  def show(self, y: jax.Array) -> jax.Array:
+    n, h, w, c = self.image_shape(y.shape)
+    return jnp.clip(jax.image.resize(y, (n, h, w, c), "cubic", precision="highest"), 0, 1)
+
+  def _weights(self, size: int) -> np.ndarray:
+    """The matrix [size / factor, size] that reduces a line of `size` pixels."""
+    return _line_weights(size, self.factor, self.resampling)
+
+  def _inverse(self, size: int) -> np.ndarray:
+    """The pseudoinverse of `_weights`."""
+    return _line_inverse(size, self.factor, self.resampling)
+
+
+@functools.lru_cache(maxsize=32)
+def _line_weights(size, factor, kernel):
+  with jax.ensure_compile_time_eval():
+    eye = jnp.eye(size)
+    shape = (size // factor, size)
+    return np.asarray(jax.image.resize(eye, shape, KERNELS[kernel], precision="highest"))
+
+
+@functools.lru_cache(maxsize=32)
+def _line_inverse(size, factor, kernel):
+  return np.linalg.pinv(_line_weights(size, factor, kernel).astype(np.float64)).astype(np.float32)
+
+
+KERNELS = {"bicubic": "cubic", "lanczos": "lanczos3"}  # By their names in JAX.
+
+
+def super_resolve(factor: int = 4, kernel: str = "box") -> SuperResolve:
+  """Reduces the resolution: a low pass and decimation in one.
 
   Args:
     factor: Must divide the images' height and width.
+    kernel: 'box' averages blocks of `factor` x `factor` pixels; 'bicubic' (Keys 1981) and 'lanczos'
+      (of radius 3) are the kernels with which programs reduce pictures, as wide as the factor asks
+      for. They overshoot at edges; the damage clips y to [0, 1].
 
   Returns:
     An operator [N, H, W, C] -> [N, H / factor, W / factor, C].
 
   Raises:
-    ValueError: If the factor is below 1.
+    ValueError: If the factor is below 1, or for another kernel.
   """
   checks.at_least(factor, 1, "factor")
-  return SuperResolve(int(factor))
+  checks.one_of(kernel, ("box", *KERNELS), "kernel")
+  if kernel == "box":
+    return SuperResolve(int(factor))
+  return SuperResolveKernel(int(factor), kernel)
 
 
 @flax.struct.dataclass
@@ -123,55 +195,3 @@ def coarsen(factor: int = 8) -> Coarsen:
   """
   checks.at_least(factor, 1, "factor")
   return Coarsen(int(factor))
-
-
-@flax.struct.dataclass
-class Blur(Operator):
-  """See `blur`."""
-
-  kind = "blur"
-  sigma: float = flax.struct.field(pytree_node=False)
-
-  @property
-  def _radius(self) -> int:
-    return max(1, int(3 * self.sigma + 0.5))
-
-  def __call__(self, x: jax.Array) -> jax.Array:
-    r = self._radius
-    padded = jnp.pad(x, ((0, 0), (r, r), (r, r), (0, 0)), mode="symmetric")
-    with jax.default_matmul_precision("highest"):  # Accelerators' default is less than float32.
-      return dm_pix.gaussian_blur(padded, self.sigma, 2 * r + 1, padding="VALID")
-
-  def propagate(self, sigma: Deviation, shape: Shape) -> Deviation:
-    if not is_positive(sigma):
-      return 0.0
-    rows, columns = (jnp.float32(self._weights(size) ** 2) for size in shape[1:3])
-    sigma = jnp.broadcast_to(sigma, (*jnp.shape(sigma)[:1], *shape[1:3], *jnp.shape(sigma)[3:]))
-    sigma = sigma if sigma.ndim == 4 else sigma[None, ..., None]
-    exact = lax.Precision.HIGHEST
-    return jnp.sqrt(jnp.einsum("ij,njkc,lk->nilc", rows, sigma**2, columns, precision=exact))
-
-  def _weights(self, size: int) -> np.ndarray:
-    """The matrix [size, size] that blurs a line of `size` pixels."""
-    from scipy import ndimage  # Slow to import.
-
-    return ndimage.gaussian_filter1d(
-      np.eye(size), self.sigma, axis=0, mode="reflect", radius=self._radius
-    )
-
-
-def blur(sigma: float = 1.5) -> Blur:
-  """Convolves with a Gaussian cut at three sigma; the border is mirrored.
-
-  Args:
-    sigma: Standard deviation in pixels.
-
-  Returns:
-    An operator [N, H, W, C] -> [N, H, W, C].
-
-  Raises:
-    ValueError: If sigma is not positive.
-  """
-  if not 0 < sigma < float("inf"):
-    raise ValueError(f"sigma is {sigma!r}; it must be > 0, and finite")
-  return Blur(float(sigma))

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gan_restore import data
-from gan_restore.degradations import checks, operators
+from gan_restore.degradations import operators
 from gan_restore.evaluation import metrics, scoring
 from gan_restore.models import Config, Trained
 from gan_restore.nn import losses
@@ -108,7 +108,7 @@ def restore(
   factor = blocks.factor
   if factor != config.factor:
     raise ValueError(f"{config.family} was trained for factor {config.factor}; A's is {factor}")
-  y = checks.observation(y, A, trained.image_shape)
+  y, A = operators.prepare(y, A, trained.image_shape)
   y = operators.enlarge(blocks.low_resolution(y), factor)
   if label is not None:
     label = _check_label(label, len(y), config.classes)

@@ -94,7 +94,7 @@ def restore(
   """
   hole = operators.expect(trained.config.family, A, "inpaint").mask
   checks.one_of(blend, blending.BLENDS, "blend")
-  y = checks.observation(y, A, trained.image_shape)
+  y, A = operators.prepare(y, A, trained.image_shape)
   generated = _complete(complete, trained, y, jnp.broadcast_to(hole, (*y.shape[:3], 1)))
   return Result(image=blending.blend(y, generated, hole, blend), generated=generated)
 

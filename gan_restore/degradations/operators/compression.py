@@ -1,0 +1,303 @@
+"""JPEG: the loss of its compression, as libjpeg computes it.
+
+Images x are [N, H, W, C], float32 in [0, 1], C = 1 or 3; so are the decoded pictures y.
+"""
+
+import dataclasses
+from collections.abc import Callable
+
+import flax
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gan_restore.degradations import checks
+from gan_restore.degradations.operators import base
+from gan_restore.degradations.operators.base import Deviation, Operator, Shape
+from gan_restore.degradations.operators.pixels import enlarge
+
+SUBSAMPLINGS = ("4:2:0", "4:4:4")
+
+# The standard's example tables (ITU-T T.81, annex K), by rows of vertical frequency.
+_LUMA = np.array([
+  [16, 11, 10, 16, 24, 40, 51, 61], [12, 12, 14, 19, 26, 58, 60, 55],
+  [14, 13, 16, 24, 40, 57, 69, 56], [14, 17, 22, 29, 51, 87, 80, 62],
+  [18, 22, 37, 56, 68, 109, 103, 77], [24, 35, 55, 64, 81, 104, 113, 92],
+  [49, 64, 78, 87, 103, 121, 120, 101], [72, 92, 95, 98, 112, 100, 103, 99],
+])  # fmt: skip
+_CHROMA = np.full((8, 8), 99)
+_CHROMA[:4, :4] = [[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [47, 66, 99, 99]]
+
+# The orthonormal discrete cosine transform of 8 values, by rows of frequency.
+_DCT = np.cos(np.pi * (np.arange(8) + 0.5) * np.arange(8)[:, None] / 8) / 2
+_DCT[0] /= 2**0.5
+
+# RGB to Y, Cb and Cr (JFIF), by rows, and back.
+_TO_YCC = np.array(
+  [[0.299, 0.587, 0.114], [-0.168735892, -0.331264108, 0.5], [0.5, -0.418687589, -0.081312411]]
+)
+_TO_RGB = np.array([[1, 0, 1.402], [1, -0.344136286, -0.714136286], [1, 1.772, 0]])
+
+
+@flax.struct.dataclass
+class Jpeg(Operator):
+  """See `jpeg`."""
+
+  kind = "jpeg"
+  luma: jax.Array  # [N or 1, 8, 8]
+  chroma: jax.Array  # [N or 1, 8, 8]
+  deviation: jax.Array | None = None  # [N, 1, 1, C]
+  subsampling: str = flax.struct.field(pytree_node=False, default="4:2:0")
+
+  @property
+  def _halved(self) -> bool:
+    return self.subsampling == "4:2:0"
+
+  def __call__(self, x: jax.Array) -> jax.Array:
+    """Rounding has no useful gradient, so the model is what remains without it: the chroma of half
+    the resolution."""
+    if x.shape[-1] == 1 or not self._halved:
+      return x
+    y, *chroma = _to_planes(x)
+    size = x.shape[1:3]
+    return _to_image([y, *(_upsample(_downsample(plane), size) for plane in chroma)])
+
+  def corrupt(self, x: jax.Array, key: jax.Array) -> jax.Array:
+    """Encodes and decodes, with libjpeg's roundings (its slow integer transform)."""
+    eight_bits = lambda v: jnp.clip(jnp.round(v), 0, 255)
+    planes = [eight_bits(plane) for plane in _to_planes(eight_bits(255 * x) / 255)]
+    decoded = []
+    for i, plane in enumerate(planes):
+      small = i > 0 and self._halved
+      if small:
+        # libjpeg rounds up and down in turn.
+        plane = jnp.floor(_downsample(plane) + 0.25 + 0.25 * (jnp.arange(-(-x.shape[2] // 2)) % 2))
+      table = self._table(i)
+      coefficients = jnp.round(8 * _transform(plane)) / 8  # libjpeg keeps three binary digits.
+      plane = _inverse(_round(coefficients / table) * table, plane.shape[1:])
+      plane = eight_bits(plane)
+      decoded.append(_upsample(plane, x.shape[1:3]) if small else plane)
+    return eight_bits(255 * _to_image([jnp.round(plane) for plane in decoded])) / 255
+
+  def _table(self, plane: int) -> jax.Array:
+    table = self.chroma if plane else self.luma
+    return table[:, None, None]
+
+  def _planes(self, image: jax.Array, of_y: bool = False) -> list[jax.Array]:
+    """The planes that were transformed: of y, so that they are those of the file; of any other
+    image, by the encoder's averages."""
+    first, *chroma = _to_planes(image)
+    if not self._halved:
+      return [first, *chroma]
+    return [first, *(_undo_upsample(p) if of_y else _downsample(p) for p in chroma)]
+
+  def given(self, y: jax.Array, shape: Shape, after: Callable) -> Operator:
+    """The standard deviation comes from the bins of y's own coefficients."""
+    picture = base.show(after, y)
+    if self.deviation is not None or picture.shape != tuple(shape):
+      return self
+    variances = []
+    for i, plane in enumerate(self._planes(picture, of_y=True)):
+      table = self._table(i)
+      variance = _bin_variance(_round(_transform(plane) / table), table, _DECAY[min(i, 1)])
+      if i and self._halved:
+        variance *= (5 / 8) ** 2  # What the interpolation leaves of it.
+      variances.append(variance)
+    if len(variances) == 1:
+      found = variances[0][:, None]
+    else:
+      found = jnp.stack(variances, -1) @ jnp.float32(_TO_RGB.T**2)
+    # Pixels are rounded to 8 bits at last.
+    deviation = jnp.sqrt(found + 1 / 12) / 255
+    return dataclasses.replace(self, deviation=deviation[:, None, None, :])
+
+  def noise(self, shape: Shape) -> Deviation:
+    """Before y is given, that of coefficients that fill their bins."""
+    if self.deviation is not None:
+      return self.deviation
+    mean = jnp.mean(self.luma**2, (1, 2)) / 12
+    return (jnp.sqrt(mean) / 255)[:, None, None, None]
+
+  def project(self, x: jax.Array, y: jax.Array) -> jax.Array:
+    """Puts each coefficient back into its bin."""
+    found = []
+    own, given = _to_planes(x), self._planes(y, of_y=True)
+    for i, (plane, target) in enumerate(zip(own, given)):
+      table = self._table(i)
+      center = _round(_transform(target) / table)
+      small = _downsample(plane) if i and self._halved else plane
+      coefficients = _transform(small)
+      inside = jnp.clip(coefficients, (center - 0.5) * table, (center + 0.5) * table)
+      change = _inverse(inside - coefficients, small.shape[1:]) - 128
+      if i and self._halved:
+        change = enlarge(change[..., None], 2)[:, : plane.shape[1], : plane.shape[2], 0]
+      found.append(plane + change)
+    return _to_image(found)
+
+
+def jpeg(quality: int = 50, subsampling: str = "4:2:0") -> Jpeg:
+  """The loss of JPEG compression at a quality of libjpeg.
+
+  The damage is that of libjpeg. The model leaves out the rounding of the coefficients and keeps the
+  lower resolution of the chroma. The picture y must still have the pixels of the file, uncropped or
+  cropped at multiples of 8 pixels (of 16 with 4:2:0), because the blocks begin at its upper left
+  corner.
+
+  Args:
+    quality: 1 to 100, as in libjpeg and Pillow.
+    subsampling: The chroma's resolution: '4:2:0' (half) or '4:4:4' (whole).
+
+  Returns:
+    An operator [N, H, W, C] -> [N, H, W, C], for C = 1 and 3.
+
+  Raises:
+    ValueError: If the quality is out of range, or for another subsampling.
+
+  Examples:
+    >>> jpeg(50).luma[0, 0].astype(int).tolist()
+    [16, 11, 10, 16, 24, 40, 51, 61]
+  """
+  checks.at_least(quality, 1, "quality")
+  if quality > 100:
+    raise ValueError(f"quality is {quality}; it must be <= 100")
+  scale = 5000 // quality if quality < 50 else 200 - 2 * quality
+  luma, chroma = (np.clip((table * scale + 50) // 100, 1, 255) for table in (_LUMA, _CHROMA))
+  return jpeg_tables(luma, chroma, subsampling)
+
+
+def jpeg_tables(
+  luma: np.ndarray | jax.Array, chroma: np.ndarray | jax.Array, subsampling: str = "4:2:0"
+) -> Jpeg:
+  """The loss of JPEG compression with the quantisation tables of a file.
+
+  Args:
+    luma: The table of Y, by rows: 64 numbers, or [N, 8, 8] with one for each image. Pillow holds
+      it as `picture.quantization[0]`.
+    chroma: The table of Cb and Cr, likewise.
+    subsampling: As in `jpeg`.
+
+  Returns:
+    An operator like that of `jpeg`.
+
+  Raises:
+    ValueError: If a table has another size or a number below 1, or for another subsampling.
+  """
+  checks.one_of(subsampling, SUBSAMPLINGS, "subsampling")
+  tables = []
+  for name, table in (("luma", luma), ("chroma", chroma)):
+    table = np.asarray(table, np.float32)
+    if table.size == 0 or table.size % 64 or not np.all(table >= 1):
+      raise ValueError(f"{name} must be a table of 64 numbers of at least 1")
+    tables.append(jnp.asarray(table.reshape(-1, 8, 8)))
+  return Jpeg(tables[0], tables[1], subsampling=subsampling)
+
+
+# --- Planes [N, h, w] of Y, Cb and Cr, in 0 to 255 ------------------------------------------------
+
+
+def _to_planes(x):
+  """[N, H, W, C] in [0, 1] -> C planes."""
+  if x.shape[-1] == 1:
+    return [255 * x[..., 0]]
+  y, cb, cr = (255 * jnp.sum(x * jnp.float32(row), -1) for row in _TO_YCC)
+  return [y, cb + 128, cr + 128]
+
+
+def _to_image(planes):
+  """The inverse of `_to_planes`."""
+  if len(planes) == 1:
+    return planes[0][..., None] / 255
+  y, cb, cr = planes[0], planes[1] - 128, planes[2] - 128
+  channels = [row[0] * y + row[1] * cb + row[2] * cr for row in _TO_RGB]
+  return jnp.stack(channels, -1) / 255
+
+
+def _downsample(plane):
+  """Means of 2x2 pixels; the last row and column are repeated if their number is odd."""
+  n, h, w = plane.shape
+  plane = jnp.pad(plane, ((0, 0), (0, h % 2), (0, w % 2)), mode="edge")
+  return plane.reshape(n, -(-h // 2), 2, -(-w // 2), 2).mean((2, 4))
+
+
+def _upsample(plane, size):
+  """Twice the resolution by linear interpolation ("fancy upsampling"), cut to `size`."""
+  for axis in (1, 2):
+    line = jnp.moveaxis(plane, axis, -1)
+    padded = jnp.pad(line, ((0, 0), (0, 0), (1, 1)), mode="edge")
+    before, after = padded[..., :-2], padded[..., 2:]
+    both = jnp.stack([0.75 * line + 0.25 * before, 0.75 * line + 0.25 * after], -1)
+    plane = jnp.moveaxis(both.reshape(*line.shape[:-1], -1), -1, axis)
+  return plane[:, : size[0], : size[1]]
+
+
+def _undo_upsample(plane):
+  """The plane of half the resolution whose `_upsample` is this one."""
+  for axis in (1, 2):
+    line = jnp.moveaxis(plane, axis, -1)
+    odd = line.shape[-1] % 2
+    even, uneven = line[..., ::2], line[..., 1::2]
+    if odd:
+      uneven = jnp.concatenate([uneven, even[..., -1:]], -1)
+    # Value i is 1.5 even[i] - 0.5 uneven[i - 1], and 1.5 uneven[i] - 0.5 even[i + 1].
+    first = jnp.concatenate([even[..., :1], 1.5 * even[..., 1:] - 0.5 * uneven[..., :-1]], -1)
+    second = jnp.concatenate([1.5 * uneven[..., :-1] - 0.5 * even[..., 1:], uneven[..., -1:]], -1)
+    if odd:
+      second = second.at[..., -1].set(first[..., -1])
+    plane = jnp.moveaxis((first + second) / 2, -1, axis)
+  return plane
+
+
+def _transform(plane):
+  """The coefficients [N, rows, columns, 8, 8] of the blocks of a plane."""
+  n, h, w = plane.shape
+  plane = jnp.pad(plane, ((0, 0), (0, -h % 8), (0, -w % 8)), mode="edge") - 128
+  blocks = plane.reshape(n, -(-h // 8), 8, -(-w // 8), 8).transpose(0, 1, 3, 2, 4)
+  dct = jnp.float32(_DCT)
+  return jnp.einsum("ij,nrcjk,lk->nrcil", dct, blocks, dct, precision="highest")
+
+
+def _inverse(coefficients, size):
+  """The plane [N, h, w] of coefficients."""
+  n, rows, columns = coefficients.shape[:3]
+  dct = jnp.float32(_DCT)
+  blocks = jnp.einsum("ji,nrcjk,kl->nrcil", dct, coefficients, dct, precision="highest")
+  plane = blocks.transpose(0, 1, 3, 2, 4).reshape(n, 8 * rows, 8 * columns)
+  return plane[:, : size[0], : size[1]] + 128
+
+
+def _round(v):
+  """To the nearest whole number, halves away from zero."""
+  return jnp.trunc(v + jnp.copysign(0.5, v))
+
+
+# How the scale of coefficients falls with the frequency, the sum of its row and column; measured on
+# faces and photographs. That of luma falls with the power -1.3 to -1.6, that of chroma with -1.7 to
+# -2.0; the constant coefficients are as large as those of a frequency of 0.4.
+_DECAY = (1.5, 1.9)
+_FREQUENCY = np.maximum(np.add.outer(np.arange(8), np.arange(8)), 0.4).ravel()
+
+
+def _bin_variance(bins, table, decay):
+  """The mean variance [N] of the coefficients within their bins, for whole numbers `bins` [N, rows,
+  columns, 8, 8].
+
+  The coefficients of each frequency are taken to have a Laplace distribution, whose scale follows
+  from the share of zeros among them. Of a frequency with nearly only zeros, it is at most what the
+  other frequencies predict by `decay`.
+  """
+  bins, table = bins.reshape(*bins.shape[:3], 64), table.reshape(-1, 64)
+  count = bins.shape[1] * bins.shape[2]
+  zeros = (jnp.sum(bins == 0, (1, 2)) + 0.5) / (count + 1)  # [N, 64], their shares.
+  scale = table / 2 / -jnp.log1p(-zeros)
+  told = zeros < 0.95
+  flat = jnp.log(scale) + decay * np.log(_FREQUENCY)
+  number = jnp.sum(told, 1, keepdims=True)
+  mean = jnp.sum(jnp.where(told, flat, 0), 1, keepdims=True) / jnp.maximum(number, 1)
+  level = jnp.where(number > 0, mean, jnp.min(flat, 1, keepdims=True))
+  scale = jnp.where(told, scale, jnp.minimum(scale, jnp.exp(level) * _FREQUENCY**-decay))
+  half = jnp.maximum(table / 2 / scale, 0.05)  # Half a bin in units of the scale.
+  rest = jnp.exp(-half)
+  of_zero = (2 - rest * (half**2 + 2 * half + 2)) / (1 - rest)
+  of_other = half**2 + 2 - 2 * half / jnp.tanh(half)
+  variance = zeros * of_zero + (1 - zeros) * of_other
+  return jnp.mean(variance * (table / 2 / half) ** 2, 1)

@@ -1,0 +1,337 @@
+"""Noise: of one strength, of a strength that depends on the image, and of pixels that are hit.
+
+The model A of each is the identity. Images x are [N, H, W, C], float32 in [0, 1]; the noisy images
+are clipped to [0, 1].
+"""
+
+import dataclasses
+from collections.abc import Callable
+
+import dm_pix
+import flax
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gan_restore.degradations import checks
+from gan_restore.degradations.operators import base
+from gan_restore.degradations.operators.base import Deviation, Operator, Shape
+
+
+class _Noise(Operator):
+  """Base of the noise models."""
+
+  @property
+  def unit_range(self) -> bool:
+    return False  # Noise need not be clipped.
+
+  def kernel(self) -> jax.Array | None:
+    return jnp.ones((1, 1, 1))
+
+
+# --- Gaussian noise -----------------------------------------------------------------------------
+
+
+@flax.struct.dataclass
+class Denoise(_Noise):
+  """See `denoise`."""
+
+  kind = "denoise"
+  sigma: float | jax.Array | None
+  damage: float | jax.Array
+
+  def noise(self, shape: Shape) -> Deviation:
+    if self.sigma is None:
+      raise ValueError("sigma is None, so it is not known until y is given")
+    return self.sigma
+
+  def corrupt(self, x: jax.Array, key: jax.Array) -> jax.Array:
+    return jnp.clip(x + self.damage * jax.random.normal(key, x.shape), 0, 1)
+
+  def given(self, y: jax.Array, shape: Shape, after: Callable) -> Operator:
+    if self.sigma is not None:
+      return self
+    passed = jnp.mean(jnp.asarray(base.propagate(after, 1.0, shape)))  # What `after` left of it.
+    return dataclasses.replace(self, sigma=jnp.asarray(estimate_sigma(y)) / passed)
+
+
+def denoise(sigma: float | jax.Array | None = 0.1, damage: float = 0.1) -> Denoise:
+  """The identity; the damage adds Gaussian noise and clips to [0, 1].
+
+  Args:
+    sigma: Standard deviation of the noise, for pixels in [0, 1]: a number, [N, 1, 1, 1] with one
+      for each image, or [N, H, W, C] with one for each value. None means that it is not known:
+      restorers then estimate it for each image from y, by `estimate_sigma`.
+    damage: The standard deviation of the noise that `corrupt` adds if sigma is None.
+
+  Returns:
+    An operator [N, H, W, C] -> [N, H, W, C].
+
+  Raises:
+    ValueError: If sigma is negative or above 1.
+  """
+  for value in (damage, 0.0 if sigma is None else sigma):
+    _check_sigma(value, "sigma")
+  if sigma is None:
+    return Denoise(None, float(damage))
+  known = float(sigma) if np.ndim(sigma) == 0 else jnp.asarray(sigma, jnp.float32)
+  return Denoise(known, known)
+
+
+def _check_sigma(sigma, name):
+  if isinstance(sigma, jax.core.Tracer):
+    return
+  if np.ndim(sigma) not in (0, 4):
+    raise ValueError(f"{name} has shape {np.shape(sigma)}; it must be a number or [N, H, W, C]")
+  if not np.all((np.asarray(sigma) >= 0) & (np.asarray(sigma) <= 1)):
+    raise ValueError(f"{name} is {sigma!r}; it must be between 0 and 1, because pixels are")
+
+
+# R - G and R + G - 2 B, of norm 1, by columns.
+_DIFFERENCES = np.array([[1, 1], [-1, 1], [0, -2]], np.float32) / np.sqrt([2, 6], dtype=np.float32)
+
+
+def estimate_sigma(y: jax.Array | np.ndarray) -> np.ndarray:
+  """The standard deviation of white noise in images, from the images alone.
+
+  It is scikit-image's estimate from the finest wavelet coefficients (D. Donoho, I. Johnstone 1994).
+  For colour images it is taken from two differences of the channels, R - G and R + G - 2 B, scaled
+  to the noise of one channel. Images have less texture there than in the channels. Clipping to
+  [0, 1] reduces the noise near black and white; this is corrected for.
+
+  Args:
+    y: Images [N, H, W, C] in [0, 1] with noise.
+
+  Returns:
+    float32 [N, 1, 1, 1], at least 0.001.
+
+  Raises:
+    ValueError: If y is not a batch of images of at least 8x8 pixels.
+  """
+  from skimage import restoration  # Slow to import.
+
+  y = np.asarray(y, np.float32)
+  if y.ndim != 4 or min(y.shape[1:3]) < 8:
+    raise ValueError(f"y has shape {y.shape}; noise is estimated from [N, H, W, C] of 8x8 or more")
+  mix = _DIFFERENCES if y.shape[-1] == 3 else np.eye(y.shape[-1], dtype=np.float32)
+  each = [np.mean(restoration.estimate_sigma(image, channel_axis=-1)) for image in y @ mix]
+  found = [_undo_clipping(max(sigma, 1e-3), x, mix) for sigma, x in zip(each, y)]
+  return np.asarray(found, np.float32).reshape(-1, 1, 1, 1)
+
+
+def _undo_clipping(found, y, mix):
+  """The noise before clipping for which the estimate of y [H, W, C] is `found`, by fixed-point
+  iterations. The image without noise is taken to be smooth."""
+  from scipy import ndimage, stats  # Slow to import.
+
+  smooth = np.clip(ndimage.gaussian_filter(y, (1.5, 1.5, 0)), 0, 1)
+  grid = np.linspace(-5, 5, 41)[:, None]
+  weights = stats.norm.pdf(grid) / stats.norm.pdf(grid).sum()
+  levels = np.linspace(0, 1, 51)
+  drawn = np.abs(np.random.default_rng(0).normal(size=(*y.shape[:2], mix.shape[1])))
+  sigma = found
+  for _ in range(4):
+    clipped = np.clip(levels + sigma * grid, 0, 1)
+    mean = np.sum(weights * clipped, 0)
+    variance = np.sum(weights * (clipped - mean) ** 2, 0) / np.sum(weights * grid**2)
+    # The estimate is a median, here of normal values whose variance differs from pixel to pixel.
+    plain, passed = sigma * drawn, np.sqrt(np.interp(smooth, levels, variance) @ mix**2) * drawn
+    sigma = found * min(np.median(plain) / max(np.median(passed), 1e-6), 3)
+  return min(sigma, 1)
+
+
+# --- Noise that depends on the image ------------------------------------------------------------
+
+
+@flax.struct.dataclass
+class _SignalNoise(_Noise):
+  """Base of noise whose variance depends on the value of the pixel.
+
+  Attributes:
+    level: The values of the pixels [N, H, W, C] that the variance is computed for, estimated from y
+      by `given`; None stands for mid-grey.
+  """
+
+  level: jax.Array | None = flax.struct.field(default=None, kw_only=True)
+
+  def variance(self, level: jax.Array) -> jax.Array:
+    """The variance of the noise of a pixel whose value is `level`."""
+    raise NotImplementedError
+
+  def noise(self, shape: Shape) -> Deviation:
+    return jnp.sqrt(
+      self.variance(jnp.full((1, 1, 1, 1), 0.5) if self.level is None else self.level)
+    )
+
+  def given(self, y: jax.Array, shape: Shape, after: Callable) -> Operator:
+    picture = base.show(after, y)
+    if self.level is not None or picture.shape != tuple(shape):
+      return self
+    padded = jnp.pad(picture, ((0, 0), (2, 2), (2, 2), (0, 0)), mode="symmetric")
+    with jax.default_matmul_precision("highest"):
+      smooth = dm_pix.gaussian_blur(padded, 1.0, 5, padding="VALID")
+    return dataclasses.replace(self, level=jnp.clip(smooth, 0.02, 1))
+
+
+@flax.struct.dataclass
+class PoissonGaussian(_SignalNoise):
+  """See `poisson_gaussian`."""
+
+  kind = "poisson_gaussian"
+  peak: float
+  sigma: float
+
+  def variance(self, level: jax.Array) -> jax.Array:
+    return level / self.peak + self.sigma**2
+
+  def corrupt(self, x: jax.Array, key: jax.Array) -> jax.Array:
+    photons, electrons = jax.random.split(key)
+    y = jax.random.poisson(photons, self.peak * x) / self.peak
+    return jnp.clip(y + self.sigma * jax.random.normal(electrons, x.shape), 0, 1)
+
+
+@flax.struct.dataclass
+class Poisson(PoissonGaussian):
+  """See `poisson`."""
+
+  kind = "poisson"
+
+
+def poisson(peak: float = 50.0) -> Poisson:
+  """The identity; the damage is photon noise: y = Poisson(peak x) / peak, clipped to [0, 1].
+
+  Its variance is x / peak. Restorers estimate it for each value from y.
+
+  Args:
+    peak: The mean number of photons of a white pixel, at least 1.
+
+  Returns:
+    An operator [N, H, W, C] -> [N, H, W, C].
+
+  Raises:
+    ValueError: If the peak is below 1.
+
+  Examples:
+    >>> float(poisson(50)(jnp.full((1, 2, 2, 3), 0.5))[0, 0, 0, 0])
+    0.5
+    >>> round(float(poisson(50).noise((1, 2, 2, 3))[0, 0, 0, 0]), 3)  # Of mid-grey.
+    0.1
+  """
+  checks.at_least(peak, 1.0, "peak")
+  return Poisson(float(peak), 0.0)
+
+
+def poisson_gaussian(peak: float = 100.0, sigma: float = 0.02) -> PoissonGaussian:
+  """The identity; the damage is photon noise and then Gaussian noise, as of a camera's sensor.
+
+  Args:
+    peak: The mean number of photons of a white pixel, at least 1.
+    sigma: Standard deviation of the Gaussian noise, for pixels in [0, 1].
+
+  Returns:
+    An operator [N, H, W, C] -> [N, H, W, C].
+
+  Raises:
+    ValueError: If the peak is below 1, or sigma is negative or above 1.
+  """
+  checks.at_least(peak, 1.0, "peak")
+  _check_sigma(sigma, "sigma")
+  return PoissonGaussian(float(peak), float(sigma))
+
+
+@flax.struct.dataclass
+class Speckle(_SignalNoise):
+  """See `speckle`."""
+
+  kind = "speckle"
+  sigma: float
+
+  def variance(self, level: jax.Array) -> jax.Array:
+    return (self.sigma * level) ** 2
+
+  def corrupt(self, x: jax.Array, key: jax.Array) -> jax.Array:
+    return jnp.clip(x * (1 + self.sigma * jax.random.normal(key, x.shape)), 0, 1)
+
+
+def speckle(sigma: float = 0.2) -> Speckle:
+  """The identity; the damage multiplies each value by 1 + noise, and clips to [0, 1].
+
+  Args:
+    sigma: Standard deviation of the multiplied noise.
+
+  Returns:
+    An operator [N, H, W, C] -> [N, H, W, C].
+
+  Raises:
+    ValueError: If sigma is negative or above 1.
+  """
+  _check_sigma(sigma, "sigma")
+  return Speckle(float(sigma))
+
+
+# --- Pixels that are hit ------------------------------------------------------------------------
+
+
+@flax.struct.dataclass
+class SaltAndPepper(_Noise):
+  """See `salt_and_pepper`."""
+
+  kind = "salt_and_pepper"
+  rate: float
+  hit: jax.Array | None = None  # [N, H, W, 1], 1 where a pixel was hit.
+  values: jax.Array | None = None  # [N, H, W, C], the values of the pixels that were hit.
+
+  def __call__(self, x: jax.Array) -> jax.Array:
+    if self.hit is None or self.values is None:
+      return x
+    return jnp.where(self.hit > 0, self.values, x)
+
+  def corrupt(self, x: jax.Array, key: jax.Array) -> jax.Array:
+    where, which = jax.random.split(key)
+    hit = jax.random.bernoulli(where, self.rate, (*x.shape[:3], 1))
+    return jnp.where(hit, jax.random.bernoulli(which, 0.5, hit.shape).astype(x.dtype), x)
+
+  def given(self, y: jax.Array, shape: Shape, after: Callable) -> Operator:
+    picture = base.show(after, y)
+    if self.hit is not None or picture.shape != tuple(shape):
+      return self
+    extreme = jnp.all(picture < 1 / 510, -1, keepdims=True)
+    extreme |= jnp.all(picture > 1 - 1 / 510, -1, keepdims=True)
+    return dataclasses.replace(self, hit=extreme.astype(jnp.float32), values=picture)
+
+  def propagate(self, sigma: Deviation, shape: Shape) -> Deviation:
+    if self.hit is None or not base.is_positive(sigma):
+      return sigma
+    return sigma * (1 - self.hit)
+
+  def project(self, x: jax.Array, y: jax.Array) -> jax.Array:
+    return y if self.hit is None else jnp.where(self.hit > 0, x, y)
+
+  def missing(self, shape: Shape) -> jax.Array | None:
+    return self.hit
+
+  def hole(self) -> jax.Array | None:
+    return self.hit
+
+  def kernel(self) -> jax.Array | None:
+    return None
+
+
+def salt_and_pepper(rate: float = 0.1) -> SaltAndPepper:
+  """The identity; the damage makes single pixels white or black.
+
+  Restorers take the pixels of y that are white or black in all channels for missing, and the others
+  for exact.
+
+  Args:
+    rate: The probability that a pixel is hit, above 0 and below 1.
+
+  Returns:
+    An operator [N, H, W, C] -> [N, H, W, C].
+
+  Raises:
+    ValueError: If the rate is out of range.
+  """
+  if not 0 < rate < 1:
+    raise ValueError(f"rate is {rate!r}; it must be > 0 and < 1")
+  return SaltAndPepper(float(rate))
