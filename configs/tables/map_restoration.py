@@ -5,7 +5,7 @@
 
 Options after --config override it. The paper's values are printed below ours. They were measured
 on other faces with another prior. Here `colorize` uses V both for the damage and for the model.
-The paper uses standard greyscale for the damage; `--tasks colorize:luma` does the same.
+The paper uses standard greyscale for the damage; `--tasks colorize:map_paper` does the same.
 """
 
 import ml_collections

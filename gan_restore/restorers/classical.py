@@ -163,7 +163,7 @@ def richardson_lucy(y: jax.Array | np.ndarray, A: Callable) -> Result:
 def _deblur(name, y, A, restore) -> Result:
   kernel = operators.kernel(A)
   if kernel is None or kernel.shape[1:] == (1, 1):
-    raise operators.UnsupportedOperatorError(f"{name} restores only blur at a mirrored border")
+    raise operators.unsupported(name, "blur at a mirrored border", A)
   y, A = operators.prepare(y, A, y.shape[1:])
   sigmas = np.mean(np.broadcast_to(operators.noise(A, y.shape), y.shape), (1, 2, 3))
   # Both methods take the border for periodic or black; the mirror image keeps that away.

@@ -101,7 +101,7 @@ def test_a_table_of_one_method_with_several_options(capsys, tmp_path):
 
 def test_compositions_of_any_shape_are_scored_and_drawn(capsys, tmp_path):
   command = ["evaluate", "--dataset", "toy_faces", "--limit", "2", "--methods", "damaged"]
-  command += ["--tasks", "blur:1+super_resolve:2,inpaint:eyes+denoise:0.05,colorize:luma"]
+  command += ["--tasks", "blur:1+super_resolve:2,inpaint:eyes+denoise:0.05,colorize:map_paper"]
   status, output, _ = run(capsys, *command, "--out", tmp_path)
   assert status == 0 and "blur:1+super_resolve:2" in output
   assert (tmp_path / "pictures.png").exists()

@@ -215,6 +215,10 @@ def test_observing_a_picture(size):
 
 # --- Projections --------------------------------------------------------------------------------
 
+UNPROJECTED = (  # Damages after which y determines no value exactly.
+  "denoise", "blur", "motion_blur", "defocus", "poisson", "poisson_gaussian", "speckle",
+)  # fmt: skip
+
 
 @pytest.mark.parametrize(
   "name",
@@ -225,15 +229,16 @@ def test_the_projection_agrees_with_y(name, faces):
   """It is closer to the original and agrees with y. A second projection changes nothing."""
   faces = 0.3 + 0.7 * faces  # Bright images: no correction leads to negative values.
   y, A = tasks.get(name).corrupt(faces, jax.random.key(0))
+  A = operators.given(A, y, faces.shape)
   noise = jax.random.normal(jax.random.key(1), faces.shape)
   guess = jnp.clip(0.85 * faces + 0.02 * noise, 0.02, 1)
   found = operators.project(A, guess, y)
-  if name in ("denoise", "blur"):
+  if name in UNPROJECTED:
     np.testing.assert_array_equal(found, guess)
     return
   assert jnp.mean((found - faces) ** 2) <= jnp.mean((guess - faces) ** 2)
   np.testing.assert_allclose(operators.project(A, found, y), found, atol=1e-5)
-  if "denoise" not in name and "blur" not in name:
+  if "denoise" not in name and "blur" not in name and name not in ("jpeg", "salt_and_pepper"):
     again = operators.corrupt(A, found, jax.random.key(2))
     step = {"quantize": 0.251, "super_resolve:2+quantize:9": 0.126}
     np.testing.assert_allclose(again, y, atol=step.get(name, 1e-5))

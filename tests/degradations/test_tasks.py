@@ -5,20 +5,16 @@ import pytest
 from gan_restore.degradations import masks, operators, tasks
 
 SHAPES = {
-  "inpaint": (8, 64, 64, 3),
   "colorize": (8, 64, 64, 1),
   "super_resolve": (8, 16, 16, 3),
-  "denoise": (8, 64, 64, 3),
-  "quantize": (8, 64, 64, 3),
-  "coarsen": (8, 64, 64, 3),
-  "blur": (8, 64, 64, 3),
+  "demosaic": (8, 64, 64, 1),
 }
 
 
 @pytest.mark.parametrize("name", tasks.ALL)
 def test_a_task_damages_and_models_the_damage(name, faces):
   y, A = tasks.get(name).corrupt(faces, jax.random.key(0))
-  assert y.shape == SHAPES[name] == A(faces).shape
+  assert y.shape == SHAPES.get(name, faces.shape) == A(faces).shape
   assert np.abs(np.asarray(y) - np.asarray(A(faces))).mean() < 0.09  # Only noise and rounding.
   again, _ = tasks.get(name).corrupt(faces, jax.random.key(0))
   np.testing.assert_array_equal(y, again)
@@ -82,7 +78,11 @@ def test_refusals(faces):
   for name, message in {
     "denoise:loud": "the sigma of 'denoise:loud' must be a number",
     "quantize:2.5": "the levels of 'quantize:2.5' must be a whole number",
-    "colorize:3": "damage is '3'; it must be one of value, luma",
+    "colorize:3": "kind is '3'; it must be one of value, luma, map_paper",
+    "motion_blur:9@30@cut@1": "has too many arguments; it must be motion_blur:LENGTH@ANGLE@BORDER",
+    "motion_blur:9@steep": "the angle of 'motion_blur:9@steep' must be a number",
+    "jpeg:auto": "jpeg:auto takes its tables from a JPEG file",
+    "denoise:50": "sigma is 50.0; it must be between 0 and 1",
     "denoise+quantise": "unknown task 'quantise'|must be a number|unknown task 'denoise.quantise'",
     "super_resolve:0": "factor is 0",
   }.items():
@@ -94,3 +94,18 @@ def test_refusals(faces):
     tasks.get("inpaint", mask="round")
   with pytest.raises(TypeError, match="uint8"):
     tasks.get("denoise").corrupt(np.zeros((1, 8, 8, 3), np.uint8), jax.random.key(0))
+
+
+def test_arguments_of_a_damage(faces):
+  """They are those of the operator's function, in their order."""
+  for name, A in {
+    "super_resolve:2@lanczos": operators.super_resolve(2, "lanczos"),
+    "poisson_gaussian:80@0.03": operators.poisson_gaussian(80, 0.03),
+    "denoise:auto@0.2": operators.denoise(None, 0.2),
+  }.items():
+    assert tasks.get(name).corrupt(faces, jax.random.key(0))[1] == A
+  motion = tasks.get("motion_blur:7@30@cut").operator(jax.random.key(0), faces.shape)
+  np.testing.assert_array_equal(motion.weights, operators.motion_blur(7, 30).weights)
+  assert motion.border == "cut"
+  of_file = operators.jpeg(33, "4:4:4")
+  assert tasks.get("jpeg:auto", jpeg=of_file).operator(jax.random.key(0), faces.shape) is of_file

@@ -77,7 +77,16 @@ def test_seconds_are_an_image_that_was_restored(source):
 
 
 @pytest.mark.parametrize(
-  "task", ["blur:1+super_resolve:2", "inpaint+denoise:0.05", "colorize:luma"]
+  "task",
+  [
+    "blur:1+super_resolve:2",
+    "inpaint+denoise:0.05",
+    "colorize:luma",
+    "poisson",
+    "motion_blur:5+denoise:auto@0.05+jpeg:40",
+    "salt_and_pepper+jpeg:50",
+    "denoise:auto",
+  ],
 )
 def test_compositions_are_scored(task, source):
   """Compositions with a hole are also scored in the hole.

@@ -18,13 +18,13 @@ def photo(tmp_path):
 
 
 def test_picture_and_mask_have_the_same_crop(photo):
-  picture, mask = crops.read_crop(photo[0], (20, 20), 3, mask=photo[1])
+  picture, mask, box = crops.read_crop(photo[0], (20, 20), 3, mask=photo[1])
   assert picture.shape == (20, 20, 3) and mask.shape == (20, 20, 1)
   assert picture.dtype == mask.dtype == np.float32 and 0 <= picture.min() <= picture.max() <= 1
   # Columns 10 to 70 are the centred square; three pixels become one.
   np.testing.assert_array_equal(np.argwhere(mask[..., 0]), [[10, 10]])
-  grey, none = crops.read_crop(photo[0], (20, 20), 1)
-  assert grey.shape == (20, 20, 1) and none is None
+  grey, none, _ = crops.read_crop(photo[0], (20, 20), 1)
+  assert grey.shape == (20, 20, 1) and none is None and box is None
 
 
 def test_a_mask_that_does_not_fit_is_refused(photo, tmp_path):

@@ -19,8 +19,9 @@ def test_the_size_of_what_was_observed():
 
 def test_the_damage_of_a_photograph_does_not_depend_on_its_batch(faces):
   damage = restoration.Damage("denoise:0.1", simulate=True)
-  whole, _ = damage.observe(faces[:4], None, (64, 64, 3), 0)
-  last, A = damage.observe(faces[2:4], None, (64, 64, 3), 2)
+  own = restoration.FileDamage("denoise:0.1")
+  whole, _ = damage.observe(faces[:4], 4 * [own], (64, 64, 3), 0)
+  last, A = damage.observe(faces[2:4], 2 * [own], (64, 64, 3), 2)
   np.testing.assert_array_equal(whole[2:], last)
   assert A.kind == "denoise"
 
@@ -30,7 +31,7 @@ def test_a_mask_of_each_photograph(faces, tmp_path):
   mask[0, :8], mask[1, 8:16] = 1, 1
   (tmp_path / "mask.png").touch()
   y, A = restoration.Damage("inpaint", str(tmp_path / "mask.png")).observe(
-    faces[:2], mask, (64, 64, 3), 0
+    faces[:2], [restoration.FileDamage("inpaint", own) for own in mask], (64, 64, 3), 0
   )
   np.testing.assert_array_equal(operators.hole(A), mask)
   np.testing.assert_allclose(y, faces[:2] * (1 - mask), atol=1e-6)
@@ -67,8 +68,44 @@ def test_a_photograph_whose_mask_hides_everything_does_not_stop_the_others(faces
     ("denoise", "center", "such as inpaint\\+denoise"),
     ("inpaint", "strokes", "the mask strokes is random"),
     ("sharpen", None, "unknown task 'sharpen'"),
+    ("denoise:50", None, "sigma is 50.0"),
   ],
 )
 def test_damages_that_do_not_fit(task, mask, message):
   with pytest.raises(ValueError, match=message):
     restoration.Damage(task, mask)
+
+
+def test_what_a_file_tells_cannot_be_simulated():
+  for task in ("auto", "jpeg:auto", "denoise+jpeg:auto"):
+    with pytest.raises(ValueError, match="it cannot be simulated"):
+      restoration.Damage(task, simulate=True)
+    restoration.Damage(task)
+
+
+def test_each_file_tells_its_own_damage(faces, tmp_path):
+  """A JPEG its tables, a transparent picture its hole, a noisy one its noise; one of the four tells
+  nothing, and does not stop the others."""
+  pixels = np.round(255 * faces).astype(np.uint8)
+  Image.fromarray(pixels[0]).save(tmp_path / "a.jpg", quality=20)
+  Image.fromarray(pixels[1]).save(tmp_path / "b.jpg", quality=60)
+  noisy = np.clip(pixels[2] + 25 * np.random.default_rng(0).normal(size=(64, 64, 3)), 0, 255)
+  Image.fromarray(noisy.astype(np.uint8)).save(tmp_path / "c.png")
+  alpha = np.full((64, 64, 1), 255, np.uint8)
+  alpha[10:20, 10:20] = 0
+  Image.fromarray(np.concatenate([pixels[3], alpha], -1)).save(tmp_path / "d.png")
+  Image.fromarray(pixels[4]).resize((96, 80)).save(tmp_path / "e.jpg")
+  said = []
+  _, failures, restored = restoration.restore_files(
+    hub.load("tv", iterations=2), restoration.Damage("auto"), [str(tmp_path)], tmp_path / "out",
+    say=said.append,
+  )  # fmt: skip
+  assert restored == 4 and "blocks were lost" in failures[0] and "e.jpg" in failures[0]
+  for sentence, name, found, task in zip(
+    said,
+    "abcd",
+    ("JPEG of quality 20, 4:2:0", "JPEG of quality 60", "noise of 0.1", "2% transparent"),
+    ("jpeg:auto", "jpeg:auto", "denoise:auto", "inpaint"),
+  ):
+    assert f"{name}." in sentence and found in sentence and sentence.endswith(f"from {task}")
+  assert len(list((tmp_path / "out").glob("?.png"))) == 4

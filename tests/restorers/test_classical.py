@@ -14,6 +14,17 @@ BASELINES = [
   ("super_resolve", "lanczos", 0.3),
   ("coarsen", "bicubic", 0.3),
   ("coarsen", "lanczos", 0.3),
+  ("super_resolve:4@bicubic", "lanczos", 0.0),
+  ("salt_and_pepper", "median", 8),
+  ("salt_and_pepper", "biharmonic", 8),
+  ("poisson", "bm3d", 6),
+  ("poisson_gaussian", "non_local_means", 3),
+  ("speckle", "wavelet", 3),
+  ("jpeg:10", "bm3d", 0.1),
+  ("defocus:2+denoise:0.01", "wiener", 1),
+  ("motion_blur:5@0+denoise:0.01", "richardson_lucy", 1),
+  ("demosaic", "malvar", 1),
+  ("demosaic", "menon", 1),
 ]
 
 
@@ -55,6 +66,10 @@ def test_biharmonic_keeps_the_known_pixels(faces):
     ("bicubic", operators.denoise()),
     ("lanczos", operators.inpaint(np.eye(64))),
     ("mirror", lambda x: x),
+    ("bm3d", operators.blur(1.0)),
+    ("wiener", operators.denoise()),
+    ("richardson_lucy", operators.blur_kernel(np.ones((3, 3)), "cut")),
+    ("menon", operators.colorize()),
   ],
 )
 def test_other_operators_are_refused_in_a_sentence(name, A, faces):

@@ -100,3 +100,21 @@ def test_a_curved_damage_is_linearised_where_it_is_told():
   np.testing.assert_allclose(least_squares.fit(x**2, known, z, 1e-8), x, atol=1e-4)
   tangent = 0.5 + (x**2 - 0.25)
   np.testing.assert_allclose(least_squares.fit(x**2, square, z, 1e-8), tangent, atol=1e-4)
+
+
+def test_noise_that_differs_a_hundredfold_needs_no_more_iterations(faces):
+  """With the balance as a preconditioner, a few iterations give the exact posterior."""
+  sigma = np.broadcast_to(np.geomspace(0.003, 0.3, 64)[:, None, None], faces.shape)
+  y = faces + sigma * np.random.default_rng(0).normal(size=faces.shape)
+  y, sigma, z = (jnp.asarray(v, jnp.float32) for v in (y, sigma, np.full_like(faces, 0.5)))
+  A = lambda x: x
+  white_y, white_A, level = least_squares.whiten(y, A, sigma)
+  precision = least_squares.balance(A, white_A, z)
+  wanted = (y / sigma**2 + z / 0.04) / (1 / sigma**2 + 1 / 0.04)
+  for few, options in ((True, {"precision": precision}), (False, {})):
+    mean, std = least_squares.independent_posterior(
+      white_y, white_A, z, 0.04, level, jax.random.key(0), iterations=4, **options
+    )
+    error = float(jnp.max(abs(mean - wanted)))
+    assert (error < 1e-3) == few
+  assert least_squares.balance(A, A, z).max() == 1  # Uniform noise.

@@ -34,14 +34,17 @@ from gan_restore.degradations.operators.base import (
   image_shape,
   kernel,
   missing,
+  mixes,
   noise,
   output_shape,
   prepare,
+  probe,
   project,
   propagate,
   read,
   show,
   unit_range,
+  unsupported,
 )
 from gan_restore.degradations.operators.composition import Compose, compose, observe
 from gan_restore.degradations.operators.compression import Jpeg, jpeg, jpeg_tables
@@ -132,6 +135,7 @@ __all__ = [
   "kernel",
   "luma",
   "missing",
+  "mixes",
   "motion_blur",
   "noise",
   "observe",
@@ -139,6 +143,7 @@ __all__ = [
   "poisson",
   "poisson_gaussian",
   "prepare",
+  "probe",
   "project",
   "propagate",
   "quantize",
@@ -148,4 +153,5 @@ __all__ = [
   "speckle",
   "super_resolve",
   "unit_range",
+  "unsupported",
 ]

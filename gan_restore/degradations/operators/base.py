@@ -35,6 +35,11 @@ class Operator:
     return True
 
   @property
+  def mixes(self) -> bool:
+    """Whether a value of y depends on several pixels, so that noise in y is correlated."""
+    return False
+
+  @property
   def is_built_in(self) -> bool:
     """Whether this operator, and every part of it, is one of this package."""
     return True
@@ -154,11 +159,22 @@ def expect(name: str, A: Callable, *kinds: str) -> Any:
   Raises:
     UnsupportedOperatorError: If A is of another kind.
   """
-  kind = getattr(A, "kind", None)
-  if kind not in kinds:
-    given = kind or ("a composition" if isinstance(A, Operator) else "a plain function")
-    raise UnsupportedOperatorError(f"{name} restores only {' or '.join(kinds)}; A is {given}")
+  if getattr(A, "kind", None) not in kinds:
+    raise unsupported(name, " or ".join(kinds), A)
   return A
+
+
+def unsupported(name: str, supported: str, A: Callable) -> UnsupportedOperatorError:
+  """The error of a restorer that does not support A.
+
+  Args:
+    name: The restorer's name.
+    supported: What it restores.
+    A: The damage.
+  """
+  kind = getattr(A, "kind", None)
+  found = kind or ("a composition" if isinstance(A, Operator) else "a plain function")
+  return UnsupportedOperatorError(f"{name} restores only {supported}; A is {found}")
 
 
 # --- Functions of any A -------------------------------------------------------------------------
@@ -249,9 +265,9 @@ def noise(A: Callable, shape: Shape) -> Deviation:
 def propagate(A: Callable, sigma: Deviation, shape: Shape) -> Deviation:
   """The standard deviation in A(x) of independent noise in x.
 
-  For a plain function it is estimated at grey images, from products of the Jacobian with 64 random
-  vectors of signs. The estimate is exact where each value of A(x) depends on one value of x.
-  Otherwise its error is about 10%.
+  For a plain function, and for a composition that mixes pixels twice, it is estimated from products
+  of the Jacobian with 64 random vectors of signs. The estimate is exact where each value of A(x)
+  depends on one value of x. Otherwise its error is about 10%.
 
   Args:
     A: The damage.
@@ -263,14 +279,28 @@ def propagate(A: Callable, sigma: Deviation, shape: Shape) -> Deviation:
   """
   if isinstance(A, Operator):
     return A.propagate(sigma, shape)
-  return jnp.sqrt(_probe(as_operator(A), sigma, shape)) if is_positive(sigma) else 0.0
+  return probe(A, sigma, shape)
 
 
-@functools.partial(jax.jit, static_argnums=2)
-def _probe(A, sigma, shape):
-  """The variance of each value of J n, with A's Jacobian J at grey images and noise n of
+def probe(A: Callable, sigma: Deviation, shape: Shape) -> Deviation:
+  """`propagate` by random probes of the Jacobian, for any A.
+
+  It is taken at an image of one colour that is not grey, because V of HSV has no single gradient at
+  grey.
+  """
+  if not is_positive(sigma):
+    return 0.0
+  color = np.array([0.45, 0.55, 0.5] if shape[-1] == 3 else 0.5, np.float32)
+  around = jnp.broadcast_to(color, shape)
+  return jnp.sqrt(_probe(as_operator(A), sigma, around))
+
+
+@jax.jit
+def _probe(A, sigma, around):
+  """The variance of each value of J n, with A's Jacobian J at the images `around` and noise n of
   `sigma`."""
-  _, forward = jax.linearize(A, jnp.full(shape, 0.5))
+  shape = around.shape
+  _, forward = jax.linearize(A, around)
 
   def squared(key):
     signs = jax.random.rademacher(key, shape[1:], jnp.float32)
@@ -306,9 +336,14 @@ def row_norms(A: Callable, shape: Shape) -> jax.Array:
   Returns:
     [N], above 0.
   """
-  energy = _probe(as_operator(A), 1.0, shape).reshape(shape[0], -1)
+  energy = _probe(as_operator(A), 1.0, jnp.full(shape, 0.5)).reshape(shape[0], -1)
   count = jnp.maximum(jnp.sum(energy > 0, 1), 1)
   return jnp.maximum(jnp.sqrt(jnp.sum(energy, 1) / count), 1e-9)
+
+
+def mixes(A: Callable) -> bool:
+  """Whether a value of y depends on several pixels; True for a plain function."""
+  return not isinstance(A, Operator) or A.mixes
 
 
 def is_built_in(A: Callable) -> bool:

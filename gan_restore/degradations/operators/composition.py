@@ -3,8 +3,9 @@
 Images x are [N, H, W, C], float32 in [0, 1]; observations y are [N, ...].
 """
 
+import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import flax
 import jax
@@ -45,15 +46,27 @@ class Compose(Operator):
     return Compose(outer, base.given(self.inner, y, shape, Compose(after, outer)))
 
   def noise(self, shape: Shape) -> Deviation:
-    between = base.output_shape(self.inner, shape)
-    passed = base.propagate(self.outer, base.noise(self.inner, shape), between)
-    own = base.noise(self.outer, between)
-    return passed if not base.is_positive(own) else (passed**2 + own**2) ** 0.5
+    """The noise of each part passes through all later parts."""
+    parts, total = self.parts(), cast(Deviation, 0.0)
+    for i, part in enumerate(parts):
+      own = base.noise(part, shape)
+      shape = base.output_shape(part, shape)
+      if base.is_positive(own):
+        passed = _propagate(parts[i + 1 :], own, shape)
+        total = passed if not base.is_positive(total) else (total**2 + passed**2) ** 0.5
+    return total
 
   def propagate(self, sigma: Deviation, shape: Shape) -> Deviation:
-    return base.propagate(
-      self.outer, base.propagate(self.inner, sigma, shape), base.output_shape(self.inner, shape)
-    )
+    return _propagate(self.parts(), sigma, shape)
+
+  def parts(self) -> list[Callable]:
+    """The operators in the order in which they are applied, none of them a composition."""
+    split = lambda A: A.parts() if isinstance(A, Compose) else [A]
+    return [*split(self.inner), *split(self.outer)]
+
+  @property
+  def mixes(self) -> bool:
+    return base.mixes(self.outer) or base.mixes(self.inner)
 
   def kernel(self) -> jax.Array | None:
     outer, inner = base.kernel(self.outer), base.kernel(self.inner)
@@ -90,6 +103,18 @@ class Compose(Operator):
     if inner is None or outer is None:
       return outer if inner is None else inner
     return jnp.maximum(inner, outer)
+
+
+def _propagate(parts, sigma, shape) -> Deviation:
+  """The standard deviation of noise that passes through several operators."""
+  if sum(map(base.mixes, parts)) > 1:  # From the second one on, noise is correlated.
+    return base.probe(
+      functools.reduce(lambda inner, outer: Compose(outer, inner), parts), sigma, shape
+    )
+  for part in parts:
+    sigma = base.propagate(part, sigma, shape)
+    shape = base.output_shape(part, shape)
+  return sigma
 
 
 def compose(outer: Callable, inner: Callable) -> Operator:

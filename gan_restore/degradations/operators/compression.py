@@ -53,6 +53,10 @@ class Jpeg(Operator):
   def _halved(self) -> bool:
     return self.subsampling == "4:2:0"
 
+  @property
+  def mixes(self) -> bool:
+    return self._halved
+
   def __call__(self, x: jax.Array) -> jax.Array:
     """Rounding has no useful gradient, so the model is what remains without it: the chroma of half
     the resolution."""
@@ -117,6 +121,19 @@ class Jpeg(Operator):
       return self.deviation
     mean = jnp.mean(self.luma**2, (1, 2)) / 12
     return (jnp.sqrt(mean) / 255)[:, None, None, None]
+
+  def propagate(self, sigma: Deviation, shape: Shape) -> Deviation:
+    """That of the model: the lower resolution of the chroma reduces noise."""
+    if shape[-1] == 1 or not self._halved or not base.is_positive(sigma):
+      return sigma
+    luma = np.outer(_TO_RGB[:, 0], _TO_YCC[0])
+    chroma = _TO_RGB[:, 1:] @ _TO_YCC[1:]
+    # The weight of a pixel itself in its interpolated mean of 2x2 pixels, and the sum of squares of
+    # all weights.
+    own, squares = 9 / 64, (81 + 9 + 9 + 1) / 1024
+    weights = jnp.asarray(luma**2 + 2 * luma * chroma * own + chroma**2 * squares, jnp.float32)
+    variance = jnp.broadcast_to(jnp.square(sigma), (*(jnp.shape(sigma)[:-1] or (1, 1, 1)), 3))
+    return jnp.sqrt(jnp.einsum("...j,ij->...i", variance, weights, precision="highest"))
 
   def project(self, x: jax.Array, y: jax.Array) -> jax.Array:
     """Puts each coefficient back into its bin."""

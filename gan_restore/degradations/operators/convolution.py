@@ -27,6 +27,10 @@ class Blur(Operator):
   sigma: float = flax.struct.field(pytree_node=False)
 
   @property
+  def mixes(self) -> bool:
+    return True
+
+  @property
   def _radius(self) -> int:
     return max(1, int(3 * self.sigma + 0.5))
 
@@ -86,6 +90,10 @@ class BlurKernel(Operator):
   kind = "blur_kernel"
   weights: jax.Array  # [N or 1, h, w], h and w odd.
   border: str = flax.struct.field(pytree_node=False, default="mirror")
+
+  @property
+  def mixes(self) -> bool:
+    return True
 
   @property
   def _radius(self) -> tuple[int, int]:

@@ -28,6 +28,10 @@ class SuperResolve(Operator):
   kind = "super_resolve"
   factor: int = flax.struct.field(pytree_node=False)
 
+  @property
+  def mixes(self) -> bool:
+    return True
+
   def __call__(self, x: jax.Array) -> jax.Array:
     n, h, w, c = x.shape
     f = self.factor

@@ -1,0 +1,141 @@
+"""What every operator must satisfy: gradients, adjoints, projections, noise of compositions."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jax.test_util import check_grads
+
+from gan_restore.degradations import operators
+
+KEY = jax.random.key(0)
+MASK = np.zeros((16, 16), np.float32)
+MASK[3:9, 4:12] = 1
+LINEAR = {
+  "inpaint": operators.inpaint(MASK),
+  "colorize luma": operators.colorize("luma"),
+  "demosaic": operators.demosaic("GRBG"),
+  "super_resolve box": operators.super_resolve(2),
+  "super_resolve bicubic": operators.super_resolve(2, "bicubic"),
+  "super_resolve lanczos": operators.super_resolve(4, "lanczos"),
+  "coarsen": operators.coarsen(4),
+  "blur": operators.blur(1.0),
+  "motion_blur": operators.motion_blur(5, 20),
+  "motion_blur cut": operators.motion_blur(5, 20, "cut"),
+  "defocus": operators.defocus(1.5),
+  "jpeg": operators.jpeg(50),
+  "jpeg whole chroma": operators.jpeg(50, "4:4:4"),
+  "denoise": operators.denoise(0.1),
+  "poisson": operators.poisson(50),
+  "quantize": operators.quantize(5),
+}
+
+
+@pytest.mark.parametrize("name", LINEAR)
+def test_gradients_and_adjoints(name):
+  """The gradient is that of finite differences, and <A x, u> = <x, A' u>."""
+  A = LINEAR[name]
+  x = jax.random.uniform(KEY, (1, 16, 16, 3))
+  check_grads(A, (x,), order=1, modes=["fwd", "rev"], eps=1e-2, atol=5e-3, rtol=5e-3)
+  y, pull = jax.vjp(A, x)
+  _, push = jax.jvp(A, (x,), (x,))
+  u = jax.random.normal(KEY, y.shape)
+  there, back = jnp.sum(push * u), jnp.sum(x * pull(u)[0])
+  np.testing.assert_allclose(there, back, rtol=1e-3, atol=1e-3)
+  np.testing.assert_allclose(push + A(jnp.zeros_like(x)), y, atol=1e-4)  # Linear.
+
+
+@pytest.mark.parametrize("name", LINEAR)
+def test_projections(name):
+  """They agree with y where it is exact, change nothing a second time, and lead closer to x."""
+  A = LINEAR[name]
+  x = 0.3 + 0.4 * jax.random.uniform(KEY, (2, 16, 16, 3))
+  guess = jnp.clip(x + 0.05 * jax.random.normal(jax.random.key(1), x.shape), 0, 1)
+  y = A.corrupt(x, jax.random.key(2))
+  found = operators.project(A, guess, y)
+  assert jnp.mean((found - x) ** 2) <= jnp.mean((guess - x) ** 2) + 1e-9
+  np.testing.assert_allclose(operators.project(A, found, y), found, atol=1e-4)
+  if name.startswith(("super", "demosaic", "colorize", "coarsen", "inpaint")):
+    np.testing.assert_allclose(A(found), y, atol=1e-4)
+
+
+def test_kernels_of_super_resolution_are_pillows(faces):
+  from PIL import Image
+
+  for name, kernel in (
+    ("bicubic", Image.Resampling.BICUBIC),
+    ("lanczos", Image.Resampling.LANCZOS),
+  ):
+    A = operators.super_resolve(4, name)
+    for channel in range(3):
+      picture = Image.fromarray(faces[0, ..., channel])  # Mode F: not rounded.
+      wanted = np.asarray(picture.resize((16, 16), kernel))
+      np.testing.assert_allclose(A(faces)[0, ..., channel], wanted, atol=1e-4)
+
+
+@pytest.mark.parametrize("pattern", ["RGGB", "BGGR", "GRBG", "GBRG"])
+def test_a_bayer_filter(pattern, faces):
+  y = np.asarray(operators.demosaic(pattern)(faces))[..., 0]
+  for i, channel in enumerate(pattern):
+    row, column = divmod(i, 2)
+    wanted = faces[:, row::2, column::2, "RGB".index(channel)]
+    np.testing.assert_array_equal(y[:, row::2, column::2], wanted)
+  shown = operators.show(operators.demosaic(pattern), jnp.asarray(y[..., None]))
+  assert shown.shape == faces.shape and np.abs(shown - faces).mean() < 0.05
+
+
+def test_luma_is_restored_from_luma(faces):
+  A = operators.colorize("luma")
+  y = A(faces)
+  np.testing.assert_allclose(A(operators.project(A, faces * 0.9, y)), y, atol=1e-5)
+  assert operators.read(A, jnp.asarray(faces)).shape == y.shape
+
+
+# --- Random compositions ------------------------------------------------------------------------
+
+_NOISE = st.sampled_from(
+  [
+    operators.denoise(0.007),
+    operators.poisson(1e4),
+    operators.poisson_gaussian(2e4, 0.005),
+    operators.speckle(0.0135),
+  ]
+)
+_LATER = {
+  "blur": operators.blur(0.8),
+  "motion_blur": operators.motion_blur(3, 30),
+  "defocus": operators.defocus(1.3),
+  "super_resolve": operators.super_resolve(2),
+  "super_resolve bicubic": operators.super_resolve(2, "bicubic"),
+  "coarsen": operators.coarsen(2),
+  "colorize": operators.colorize(),
+  "luma": operators.colorize("luma"),
+  "demosaic": operators.demosaic(),
+  "noise": operators.denoise(0.005),
+  "jpeg": operators.jpeg(100),
+  "jumble": lambda x: x[:, ::-1],
+}
+
+
+@pytest.mark.slow
+@settings(max_examples=30, deadline=None, derandomize=True, database=None)
+@given(_NOISE, st.lists(st.sampled_from(sorted(_LATER)), min_size=1, max_size=2, unique=True))
+def test_the_noise_of_random_compositions(noise, later):
+  """Over 1,000 draws, at an image whose channels differ by several standard deviations."""
+  x = jnp.broadcast_to(jnp.array([0.46, 0.52, 0.48]), (1, 24, 24, 3))
+  A, channels = noise, 3
+  for name in later:
+    if channels == 1 and name in ("colorize", "luma", "demosaic"):
+      continue  # They take three channels.
+    A = operators.compose(_LATER[name], A)
+    channels = A(x).shape[-1]
+  corrupt = functools.partial(operators.corrupt, A, x)
+  drawn = jax.jit(jax.vmap(corrupt))(jax.random.split(KEY, 1000))
+  measured = np.std(drawn, axis=0)
+  known = operators.given(A, drawn[0], x.shape)
+  stated = np.broadcast_to(operators.noise(known, x.shape), measured.shape)
+  assert abs(np.median(stated / measured) - 1) < 0.05

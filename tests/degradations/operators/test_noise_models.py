@@ -1,0 +1,117 @@
+"""Compares the noise that operators state with the noise that they add, over 1,000 draws."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from gan_restore.degradations import operators
+
+KEY = jax.random.key(0)
+SHAPE = (1, 16, 16, 3)
+NOISES = {
+  "denoise": operators.denoise(0.05),
+  "one for each image": operators.denoise(np.full((1, 1, 1, 1), 0.05)),
+  "one for each value": operators.denoise(np.linspace(0.02, 0.1, 768).reshape(SHAPE)),
+  "poisson": operators.poisson(200),
+  "poisson_gaussian": operators.poisson_gaussian(400, 0.04),
+  "speckle": operators.speckle(0.1),
+}
+
+
+@pytest.mark.parametrize("name", NOISES)
+@pytest.mark.parametrize("level", [0.3, 0.5])
+def test_the_noise_is_that_which_is_stated(name, level):
+  A, x = NOISES[name], jnp.full(SHAPE, level)
+  drawn = jax.jit(jax.vmap(lambda key: A.corrupt(x, key)))(jax.random.split(KEY, 1000))
+  measured = np.std(drawn, axis=0)
+  stated = operators.noise(operators.given(A, drawn[0], SHAPE), SHAPE)
+  np.testing.assert_allclose(np.median(stated / measured), 1, atol=0.05)
+  np.testing.assert_allclose(np.mean(drawn, (0, 1, 2, 3)), level, atol=0.005)
+  np.testing.assert_array_equal(A(x), x)
+
+
+def test_before_y_is_given_the_noise_is_that_of_mid_grey():
+  for name in ("poisson", "poisson_gaussian", "speckle"):
+    known = operators.given(NOISES[name], jnp.full(SHAPE, 0.5), SHAPE)
+    found, wanted = (operators.noise(A, SHAPE) for A in (NOISES[name], known))
+    np.testing.assert_allclose(np.broadcast_to(found, SHAPE), wanted, rtol=1e-5)
+
+
+def test_pixels_that_were_hit_are_found_and_the_others_kept(faces):
+  x = jnp.clip(faces, 0.02, 0.98)
+  A = operators.salt_and_pepper(0.2)
+  y = A.corrupt(x, KEY)
+  changed = np.any(np.asarray(y) != np.asarray(x), -1, keepdims=True)
+  np.testing.assert_allclose(changed.mean(), 0.2, atol=0.01)
+  assert set(np.unique(np.asarray(y)[changed[..., 0]])) == {0, 1}
+  known = operators.given(A, y, x.shape)
+  np.testing.assert_array_equal(operators.missing(known, x.shape), changed)
+  np.testing.assert_array_equal(operators.hole(known), changed)
+  np.testing.assert_array_equal(known(x), y)
+  np.testing.assert_array_equal(operators.project(known, jnp.zeros_like(x), y), y * (1 - changed))
+  assert operators.missing(A, x.shape) is None  # Not known before y is given.
+
+
+def test_what_is_given_is_given_once(faces):
+  for A in (operators.denoise(None), operators.poisson(50), operators.salt_and_pepper(0.1)):
+    y = A.corrupt(faces, KEY)
+    known = operators.given(A, y, y.shape)
+    again = operators.given(known, 1 - y, y.shape)
+    jax.tree.map(np.testing.assert_array_equal, known, again)
+
+
+@pytest.mark.parametrize("sigma", [0.02, 0.05, 0.1, 0.2])
+@pytest.mark.parametrize("channels", [3, 1])
+def test_sigma_is_estimated(sigma, channels, faces):
+  """From smooth images within 10%, where there is texture too if there are three channels."""
+  x = 0.3 + 0.4 * faces[..., :channels]
+  if channels == 1:
+    x = np.broadcast_to(np.linspace(0.3, 0.7, 64)[:, None, None], (8, 64, 64, 1))
+  y = x + sigma * np.random.default_rng(0).normal(size=x.shape)
+  found = operators.estimate_sigma(y)
+  assert found.shape == (8, 1, 1, 1)
+  np.testing.assert_allclose(np.mean(found), sigma, rtol=0.1)
+  np.testing.assert_allclose(found, sigma, rtol=0.25)
+
+
+def test_clipping_is_corrected_for():
+  """On a dark picture half of the noise is clipped."""
+  x = np.full((2, 64, 64, 3), 0.05)
+  y = np.clip(x + 0.1 * np.random.default_rng(0).normal(size=x.shape), 0, 1)
+  assert np.std(y) < 0.08
+  np.testing.assert_allclose(operators.estimate_sigma(y), 0.1, rtol=0.25)
+
+
+def test_a_strength_that_is_not_known(faces):
+  A = operators.denoise(None, damage=0.08)
+  y = A.corrupt(faces, KEY)
+  np.testing.assert_allclose(np.std(y - faces), 0.08, rtol=0.1)  # Clipped.
+  with pytest.raises(ValueError, match="not known until y is given"):
+    operators.noise(A, y.shape)
+  known = operators.given(A, y, y.shape)
+  np.testing.assert_allclose(np.mean(operators.noise(known, y.shape)), 0.08, rtol=0.15)
+  # A later operator reduces the noise; the estimate is that of the noise before it.
+  averaged = operators.compose(operators.super_resolve(2), A)
+  y = averaged.corrupt(faces, KEY)
+  known = operators.given(averaged, y, faces.shape)
+  np.testing.assert_allclose(np.mean(operators.noise(known, faces.shape)), 0.04, rtol=0.3)
+
+
+@pytest.mark.parametrize(
+  "make,message",
+  [
+    (lambda: operators.denoise(-0.1), "sigma is -0.1"),
+    (lambda: operators.denoise(50), "sigma is 50; it must be between 0 and 1"),
+    (lambda: operators.denoise(np.full((1, 1, 1, 1), np.nan)), "between 0 and 1"),
+    (lambda: operators.denoise(np.ones(3)), r"sigma has shape \(3,\)"),
+    (lambda: operators.poisson(0.5), "peak is 0.5"),
+    (lambda: operators.poisson_gaussian(10, 2), "sigma is 2"),
+    (lambda: operators.speckle(-1), "sigma is -1"),
+    (lambda: operators.salt_and_pepper(1), "rate is 1; it must be > 0 and < 1"),
+    (lambda: operators.estimate_sigma(np.zeros((4, 4, 3))), "noise is estimated from"),
+  ],
+)
+def test_refusals(make, message):
+  with pytest.raises(ValueError, match=message):
+    make()

@@ -1,0 +1,54 @@
+"""What picture files tell about their damage."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gan_restore.degradations import operators
+from gan_restore.photos import told
+
+
+@pytest.fixture
+def picture():
+  """A smooth picture of 80x64 pixels."""
+  rows, columns = np.mgrid[:64, :80] / 80
+  return Image.fromarray(np.uint8(255 * np.stack([rows, columns, 1 - rows], -1).clip(0, 1)))
+
+
+@pytest.mark.parametrize("quality", [10, 50, 83, 96])
+@pytest.mark.parametrize("number,name", [(0, "4:4:4"), (2, "4:2:0")])
+def test_the_tables_of_a_jpeg(quality, number, name, picture, tmp_path):
+  picture.save(tmp_path / "a.jpg", quality=quality, subsampling=number)
+  found, why = told.find_jpeg(tmp_path / "a.jpg", 64, (0, 0, 64, 64))
+  assert why == "" and found.subsampling == name
+  np.testing.assert_array_equal(found.luma, operators.jpeg(quality).luma)
+  np.testing.assert_array_equal(found.chroma, operators.jpeg(quality).chroma)
+  assert told.quality(found) == quality
+
+
+def test_a_grey_jpeg(picture, tmp_path):
+  picture.convert("L").save(tmp_path / "a.jpg", quality=40)
+  found, _ = told.find_jpeg(tmp_path / "a.jpg", 64, (0, 0, 64, 64))
+  np.testing.assert_array_equal(found.luma, operators.jpeg(40).luma)
+
+
+@pytest.mark.parametrize("box,size", [((8, 0, 72, 64), 64), ((0, 0, 64, 64), 32), (None, 32)])
+def test_blocks_that_were_lost(box, size, picture, tmp_path):
+  picture.save(tmp_path / "a.jpg")
+  found, why = told.find_jpeg(tmp_path / "a.jpg", size, box)
+  assert found is None and "blocks were lost" in why
+
+
+def test_a_jpeg_of_another_kind(picture, tmp_path):
+  picture.save(tmp_path / "a.jpg", subsampling=1)
+  found, why = told.find_jpeg(tmp_path / "a.jpg", 64, (0, 0, 64, 64))
+  assert found is None and "not supported" in why
+  picture.save(tmp_path / "a.png")
+  assert told.find_jpeg(tmp_path / "a.png", 64, (0, 0, 64, 64)) == (None, "")
+
+
+def test_a_file_without_damage_tells_none(picture, tmp_path):
+  picture.save(tmp_path / "a.png")
+  square = np.asarray(picture, np.float32)[:, :64] / 255
+  found = told.tell(tmp_path / "a.png", square, (0, 0, 64, 64))
+  assert found == told.Told("", None, None, "no damage found")
