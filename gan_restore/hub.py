@@ -10,6 +10,7 @@ A judge is a classifier that measures restorations.
 
 import dataclasses
 import functools
+import importlib.util
 import os
 from collections.abc import Callable
 from typing import Any
@@ -100,7 +101,8 @@ def load(name: str | os.PathLike, **options: Any) -> Restorer:
     A function (y, A) -> `Result`.
 
   Raises:
-    ValueError: If `name` is neither a known name nor the path of weights.
+    ValueError: If `name` is neither a known name nor the path of weights, or needs a package that
+      is not installed.
 
   Examples:
     >>> import numpy as np
@@ -114,6 +116,11 @@ def load(name: str | os.PathLike, **options: Any) -> Restorer:
     ((28, 28, 1), 'coarsen', 4)
   """
   if name in classical.RESTORERS:
+    package = classical.PACKAGES.get(str(name))
+    if package and importlib.util.find_spec(package) is None:
+      raise ValueError(
+        f"{name} needs the package {package}; pip install 'gan_restore[baselines]' installs it"
+      )
     return Restorer(functools.partial(classical.RESTORERS[name], **options))
   stem = "dcgan" if name == "map" else str(name)
   try:

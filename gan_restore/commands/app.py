@@ -44,7 +44,7 @@ def restore(
   Args:
     editor: The value of Gradio's image editor: `background` is the picture, and `layers` are the
       drawings on it, which mark the hole for the task `inpaint`.
-    task: One of `tasks.ALL`.
+    task: A name of `tasks.get`.
     method: The name of a restorer, as in `--method`.
     simulate: Whether the picture is clean and is damaged first.
     crop_face: Whether to crop to the largest face; otherwise the centre is cropped.
@@ -63,11 +63,14 @@ def restore(
   shape = restorer.shape or restoration.SHAPE
   picture = images.to_rgb(Image.fromarray(np.asarray(editor["background"])))
   box = crops.choose_box(picture, "face" if crop_face else "center")
-  x = crops.crop_picture(picture, shape[:2], shape[2], box)[None]
-  mask = _hole(editor, picture.size, shape[:2], box) if task == "inpaint" else None
-  y, A = tasks.get(task, mask=mask).corrupt(x, jax.random.key(int(seed)))
-  if not simulate:
-    y = A(x)
+  mask = _hole(editor, picture.size, shape[:2], box) if "inpaint" in tasks.parts(task) else None
+  damage, key = tasks.get(task, mask=mask), jax.random.key(int(seed))
+  if simulate:
+    y, A = damage.corrupt(crops.crop_picture(picture, shape[:2], shape[2], box)[None], key)
+  else:
+    A = damage.operator(key, (1, *shape))
+    size = A.picture_size((1, *shape))
+    y = operators.observe(A, crops.crop_picture(picture, size, shape[2], box)[None], (1, *shape))
   result = restorer(y, A)
   return _show(operators.show(A, y)), _show(result.image)
 
@@ -123,7 +126,12 @@ def build() -> Any:
       damaged = gr.Image(label="Damaged", interactive=False)
       restored = gr.Image(label="Restored", interactive=False)
     with gr.Row():
-      task = gr.Dropdown(list(tasks.ALL), value="inpaint", label="Damage")
+      task = gr.Dropdown(
+        [*tasks.ALL, "denoise:auto"],
+        value="inpaint",
+        label="Damage (or several: denoise:0.05+jpeg:40)",
+        allow_custom_value=True,
+      )
       method = gr.Dropdown(methods(), value="denoiser", label="Method")
       simulate = gr.Checkbox(False, label="The picture is clean: damage it first")
       crop_face = gr.Checkbox(True, label="Find the face")

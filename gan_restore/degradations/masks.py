@@ -214,7 +214,7 @@ def _page(height: int, width: int) -> np.ndarray:
 
 
 def border(key: jax.Array, shape: tuple[int, int, int], share: float = 0.25) -> jax.Array:
-  """A frame on all four sides: what lies outside the picture.
+  """A frame on all four sides, at least one pixel wide: what lies outside the picture.
 
   Args:
     key: Not used. It is there because all mask functions have the same arguments.
@@ -233,7 +233,9 @@ def border(key: jax.Array, shape: tuple[int, int, int], share: float = 0.25) -> 
     3072.0
   """
   _check_share("share", share)
-  return 1 - center(key, shape, 1 - share)
+  n, height, width = shape
+  outermost = 1 - jnp.pad(jnp.ones((n, height - 2, width - 2, 1)), ((0, 0), (1, 1), (1, 1), (0, 0)))
+  return jnp.maximum(1 - center(key, shape, 1 - share), outermost)
 
 
 # Facial parts on the aligned face crop, in shares of its side: row and column of the centre,

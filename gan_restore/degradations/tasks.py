@@ -11,6 +11,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from gan_restore.data import images
 from gan_restore.degradations import checks, masks, operators
 
 
@@ -50,6 +51,10 @@ def _sigma(text: str) -> float | None:
   return None if text == UNKNOWN else float(text)
 
 
+def _kernel(path: str) -> np.ndarray:
+  return images.to_float(images.read_image(path).convert("L"))[..., 0]
+
+
 _PARAMETERS: dict[str, dict[str, Callable]] = {  # {kind: {parameter: how to read it}}, in order.
   "inpaint": {"mask": str},
   "colorize": {"kind": str},
@@ -66,8 +71,9 @@ _PARAMETERS: dict[str, dict[str, Callable]] = {  # {kind: {parameter: how to rea
   "salt_and_pepper": {"rate": float},
   "speckle": {"sigma": float},
   "demosaic": {"pattern": str},
+  "blur_kernel": {"kernel": _kernel, "border": str},
 }
-ALL = tuple(_PARAMETERS)
+ALL = tuple(kind for kind in _PARAMETERS if kind != "blur_kernel")  # It needs a file.
 
 
 def _syntax(kind) -> str:
@@ -93,12 +99,12 @@ def get(
     name: `inpaint` (a hole), `colorize` (only V of HSV is left), `super_resolve` (factor 4),
       `denoise` (Gaussian noise of 0.1), `quantize` (5 levels per channel), `coarsen` (blocks of
       8x8 pixels), `blur` (Gaussian of 1.5 pixels), `motion_blur`, `defocus`, `jpeg`, `poisson`,
-      `poisson_gaussian`, `salt_and_pepper`, `speckle` or `demosaic`; each is described at the
+      `poisson_gaussian`, `salt_and_pepper`, `speckle` or `demosaic`. Each is described at the
       function of its name in `operators`. The arguments of this function follow a colon, separated
       by `@`: `denoise:0.2`, `super_resolve:2@bicubic`, `motion_blur:9@30`. `inpaint:MASK` is a hole
       of a kind of `masks`. `denoise:auto` is noise whose strength is estimated; `denoise:auto@0.2`
-      is the same, with damage of 0.2. Damages that are applied one after the other are joined by
-      `+`: `blur:1.5+denoise:0.05`.
+      is the same, with damage of 0.2. `blur_kernel:FILE` takes the kernel from a picture. Damages
+      that are applied one after the other are joined by `+`: `blur:1.5+denoise:0.05`.
     mask: The mask of each `inpaint` that does not name one: a kind of `masks`, or a mask of the
       image's size, which is resized to the image's size at that point of the composition. The
       default is 'center'.
@@ -142,7 +148,7 @@ def parts(name: str) -> list[str]:
   """
   found: list[str] = []
   for part in name.split("+"):
-    if found and found[-1].startswith("inpaint:") and part.partition(":")[0] not in ALL:
+    if found and found[-1].startswith("inpaint:") and part.partition(":")[0] not in _PARAMETERS:
       found[-1] += f"+{part}"
     else:
       found.append(part)
@@ -163,7 +169,7 @@ def with_factor(name: str, factor: int | None) -> str:
 def _one(name, mask, jpeg) -> Callable:
   """The `operator` of a `Task` of one damage."""
   kind, colon, value = name.partition(":")
-  if kind not in ALL:
+  if kind not in _PARAMETERS:
     raise ValueError(f"unknown task {name!r}; there are: {HELP}")
   if kind == "inpaint":
     return _inpaint(value or ("center" if mask is None else mask))
@@ -177,9 +183,13 @@ def _one(name, mask, jpeg) -> Callable:
   for (option, convert), value in zip(_PARAMETERS[kind].items(), values):
     try:
       options[option] = convert(value)
+    except images.ImageError:
+      raise
     except ValueError:
       wanted = "a whole number" if convert is int else "a number"
       raise ValueError(f"the {option} of {name!r} must be {wanted}") from None
+  if kind not in ALL and not options:
+    raise ValueError(f"{name!r} lacks its argument; it must be {_syntax(kind)}")
   A = getattr(operators, kind)(**options)
   return lambda key, shape: A
 

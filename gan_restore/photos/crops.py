@@ -40,15 +40,21 @@ def crop_picture(
 
   Args:
     picture: The photograph.
-    size: (H, W), where H = W.
+    size: (H, W). If they differ, the middle of the square is taken.
     channels: 3, or 1 for grey.
     box: From `choose_box`.
 
   Returns:
     The square, resampled.
   """
-  picture = images.crop_and_resample(picture, size[0], box)
-  return images.to_float(picture.convert("L") if channels == 1 else picture)
+  picture = images.crop_and_resample(picture, max(size), box)
+  return _middle(images.to_float(picture.convert("L") if channels == 1 else picture), size)
+
+
+def _middle(square, size):
+  """The middle [H, W, C] of a square."""
+  top, left = ((len(square) - side) // 2 for side in size)
+  return square[top : top + size[0], left : left + size[1]]
 
 
 def crop_mask(mask: Image.Image, size: tuple[int, int], box: Box | None = None) -> np.ndarray:
@@ -56,7 +62,7 @@ def crop_mask(mask: Image.Image, size: tuple[int, int], box: Box | None = None) 
 
   Args:
     mask: Mode L, 255 where a pixel of the photograph is missing, else 0.
-    size: (H, W), where H = W.
+    size: (H, W), as in `crop_picture`.
     box: From `choose_box`.
 
   Returns:
@@ -65,7 +71,7 @@ def crop_mask(mask: Image.Image, size: tuple[int, int], box: Box | None = None) 
   Raises:
     ImageError: If the mask marks every pixel or no pixel of the square as missing.
   """
-  cropped = images.to_float(images.crop_and_resample(mask, size[0], box)) > 0
+  cropped = _middle(images.to_float(images.crop_and_resample(mask, max(size), box)), size) > 0
   if cropped.all() or not cropped.any():
     every = "every pixel of the crop as missing; at least one must be known"
     none = "no pixel of the crop as missing; it must mark at least one"
@@ -84,7 +90,7 @@ def read_crop(
 
   Args:
     path: The photograph.
-    size: (H, W) of the square, where H = W.
+    size: (H, W) of the result, as in `crop_picture`.
     channels: 3, or 1 for grey.
     crop: 'center' or 'face'.
     mask: A black and white picture of the photograph's size, white where pixels are missing.

@@ -15,6 +15,7 @@ from gan_restore.degradations import masks, operators, tasks
 from gan_restore.evaluation import figures, reports, scoring
 from gan_restore.hub import Restorer
 from gan_restore.photos import crops, files, told
+from gan_restore.photos.told import FileDamage
 
 SHAPE = (64, 64, 3)  # Of the images, for restorers that accept any shape.
 BATCH = 16  # Pictures per batch; the last of several batches is padded.
@@ -45,11 +46,12 @@ class Damage:
   def __post_init__(self):
     if self.simulate and tasks.UNKNOWN in (self.task, *self._jpegs):
       raise ValueError(f"--task {self.task} is what a file tells, so it cannot be simulated")
-    if self.task == tasks.UNKNOWN:
-      return
-    tasks.get(self.task, jpeg=operators.jpeg())
-    parts = tasks.parts(self.task)
-    holes = [part.partition(":")[2] for part in parts if part.partition(":")[0] == "inpaint"]
+    if self.task == tasks.UNKNOWN:  # It takes a mask, but needs none.
+      holes = [""] if self.mask else []
+    else:
+      tasks.get(self.task, jpeg=operators.jpeg())
+      parts = [part.partition(":") for part in tasks.parts(self.task)]
+      holes = [value for kind, _, value in parts if kind == "inpaint"]
     if self.mask and "" not in holes:
       raise ValueError(
         f"--mask is given, but --task {self.task} has no inpaint without a mask of its own; it must"
@@ -99,7 +101,7 @@ class Damage:
     mask: np.ndarray | None,
     box: crops.Box | None,
     shape: tuple[int, int, int],
-  ) -> "FileDamage":
+  ) -> FileDamage:
     """The damage of one file.
 
     Args:
@@ -116,25 +118,16 @@ class Damage:
       ValueError: If the file does not tell what the task asks for; or if no pixel is missing, or
         all are, at the size at which the task applies the mask.
     """
+    if self.mask and self.mask_file is None and self.task == tasks.UNKNOWN:
+      mask = np.asarray(masks.get(self.mask)(jax.random.key(0), (1, *square.shape[:2])))[0]
     found = FileDamage(self.task, mask)
     if self.task == tasks.UNKNOWN:
-      told_by = told.tell(path, square, box)
-      parts = tasks.parts(told_by.task) if told_by.task else []
-      if mask is not None and told_by.mask is not None:
-        mask = np.maximum(mask, told_by.mask)
-      elif mask is None:
-        mask = told_by.mask
-      if mask is not None and "inpaint" not in parts:
-        parts.append("inpaint")
-      if not parts:
-        raise ValueError(f"{told_by.sentence}; --task must name the damage")
-      found = FileDamage("+".join(parts), mask, told_by.jpeg, told_by.sentence)
+      found = told.tell(path, square, box, mask)
     elif tasks.UNKNOWN in self._jpegs:
       compression, why = told.find_jpeg(path, len(square), box)
       if compression is None:
         raise ValueError(f"jpeg:auto needs the file's tables, but it is {why or 'not a JPEG'}")
-      sentence = f"JPEG of quality {told.quality(compression)}, {compression.subsampling}"
-      found = FileDamage(self.task, mask, compression, sentence)
+      found = FileDamage(self.task, mask, compression, told.describe(compression))
     if found.mask is not None:
       task = tasks.get(found.task, mask=found.mask, jpeg=found.jpeg)
       task.operator(jax.random.key(0), (1, *shape))
@@ -143,7 +136,7 @@ class Damage:
   def observe(
     self,
     squares: np.ndarray,
-    damages: Sequence["FileDamage"],
+    damages: Sequence[FileDamage],
     shape: tuple[int, int, int],
     first: int,
   ) -> tuple[jax.Array, Any]:
@@ -170,28 +163,6 @@ class Damage:
     batch = (len(squares), *shape)
     A = task.operator(jax.random.key(self.seed), batch)
     return operators.observe(A, squares, batch), A
-
-
-@dataclasses.dataclass(frozen=True)
-class FileDamage:
-  """The damage to one photograph.
-
-  Attributes:
-    task: A name of `tasks.get`.
-    mask: The mask of its square [H, W, 1], or None.
-    jpeg: The operator of `jpeg:auto`, or None.
-    sentence: What the file told; empty if it was not asked.
-  """
-
-  task: str
-  mask: np.ndarray | None = None
-  jpeg: operators.Jpeg | None = None
-  sentence: str = ""
-
-  @property
-  def kind(self) -> tuple:
-    """What the photographs of a batch have in common."""
-    return self.task, self.mask is None, self.jpeg and self.jpeg.subsampling
 
 
 def restore_files(
@@ -251,13 +222,19 @@ def restore_files(
       failures.append(f"{path}: {str(error).removeprefix(f'{path}: ')}")
 
   # --- Restore ---
-  rows, scores = [], {}
+  rows, scores, restored = [], {}, 0
   with tqdm(total=len(items), unit="image", disable=None) as bar:
     for start, chunk in _batches(items):
       padded = chunk + chunk[-1:] * (BATCH - len(chunk) if len(items) > BATCH else 0)
       squares = np.stack([square for _, _, square, _ in padded])
-      y, A = damage.observe(squares, [own for *_, own in padded], shape, start)
-      result = restorer(y, A)
+      try:
+        y, A = damage.observe(squares, [own for *_, own in padded], shape, start)
+        result = restorer(y, A)
+      except operators.UnsupportedOperatorError as error:
+        if damage.task != tasks.UNKNOWN:
+          raise  # All photographs have the same damage.
+        failures += [f"{path}: {error}" for path, *_ in chunk]
+        continue
       if spread and result.spread is None:
         raise ValueError(
           "--spread needs a method that draws several samples, such as denoiser:num_samples=4"
@@ -276,12 +253,13 @@ def restore_files(
         if damage.simulate:
           scores[str(path)] = {name: float(values[i]) for name, values in found.items()}
       bar.update(len(chunk))
+      restored += len(chunk)
   if rows:
     shown = np.stack([x for row in rows[:_SHEET_ROWS] for x in row])
     figures.write_grid(sheet, shown, len(rows[0]), scale=2)
   if scores:
     reports.write_json(report, scores)
-  return scores, failures, len(items)
+  return scores, failures, restored
 
 
 def _batches(items) -> Iterator[tuple[int, list]]:

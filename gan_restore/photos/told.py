@@ -12,26 +12,37 @@ from gan_restore.photos import crops
 
 _NOISE_MIN = 0.01  # Less noise than this is not worth removing.
 _SUBSAMPLINGS = {0: "4:4:4", 2: "4:2:0"}  # By Pillow's numbers.
+_ORIENTATION = 0x0112  # The EXIF tag.
 
 
 @dataclasses.dataclass(frozen=True)
-class Told:
-  """The damage that a file tells.
+class FileDamage:
+  """The damage to one photograph.
 
   Attributes:
-    task: Its name in `tasks`; empty if there is none.
+    task: A name of `tasks.get`; empty if there is none.
+    mask: The mask of its square [H, W, 1], or None.
     jpeg: The operator of `jpeg:auto`, or None.
-    mask: The transparent pixels of the square [H, W, 1], or None.
-    sentence: What was found, for people.
+    sentence: What the file told, for people; empty if it was not asked.
   """
 
   task: str
-  jpeg: operators.Jpeg | None
-  mask: np.ndarray | None
-  sentence: str
+  mask: np.ndarray | None = None
+  jpeg: operators.Jpeg | None = None
+  sentence: str = ""
+
+  @property
+  def kind(self) -> tuple:
+    """What the photographs of a batch have in common."""
+    return self.task, self.mask is None, self.jpeg and self.jpeg.subsampling
 
 
-def tell(path: str | os.PathLike, square: np.ndarray, box: crops.Box | None) -> Told:
+def tell(
+  path: str | os.PathLike,
+  square: np.ndarray,
+  box: crops.Box | None,
+  mask: np.ndarray | None = None,
+) -> FileDamage:
   """What a file tells about the damage of one of its squares.
 
   It tells the quantisation tables of a JPEG, if the square has the file's own pixels and begins at
@@ -42,9 +53,13 @@ def tell(path: str | os.PathLike, square: np.ndarray, box: crops.Box | None) -> 
     path: The file.
     square: The square [S, S, C] in [0, 1], from `crops.crop_picture`.
     box: The same square in the file, from `crops.choose_box`.
+    mask: The mask of a hole [S, S, 1] that is known besides, or None.
 
   Returns:
-    What was found.
+    The damage.
+
+  Raises:
+    ValueError: If there is none.
   """
   found, parts = [], []
   compression, why = find_jpeg(path, len(square), box)
@@ -56,13 +71,17 @@ def tell(path: str | os.PathLike, square: np.ndarray, box: crops.Box | None) -> 
     if why:
       found.append(why)
   else:
-    found.append(f"JPEG of quality {quality(compression)}, {compression.subsampling}")
+    found.append(describe(compression))
     parts.append("jpeg:auto")
-  mask = _transparent(path, len(square), box)
+  transparent = _transparent(path, len(square), box)
+  if transparent is not None:
+    found.append(f"{transparent.mean():.0%} transparent pixels")
+    mask = transparent if mask is None else np.maximum(mask, transparent)
   if mask is not None:
-    found.append(f"{mask.mean():.0%} transparent pixels")
     parts.append("inpaint")
-  return Told("+".join(parts), compression, mask, ", ".join(found) or "no damage found")
+  if not parts:
+    raise ValueError(f"{', '.join(found) or 'no damage found'}; --task must name the damage")
+  return FileDamage("+".join(parts), mask, compression, ", ".join(found) or "a hole")
 
 
 def find_jpeg(
@@ -71,7 +90,7 @@ def find_jpeg(
   """The compression of a JPEG file, if a square of it still has the blocks of the file.
 
   Args:
-    path: The file.
+    path: The file, a picture that Pillow can open.
     size: The side of the square after resampling, in pixels.
     box: The square in the file, from `crops.choose_box`.
 
@@ -79,32 +98,42 @@ def find_jpeg(
     (the operator or None, why there is none; empty if the file is no JPEG).
   """
   with Image.open(path) as picture:
-    if picture.format != "JPEG":
+    if not isinstance(picture, JpegImagePlugin.JpegImageFile):  # MPO files are JPEGs too.
       return None, ""
-    subsampling = _SUBSAMPLINGS.get(JpegImagePlugin.get_sampling(picture))
-    left, top, right, _ = box or images.center_box(picture.size)
-    quantization = getattr(picture, "quantization", {})
-    tables = [quantization[i] for i in sorted(quantization)]
-    turned = picture.getexif().get(0x0112, 1) != 1
-    if picture.mode == "L":  # One table, and no chroma.
-      subsampling, tables = "4:4:4", tables * 2
-  if right - left != size or turned or left % 16 or top % 16:
-    return None, "a JPEG, whose blocks were lost when it was cropped or resampled"
-  if subsampling is None or len(tables) != 2:
+    grey = picture.mode == "L"
+    subsampling = "4:4:4" if grey else _SUBSAMPLINGS.get(JpegImagePlugin.get_sampling(picture))
+    tables = [picture.quantization[layer[3]] for layer in picture.layer]
+    # Without the Adobe marker, or with its transform 1, the planes are Y, Cb and Cr.
+    ycc = grey or (picture.mode == "RGB" and picture.info.get("adobe_transform", 1) == 1)
+    turned = picture.getexif().get(_ORIENTATION, 1) != 1
+    left, top, right, bottom = box or images.center_box(picture.size)
+    ends = picture.size
+  block = 16 if subsampling == "4:2:0" else 8
+  whole = size % block == 0 or (right, bottom) == ends  # No block is cut but by the picture's end.
+  if right - left != size or turned or left % block or top % block or not whole:
+    return None, "a JPEG whose blocks were lost when it was cropped, turned or resampled"
+  if subsampling is None or not ycc or any(table != tables[1] for table in tables[2:]):
     return None, "a JPEG of a kind that is not supported"
-  return operators.jpeg_tables(tables[0], tables[1], subsampling), ""
+  luma, chroma = np.array(tables[0]), np.array(tables[0 if grey else 1])
+  return operators.jpeg_tables(luma, chroma, subsampling), ""
 
 
-def quality(compression: operators.Jpeg) -> int:
-  """The quality of libjpeg whose luma table is most like this one.
+def describe(compression: operators.Jpeg) -> str:
+  """The quality of libjpeg whose luma table is most like that of a JPEG, and its subsampling.
+
+  Args:
+    compression: From `find_jpeg`.
+
+  Returns:
+    A phrase.
 
   Examples:
-    >>> quality(operators.jpeg(75))
-    75
+    >>> describe(operators.jpeg(75))
+    'JPEG of quality 75, 4:2:0'
   """
   table = np.asarray(compression.luma[0])
-  apart = lambda q: float(np.mean((np.asarray(operators.jpeg(q).luma[0]) - table) ** 2))
-  return min(range(1, 101), key=apart)
+  apart = lambda quality: np.mean((operators.standard_tables(quality)[0] - table) ** 2)
+  return f"JPEG of quality {min(range(1, 101), key=apart)}, {compression.subsampling}"
 
 
 def _transparent(path, size, box) -> np.ndarray | None:

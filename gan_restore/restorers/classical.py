@@ -127,8 +127,8 @@ def wavelet(y: jax.Array | np.ndarray, A: Callable) -> Result:
 
 def bm3d(y: jax.Array | np.ndarray, A: Callable) -> Result:
   """BM3D (K. Dabov et al. 2007, by its authors' package, in the extra `baselines`); for noise."""
-  package = _package("bm3d")
   _, sigmas = _noise("bm3d", y, A)
+  package = _package("bm3d")
   denoise = package.bm3d_rgb if y.shape[-1] == 3 else package.bm3d
   pairs = zip(np.asarray(y), sigmas)
   return _result([denoise(image, sigma).reshape(image.shape) for image, sigma in pairs])
@@ -195,18 +195,20 @@ def menon(y: jax.Array | np.ndarray, A: Callable) -> Result:
 
 def _demosaiced(name, function, y, A) -> Result:
   pattern = operators.expect(name, A, "demosaic").pattern
-  demosaic = getattr(_package("colour_demosaicing"), function)
+  demosaic = getattr(_package(name), function)
   return _result([demosaic(image[..., 0], pattern) for image in np.asarray(y)])
 
 
+PACKAGES = {  # {baseline: the package of the extra `baselines` that it needs}.
+  "bm3d": "bm3d",
+  "malvar": "colour_demosaicing",
+  "menon": "colour_demosaicing",
+}
+
+
 def _package(name: str) -> Any:
-  """A package of the extra `baselines`."""
-  try:
-    return importlib.import_module(name)
-  except ImportError as error:
-    raise ValueError(
-      f"{error}; pip install 'gan_restore[baselines]' installs what this baseline needs"
-    ) from error
+  """The package that a baseline needs."""
+  return importlib.import_module(PACKAGES[name])
 
 
 RESTORERS: dict[str, Callable[..., Result]] = {

@@ -68,7 +68,8 @@ def _ratio(images, v):
 
 
 def _colorize(center, matrix, middle, y, A) -> Result:
-  operators.expect("color_regression", A, "colorize")
+  if operators.expect("color_regression", A, "colorize").model != "value":
+    raise operators.unsupported("color_regression", "V", A)
   n, h, w, _ = y.shape
   with least_squares.exactly():
     ratio = (_blocks(y) - center) @ matrix + middle

@@ -61,10 +61,10 @@ def whiten(
 
 
 def balance(A: Callable, white_A: Callable, around: jax.Array) -> jax.Array:
-  """How much more precisely than the least precise value of y the values at each pixel are known.
+  """For each pixel, the precision with which y determines it, divided by the lowest precision in y.
 
-  Noise that differs from pixel to pixel slows down conjugate gradients. They converge as for
-  uniform noise if the unknowns are scaled by the inverse root of this balance.
+  Noise that differs from pixel to pixel slows down conjugate gradients. If the unknowns are divided
+  by the root of this balance, they converge as for uniform noise.
 
   Args:
     A: A function from images to y, linear up to a constant.
@@ -132,7 +132,8 @@ def fit(
     z: Images [N, H, W, C].
     weight: Above 0; a number, [N, 1, 1, 1], or [N, H, W, C], one for each value.
     iterations: Number of iterations of conjugate gradients.
-    precision: `balance`, if the noise differs from pixel to pixel.
+    precision: The result of `balance`, which speeds up convergence if the noise differs between
+      pixels.
 
   Returns:
     Images [N, H, W, C].
@@ -177,7 +178,8 @@ def independent_posterior(
     key: A random key for the signs, which are the same for all images.
     probes: The diagonal is estimated from four times this number of products.
     iterations: Number of iterations of conjugate gradients.
-    precision: `balance`, if the noise differs from pixel to pixel.
+    precision: The result of `balance`, which speeds up convergence if the noise differs between
+      pixels.
 
   Returns:
     (mean, standard deviation), both [N, H, W, C].

@@ -104,8 +104,45 @@ def test_each_file_tells_its_own_damage(faces, tmp_path):
   for sentence, name, found, task in zip(
     said,
     "abcd",
-    ("JPEG of quality 20, 4:2:0", "JPEG of quality 60", "noise of 0.1", "2% transparent"),
+    ("JPEG of quality 20, 4:2:0", "JPEG of quality 60", "noise of 0.", "2% transparent"),
     ("jpeg:auto", "jpeg:auto", "denoise:auto", "inpaint"),
+    strict=True,
   ):
     assert f"{name}." in sentence and found in sentence and sentence.endswith(f"from {task}")
   assert len(list((tmp_path / "out").glob("?.png"))) == 4
+
+
+def test_what_a_file_tells_comes_with_a_mask(faces, tmp_path):
+  Image.fromarray(np.round(255 * faces[0]).astype(np.uint8)).save(tmp_path / "a.jpg", quality=20)
+  said = []
+  restoration.restore_files(
+    hub.load("tv", iterations=2), restoration.Damage("auto", "center"), [str(tmp_path / "a.jpg")],
+    tmp_path / "out", say=said.append,
+  )  # fmt: skip
+  assert said[0].endswith("restored from jpeg:auto+inpaint")
+  with pytest.raises(ValueError, match="it must be a picture file"):
+    restoration.Damage("auto", "nowhere.png")
+
+
+def test_a_method_for_one_damage_restores_the_files_that_tell_it(faces, tmp_path):
+  """The others fail in a sentence each."""
+  pixels = np.round(255 * faces).astype(np.uint8)
+  alpha = np.full((64, 64, 1), 255, np.uint8)
+  alpha[10:20, 10:20] = 0
+  Image.fromarray(pixels[0]).save(tmp_path / "a.jpg", quality=20)
+  Image.fromarray(np.concatenate([pixels[3], alpha], -1)).save(tmp_path / "b.png")
+  _, failures, restored = restoration.restore_files(
+    hub.load("mirror"), restoration.Damage("auto"), [str(tmp_path)], tmp_path / "out"
+  )
+  assert restored == 1 and len(failures) == 1 and "a.jpg: mirror restores only" in failures[0]
+
+
+def test_a_border_that_was_cut_off(faces, tmp_path):
+  """y has 56 columns and 64 rows: the middle of the square."""
+  Image.fromarray(np.round(255 * faces[0]).astype(np.uint8)).save(tmp_path / "a.png")
+  damage = restoration.Damage("motion_blur:9@0@cut")
+  assert damage.shape((64, 64, 3)) == (64, 56, 3)
+  _, failures, restored = restoration.restore_files(
+    hub.load("tv", iterations=2), damage, [str(tmp_path / "a.png")], tmp_path / "out"
+  )
+  assert restored == 1 and not failures

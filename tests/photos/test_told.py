@@ -23,7 +23,7 @@ def test_the_tables_of_a_jpeg(quality, number, name, picture, tmp_path):
   assert why == "" and found.subsampling == name
   np.testing.assert_array_equal(found.luma, operators.jpeg(quality).luma)
   np.testing.assert_array_equal(found.chroma, operators.jpeg(quality).chroma)
-  assert told.quality(found) == quality
+  assert told.describe(found) == f"JPEG of quality {quality}, {name}"
 
 
 def test_a_grey_jpeg(picture, tmp_path):
@@ -39,6 +39,16 @@ def test_blocks_that_were_lost(box, size, picture, tmp_path):
   assert found is None and "blocks were lost" in why
 
 
+def test_other_files_that_hold_a_jpeg(picture, tmp_path):
+  """Several pictures in one file, as of phones; one table for all planes; blocks of 8 pixels."""
+  picture.save(tmp_path / "a.mpo", format="MPO", save_all=True, append_images=[picture])
+  table = [7] * 64
+  picture.save(tmp_path / "a.jpg", qtables=[table], subsampling=0)
+  assert told.find_jpeg(tmp_path / "a.mpo", 64, (0, 0, 64, 64))[0] is not None
+  found, _ = told.find_jpeg(tmp_path / "a.jpg", 64, (8, 0, 72, 64))
+  assert np.all(found.luma == 7) and np.all(found.chroma == 7)
+
+
 def test_a_jpeg_of_another_kind(picture, tmp_path):
   picture.save(tmp_path / "a.jpg", subsampling=1)
   found, why = told.find_jpeg(tmp_path / "a.jpg", 64, (0, 0, 64, 64))
@@ -50,5 +60,7 @@ def test_a_jpeg_of_another_kind(picture, tmp_path):
 def test_a_file_without_damage_tells_none(picture, tmp_path):
   picture.save(tmp_path / "a.png")
   square = np.asarray(picture, np.float32)[:, :64] / 255
-  found = told.tell(tmp_path / "a.png", square, (0, 0, 64, 64))
-  assert found == told.Told("", None, None, "no damage found")
+  with pytest.raises(ValueError, match="no damage found; --task must name the damage"):
+    told.tell(tmp_path / "a.png", square, (0, 0, 64, 64))
+  hole = np.ones((64, 64, 1), np.float32)
+  assert told.tell(tmp_path / "a.png", square, (0, 0, 64, 64), hole).task == "inpaint"

@@ -112,7 +112,7 @@ def test_noise_that_differs_a_hundredfold_needs_no_more_iterations(faces):
   precision = least_squares.balance(A, white_A, z)
   wanted = (y / sigma**2 + z / 0.04) / (1 / sigma**2 + 1 / 0.04)
   for few, options in ((True, {"precision": precision}), (False, {})):
-    mean, std = least_squares.independent_posterior(
+    mean, _ = least_squares.independent_posterior(
       white_y, white_A, z, 0.04, level, jax.random.key(0), iterations=4, **options
     )
     error = float(jnp.max(abs(mean - wanted)))

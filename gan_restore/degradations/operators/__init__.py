@@ -22,6 +22,7 @@ that broadcasts against y. The errors of different values of y are assumed to be
 
 from gan_restore.degradations.operators.base import (
   Deviation,
+  Identity,
   Operator,
   Shape,
   UnsupportedOperatorError,
@@ -47,7 +48,7 @@ from gan_restore.degradations.operators.base import (
   unsupported,
 )
 from gan_restore.degradations.operators.composition import Compose, compose, observe
-from gan_restore.degradations.operators.compression import Jpeg, jpeg, jpeg_tables
+from gan_restore.degradations.operators.compression import Jpeg, jpeg, jpeg_tables, standard_tables
 from gan_restore.degradations.operators.convolution import (
   Blur,
   BlurKernel,
@@ -85,6 +86,7 @@ from gan_restore.degradations.operators.pointwise import (
 from gan_restore.degradations.operators.resampling import (
   Coarsen,
   SuperResolve,
+  SuperResolveKernel,
   coarsen,
   super_resolve,
 )
@@ -99,6 +101,7 @@ __all__ = [
   "Demosaic",
   "Denoise",
   "Deviation",
+  "Identity",
   "Inpaint",
   "Jpeg",
   "MotionBlur",
@@ -110,6 +113,7 @@ __all__ = [
   "Shape",
   "Speckle",
   "SuperResolve",
+  "SuperResolveKernel",
   "UnsupportedOperatorError",
   "as_operator",
   "blur",
@@ -151,6 +155,7 @@ __all__ = [
   "salt_and_pepper",
   "show",
   "speckle",
+  "standard_tables",
   "super_resolve",
   "unit_range",
   "unsupported",

@@ -3,10 +3,10 @@
 Images x are [N, H, W, C], float32 in [0, 1]; observations y are [N, ...].
 """
 
-import functools
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+import flax
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -54,7 +54,8 @@ class Operator:
     return self(x)
 
   def given(self, y: jax.Array, shape: Shape, after: Callable) -> "Operator":
-    """This operator, completed by what y tells about it.
+    """A copy of this operator with everything that can be estimated from y: the unknown strength of
+    the noise, the noise at each pixel, the pixels that were hit.
 
     Args:
       y: What was observed, [N, ...].
@@ -62,8 +63,10 @@ class Operator:
       after: What was applied after this operator.
 
     Returns:
-      An operator in which unknown strengths are estimated, the noise that depends on the image
-      is that of this image, and the pixels that were hit are missing.
+      The operator.
+
+    Raises:
+      ValueError: If a strength is not known and cannot be estimated from y.
     """
     del y, shape, after
     return self
@@ -122,6 +125,11 @@ class Operator:
     return height, width
 
 
+@flax.struct.dataclass
+class Identity(Operator):
+  """The damage that leaves images as they are."""
+
+
 def as_operator(A: Callable) -> Callable:
   """A as a pytree that can be an argument of a jitted function: a plain function is wrapped.
 
@@ -171,6 +179,9 @@ def unsupported(name: str, supported: str, A: Callable) -> UnsupportedOperatorEr
     name: The restorer's name.
     supported: What it restores.
     A: The damage.
+
+  Returns:
+    The error.
   """
   kind = getattr(A, "kind", None)
   found = kind or ("a composition" if isinstance(A, Operator) else "a plain function")
@@ -206,6 +217,9 @@ def given(A: Callable, y: jax.Array, shape: Shape, after: Callable | None = None
   Returns:
     The operator; a plain function itself.
 
+  Raises:
+    ValueError: If a strength is not known and cannot be estimated from y.
+
   Examples:
     >>> import numpy as np
     >>> from gan_restore import operators
@@ -214,7 +228,7 @@ def given(A: Callable, y: jax.Array, shape: Shape, after: Callable | None = None
     >>> round(float(noise(A, noisy.shape)[0, 0, 0, 0]), 2)
     0.1
   """
-  return A.given(y, tuple(shape), after or Operator()) if isinstance(A, Operator) else A
+  return A.given(y, tuple(shape), after or Identity()) if isinstance(A, Operator) else A
 
 
 def prepare(
@@ -232,7 +246,8 @@ def prepare(
 
   Raises:
     TypeError: If y is not floating or A is not a function.
-    ValueError: If y holds NaN, leaves the operator's range, or has a shape that A does not give.
+    ValueError: If y holds NaN, leaves the operator's range, or has a shape that A does not give; or
+      if a strength is not known and cannot be estimated from y.
   """
   A = as_operator(A)
   y = checks.observation(y, A, image_shape)
@@ -475,6 +490,13 @@ def kernel(A: Callable) -> jax.Array | None:
     (1, 1, 5)
   """
   return A.kernel() if isinstance(A, Operator) else None
+
+
+def spread(sigma: Deviation, shape: Shape) -> jax.Array:
+  """A standard deviation as an array [N or 1, H, W, C or 1], for images of a shape."""
+  sigma = jnp.asarray(sigma)
+  sigma = sigma.reshape((1,) * (4 - sigma.ndim) + sigma.shape)
+  return jnp.broadcast_to(sigma, (sigma.shape[0], *shape[1:3], sigma.shape[-1]))
 
 
 def is_positive(sigma: Deviation) -> bool:

@@ -100,6 +100,11 @@ class Jpeg(Operator):
     picture = base.show(after, y)
     if self.deviation is not None or picture.shape != tuple(shape):
       return self
+    return dataclasses.replace(self, deviation=self._estimate(picture))
+
+  @jax.jit
+  def _estimate(self, picture: jax.Array) -> jax.Array:
+    """The standard deviation [N, 1, 1, C] of a decoded picture."""
     variances = []
     for i, plane in enumerate(self._planes(picture, of_y=True)):
       table = self._table(i)
@@ -110,10 +115,10 @@ class Jpeg(Operator):
     if len(variances) == 1:
       found = variances[0][:, None]
     else:
-      found = jnp.stack(variances, -1) @ jnp.float32(_TO_RGB.T**2)
+      weights = jnp.asarray(_TO_RGB**2, jnp.float32)
+      found = jnp.einsum("ni,ci->nc", jnp.stack(variances, -1), weights, precision="highest")
     # Pixels are rounded to 8 bits at last.
-    deviation = jnp.sqrt(found + 1 / 12) / 255
-    return dataclasses.replace(self, deviation=deviation[:, None, None, :])
+    return (jnp.sqrt(found + 1 / 12) / 255)[:, None, None, :]
 
   def noise(self, shape: Shape) -> Deviation:
     """Before y is given, that of coefficients that fill their bins."""
@@ -136,8 +141,10 @@ class Jpeg(Operator):
     return jnp.sqrt(jnp.einsum("...j,ij->...i", variance, weights, precision="highest"))
 
   def project(self, x: jax.Array, y: jax.Array) -> jax.Array:
-    """Puts each coefficient back into its bin."""
+    """Puts each coefficient back into its bin. Blocks of y with black or white values are left as
+    they are, because the decoder clipped them."""
     found = []
+    clipped = jnp.any((y < 0.5 / 255) | (y > 1 - 0.5 / 255), -1).astype(x.dtype)
     own, given = _to_planes(x), self._planes(y, of_y=True)
     for i, (plane, target) in enumerate(zip(own, given)):
       table = self._table(i)
@@ -145,6 +152,8 @@ class Jpeg(Operator):
       small = _downsample(plane) if i and self._halved else plane
       coefficients = _transform(small)
       inside = jnp.clip(coefficients, (center - 0.5) * table, (center + 0.5) * table)
+      spoilt = _in_blocks(_downsample(clipped) if i and self._halved else clipped) > 0
+      inside = jnp.where(spoilt, coefficients, inside)
       change = _inverse(inside - coefficients, small.shape[1:]) - 128
       if i and self._halved:
         change = enlarge(change[..., None], 2)[:, : plane.shape[1], : plane.shape[2], 0]
@@ -174,12 +183,28 @@ def jpeg(quality: int = 50, subsampling: str = "4:2:0") -> Jpeg:
     >>> jpeg(50).luma[0, 0].astype(int).tolist()
     [16, 11, 10, 16, 24, 40, 51, 61]
   """
+  luma, chroma = standard_tables(quality)
+  return jpeg_tables(luma, chroma, subsampling)
+
+
+def standard_tables(quality: int) -> tuple[np.ndarray, np.ndarray]:
+  """libjpeg's quantisation tables for luma and chroma, each [8, 8].
+
+  Args:
+    quality: 1 to 100.
+
+  Returns:
+    (luma, chroma).
+
+  Raises:
+    ValueError: If the quality is out of range.
+  """
   checks.at_least(quality, 1, "quality")
   if quality > 100:
     raise ValueError(f"quality is {quality}; it must be <= 100")
-  scale = 5000 // quality if quality < 50 else 200 - 2 * quality
+  scale = 5000 // int(quality) if quality < 50 else 200 - 2 * int(quality)
   luma, chroma = (np.clip((table * scale + 50) // 100, 1, 255) for table in (_LUMA, _CHROMA))
-  return jpeg_tables(luma, chroma, subsampling)
+  return luma, chroma
 
 
 def jpeg_tables(
@@ -214,6 +239,8 @@ def jpeg_tables(
 
 def _to_planes(x):
   """[N, H, W, C] in [0, 1] -> C planes."""
+  if x.shape[-1] not in (1, 3):
+    raise ValueError(f"jpeg: images have {x.shape[-1]} channels; they must have 1 or 3")
   if x.shape[-1] == 1:
     return [255 * x[..., 0]]
   y, cb, cr = (255 * jnp.sum(x * jnp.float32(row), -1) for row in _TO_YCC)
@@ -271,6 +298,14 @@ def _transform(plane):
   blocks = plane.reshape(n, -(-h // 8), 8, -(-w // 8), 8).transpose(0, 1, 3, 2, 4)
   dct = jnp.float32(_DCT)
   return jnp.einsum("ij,nrcjk,lk->nrcil", dct, blocks, dct, precision="highest")
+
+
+def _in_blocks(plane):
+  """The largest value [N, rows, columns, 1, 1] of each block of a plane."""
+  n, h, w = plane.shape
+  plane = jnp.pad(plane, ((0, 0), (0, -h % 8), (0, -w % 8)))
+  blocks = plane.reshape(n, -(-h // 8), 8, -(-w // 8), 8)
+  return jnp.max(blocks, (2, 4))[..., None, None]
 
 
 def _inverse(coefficients, size):

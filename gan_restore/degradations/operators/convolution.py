@@ -8,10 +8,10 @@ import flax
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 
 from gan_restore.degradations import checks
-from gan_restore.degradations.operators.base import Deviation, Operator, Shape, is_positive
+from gan_restore.degradations.operators.base import Deviation, Operator, Shape, is_positive, spread
+from gan_restore.degradations.operators.pixels import multiply_lines
 
 BORDERS = ("mirror", "cut")
 
@@ -44,10 +44,7 @@ class Blur(Operator):
     if not is_positive(sigma):
       return 0.0
     rows, columns = (jnp.float32(self._weights(size) ** 2) for size in shape[1:3])
-    sigma = jnp.broadcast_to(sigma, (*jnp.shape(sigma)[:1], *shape[1:3], *jnp.shape(sigma)[3:]))
-    sigma = sigma if sigma.ndim == 4 else sigma[None, ..., None]
-    exact = lax.Precision.HIGHEST
-    return jnp.sqrt(jnp.einsum("ij,njkc,lk->nilc", rows, sigma**2, columns, precision=exact))
+    return jnp.sqrt(multiply_lines(rows, spread(sigma, shape) ** 2, columns))
 
   def kernel(self) -> jax.Array | None:
     at = np.arange(-self._radius, self._radius + 1)
@@ -123,8 +120,7 @@ class BlurKernel(Operator):
     squares = self.weights**2
     if jnp.ndim(sigma) == 0 or jnp.shape(sigma)[1:3] == (1, 1):
       return sigma * jnp.sqrt(jnp.sum(squares, (1, 2)))[:, None, None, None]
-    sigma = jnp.broadcast_to(sigma, (*jnp.shape(sigma)[:1], *shape[1:3], *jnp.shape(sigma)[3:]))
-    return jnp.sqrt(jnp.maximum(_convolve(self._pad(sigma**2), squares), 0))
+    return jnp.sqrt(jnp.maximum(_convolve(self._pad(spread(sigma, shape) ** 2), squares), 0))
 
   def image_shape(self, shape: Shape) -> Shape:
     if self.border == "mirror":

@@ -5,13 +5,14 @@ are clipped to [0, 1].
 """
 
 import dataclasses
+import warnings
 from collections.abc import Callable
 
-import dm_pix
 import flax
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 from gan_restore.degradations import checks
 from gan_restore.degradations.operators import base
@@ -42,7 +43,7 @@ class Denoise(_Noise):
 
   def noise(self, shape: Shape) -> Deviation:
     if self.sigma is None:
-      raise ValueError("sigma is None, so it is not known until y is given")
+      raise ValueError("sigma is None; call operators.given(A, y, shape) first, which estimates it")
     return self.sigma
 
   def corrupt(self, x: jax.Array, key: jax.Array) -> jax.Array:
@@ -51,18 +52,33 @@ class Denoise(_Noise):
   def given(self, y: jax.Array, shape: Shape, after: Callable) -> Operator:
     if self.sigma is not None:
       return self
-    passed = jnp.mean(jnp.asarray(base.propagate(after, 1.0, shape)))  # What `after` left of it.
-    return dataclasses.replace(self, sigma=jnp.asarray(estimate_sigma(y)) / passed)
+    found: np.ndarray = estimate_sigma(y)
+    if not isinstance(after, base.Identity):  # What the estimate is for a known strength.
+      test = 0.5 + _TEST_SIGMA * jax.random.normal(jax.random.key(0), shape)
+      passed = estimate_sigma(after(test)) / _TEST_SIGMA
+      found = found / np.maximum(passed, 0.05)
+      if np.any(passed < 0.05):
+        raise ValueError(
+          "the strength of the noise cannot be estimated after the damages that follow it; it must"
+          " be given, such as denoise:0.05"
+        )
+    return dataclasses.replace(self, sigma=jnp.asarray(found, jnp.float32))
 
 
-def denoise(sigma: float | jax.Array | None = 0.1, damage: float = 0.1) -> Denoise:
+_TEST_SIGMA = 0.05
+
+
+def denoise(
+  sigma: float | jax.Array | None = 0.1, damage: float | jax.Array | None = None
+) -> Denoise:
   """The identity; the damage adds Gaussian noise and clips to [0, 1].
 
   Args:
     sigma: Standard deviation of the noise, for pixels in [0, 1]: a number, [N, 1, 1, 1] with one
       for each image, or [N, H, W, C] with one for each value. None means that it is not known:
       restorers then estimate it for each image from y, by `estimate_sigma`.
-    damage: The standard deviation of the noise that `corrupt` adds if sigma is None.
+    damage: The standard deviation of the noise that `corrupt` adds. The default is sigma, or 0.1 if
+      that is None.
 
   Returns:
     An operator [N, H, W, C] -> [N, H, W, C].
@@ -70,21 +86,26 @@ def denoise(sigma: float | jax.Array | None = 0.1, damage: float = 0.1) -> Denoi
   Raises:
     ValueError: If sigma is negative or above 1.
   """
-  for value in (damage, 0.0 if sigma is None else sigma):
-    _check_sigma(value, "sigma")
-  if sigma is None:
-    return Denoise(None, float(damage))
-  known = float(sigma) if np.ndim(sigma) == 0 else jnp.asarray(sigma, jnp.float32)
-  return Denoise(known, known)
+  known = None if sigma is None else _check_sigma(sigma, "sigma")
+  if damage is None:
+    return Denoise(known, 0.1 if known is None else known)
+  return Denoise(known, _check_sigma(damage, "damage"))
 
 
-def _check_sigma(sigma, name):
+def _check_sigma(sigma, name) -> float | jax.Array:
+  """The standard deviation as a Python number, or as an array."""
   if isinstance(sigma, jax.core.Tracer):
-    return
-  if np.ndim(sigma) not in (0, 4):
-    raise ValueError(f"{name} has shape {np.shape(sigma)}; it must be a number or [N, H, W, C]")
-  if not np.all((np.asarray(sigma) >= 0) & (np.asarray(sigma) <= 1)):
-    raise ValueError(f"{name} is {sigma!r}; it must be between 0 and 1, because pixels are")
+    return sigma
+  values = np.asarray(sigma)
+  if values.ndim not in (0, 4) or not np.issubdtype(values.dtype, np.number):
+    raise ValueError(
+      f"{name} has dtype {values.dtype} and shape {values.shape}; it must be a number or"
+      " [N, H, W, C]"
+    )
+  if not (values.min() >= 0 and values.max() <= 1):
+    found = f"is {sigma!r}" if values.ndim == 0 else f"lies in [{values.min()}, {values.max()}]"
+    raise ValueError(f"{name} {found}; it must be between 0 and 1, because pixels are")
+  return float(values) if values.ndim == 0 else jnp.asarray(values, jnp.float32)
 
 
 # R - G and R + G - 2 B, of norm 1, by columns.
@@ -96,8 +117,10 @@ def estimate_sigma(y: jax.Array | np.ndarray) -> np.ndarray:
 
   It is scikit-image's estimate from the finest wavelet coefficients (D. Donoho, I. Johnstone 1994).
   For colour images it is taken from two differences of the channels, R - G and R + G - 2 B, scaled
-  to the noise of one channel. Images have less texture there than in the channels. Clipping to
-  [0, 1] reduces the noise near black and white; this is corrected for.
+  to the noise of one channel. Images have less texture there than in the channels. If the channels
+  are equal, it is taken from one of them. For images of one channel it is the smaller one of two
+  estimates, of all pixels and of every other pixel, so that the pattern of a Bayer filter is not
+  taken for noise. Clipping to [0, 1] reduces the noise near black and white; this is corrected for.
 
   Args:
     y: Images [N, H, W, C] in [0, 1] with noise.
@@ -106,16 +129,33 @@ def estimate_sigma(y: jax.Array | np.ndarray) -> np.ndarray:
     float32 [N, 1, 1, 1], at least 0.001.
 
   Raises:
-    ValueError: If y is not a batch of images of at least 8x8 pixels.
+    ValueError: If y is not a batch of images of at least 16x16 pixels, or JAX traces it.
   """
   from skimage import restoration  # Slow to import.
 
+  if isinstance(y, jax.core.Tracer):
+    raise ValueError("noise cannot be estimated while JAX traces y; its strength must be given")
   y = np.asarray(y, np.float32)
-  if y.ndim != 4 or min(y.shape[1:3]) < 8:
-    raise ValueError(f"y has shape {y.shape}; noise is estimated from [N, H, W, C] of 8x8 or more")
-  mix = _DIFFERENCES if y.shape[-1] == 3 else np.eye(y.shape[-1], dtype=np.float32)
-  each = [np.mean(restoration.estimate_sigma(image, channel_axis=-1)) for image in y @ mix]
-  found = [_undo_clipping(max(sigma, 1e-3), x, mix) for sigma, x in zip(each, y)]
+  if y.ndim != 4 or min(y.shape[1:3]) < 16:
+    raise ValueError(
+      f"y has shape {y.shape}; noise is estimated from [N, H, W, C] of 16x16 or more"
+    )
+
+  def estimate(planes):
+    with warnings.catch_warnings():  # A plane of one value has no coefficient that is not 0.
+      warnings.simplefilter("ignore", RuntimeWarning)
+      return np.nan_to_num(np.mean(restoration.estimate_sigma(planes, channel_axis=-1)))
+
+  found = []
+  for image in y:
+    grey = image.shape[-1] != 3 or np.mean(np.ptp(image, -1)) < 1 / 255
+    image = image[..., :1] if grey else image
+    mix = np.eye(1, dtype=np.float32) if grey else _DIFFERENCES
+    sigma = estimate(image @ mix)
+    if grey:
+      others = [estimate(image[i::2, j::2]) for i in (0, 1) for j in (0, 1)]
+      sigma = min(sigma, np.mean(others))
+    found.append(_undo_clipping(max(sigma, 1e-3), image, mix))
   return np.asarray(found, np.float32).reshape(-1, 1, 1, 1)
 
 
@@ -167,10 +207,21 @@ class _SignalNoise(_Noise):
     picture = base.show(after, y)
     if self.level is not None or picture.shape != tuple(shape):
       return self
-    padded = jnp.pad(picture, ((0, 0), (2, 2), (2, 2), (0, 0)), mode="symmetric")
-    with jax.default_matmul_precision("highest"):
-      smooth = dm_pix.gaussian_blur(padded, 1.0, 5, padding="VALID")
-    return dataclasses.replace(self, level=jnp.clip(smooth, 0.02, 1))
+    known = (picture > 0).astype(picture.dtype)  # Holes are black.
+    # Of one channel, every other pixel is averaged: those of one colour of a Bayer filter.
+    smooth = lambda x: _smooth(x, 2 if x.shape[-1] == 1 else 1)
+    level = smooth(picture * known) / jnp.maximum(smooth(known), 1e-3)
+    return dataclasses.replace(self, level=jnp.clip(level, 0.02, 1))
+
+
+def _smooth(x, step):
+  """A weighted mean of 5x5 pixels, `step` pixels apart; the border is mirrored."""
+  for axis in (1, 2):
+    size, pad = x.shape[axis], [(2 * step, 2 * step) if a == axis else (0, 0) for a in range(4)]
+    padded = jnp.pad(x, pad, mode="reflect")
+    part = lambda i: lax.slice_in_dim(padded, i * step, i * step + size, axis=axis)  # noqa: B023
+    x = (part(0) + 4 * part(1) + 6 * part(2) + 4 * part(3) + part(4)) / 16
+  return x
 
 
 @flax.struct.dataclass
@@ -186,7 +237,7 @@ class PoissonGaussian(_SignalNoise):
 
   def corrupt(self, x: jax.Array, key: jax.Array) -> jax.Array:
     photons, electrons = jax.random.split(key)
-    y = jax.random.poisson(photons, self.peak * x) / self.peak
+    y = jax.random.poisson(photons, self.peak * jnp.maximum(x, 0)) / self.peak
     return jnp.clip(y + self.sigma * jax.random.normal(electrons, x.shape), 0, 1)
 
 
@@ -295,8 +346,18 @@ class SaltAndPepper(_Noise):
     picture = base.show(after, y)
     if self.hit is not None or picture.shape != tuple(shape):
       return self
-    extreme = jnp.all(picture < 1 / 510, -1, keepdims=True)
-    extreme |= jnp.all(picture > 1 - 1 / 510, -1, keepdims=True)
+    noise = base.noise(after, shape)
+    margin = 1 / 510 + (3 * jnp.max(jnp.asarray(noise)) if base.is_positive(noise) else 0)
+    black = jnp.all(picture < margin, -1, keepdims=True)
+    extreme = black | jnp.all(picture > 1 - margin, -1, keepdims=True)
+    if base.is_positive(
+      noise
+    ):  # Then other pixels may look alike; a hit differs from those around.
+      padded = jnp.pad(picture, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="symmetric")
+      rows, columns = picture.shape[1:3]
+      around = [padded[:, i : i + rows, j : j + columns] for i in range(3) for j in range(3)]
+      far = jnp.abs(picture - jnp.median(jnp.stack(around), 0)) > 0.2
+      extreme &= jnp.any(far, -1, keepdims=True)
     return dataclasses.replace(self, hit=extreme.astype(jnp.float32), values=picture)
 
   def propagate(self, sigma: Deviation, shape: Shape) -> Deviation:
@@ -321,7 +382,8 @@ def salt_and_pepper(rate: float = 0.1) -> SaltAndPepper:
   """The identity; the damage makes single pixels white or black.
 
   Restorers take the pixels of y that are white or black in all channels for missing, and the others
-  for exact.
+  for exact. If noise or JPEG followed, they take the pixels that are nearly white or black and
+  differ from those around them. After a blur or a lower resolution the pixels cannot be found.
 
   Args:
     rate: The probability that a pixel is hit, above 0 and below 1.

@@ -37,3 +37,17 @@ def enlarge(x: jax.Array, factor: int) -> jax.Array:
   n, h, w, c = x.shape
   x = jnp.broadcast_to(x[:, :, None, :, None], (n, h, factor, w, factor, c))
   return x.reshape(n, h * factor, w * factor, c)
+
+
+def multiply_lines(rows: jax.Array, x: jax.Array, columns: jax.Array) -> jax.Array:
+  """Multiplies the columns of images by one matrix and their rows by another, in full precision.
+
+  Args:
+    rows: [h, H].
+    x: [N, H, W, C].
+    columns: [w, W].
+
+  Returns:
+    [N, h, w, C].
+  """
+  return jnp.einsum("ij,njkc,lk->nilc", rows, x, columns, precision="highest")

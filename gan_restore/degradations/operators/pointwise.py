@@ -138,6 +138,8 @@ class Demosaic(Operator):
     return jnp.asarray(tiled[None, :height, :width])
 
   def __call__(self, x: jax.Array) -> jax.Array:
+    if x.shape[-1] != 3:
+      raise ValueError(f"demosaic: images have {x.shape[-1]} channels; they must have 3")
     return jnp.sum(x * self._filters(*x.shape[1:3]), -1, keepdims=True)
 
   def propagate(self, sigma: Deviation, shape: Shape) -> Deviation:

@@ -17,8 +17,9 @@ from gan_restore.degradations.operators.base import (
   Shape,
   is_positive,
   is_uniform,
+  spread,
 )
-from gan_restore.degradations.operators.pixels import enlarge
+from gan_restore.degradations.operators.pixels import enlarge, multiply_lines
 
 
 @flax.struct.dataclass
@@ -34,17 +35,20 @@ class SuperResolve(Operator):
 
   def __call__(self, x: jax.Array) -> jax.Array:
     n, h, w, c = x.shape
-    f = self.factor
-    if h % f or w % f:
-      raise ValueError(f"{self.kind}: images of {h}x{w} are not divisible by factor {f}")
+    f = self._divisor(h, w)
     return x.reshape(n, h // f, f, w // f, f, c).mean(axis=(2, 4))
+
+  def _divisor(self, height, width) -> int:
+    if height % self.factor or width % self.factor:
+      raise ValueError(
+        f"{self.kind}: images of {height}x{width} are not divisible by factor {self.factor}"
+      )
+    return self.factor
 
   def propagate(self, sigma: Deviation, shape: Shape) -> Deviation:
     if is_uniform(sigma):
       return sigma / self.factor
-    sigma = jnp.asarray(sigma)
-    sigma = jnp.broadcast_to(sigma, (sigma.shape[0], *shape[1:3], sigma.shape[-1]))
-    return jnp.sqrt(SuperResolve(self.factor)(sigma**2)) / self.factor
+    return jnp.sqrt(SuperResolve(self.factor)(spread(sigma, shape) ** 2)) / self.factor
 
   def image_shape(self, shape: Shape) -> Shape:
     n, h, w, c = shape
@@ -77,26 +81,20 @@ class SuperResolveKernel(SuperResolve):
 
   def __call__(self, x: jax.Array) -> jax.Array:
     n, h, w, c = x.shape
-    f = self.factor
-    if h % f or w % f:
-      raise ValueError(f"{self.kind}: images of {h}x{w} are not divisible by factor {f}")
+    f = self._divisor(h, w)
     return jax.image.resize(
-      x, (n, h // f, w // f, c), KERNELS[self.resampling], precision="highest"
+      x, (n, h // f, w // f, c), _KERNELS[self.resampling], precision="highest"
     )
 
   def propagate(self, sigma: Deviation, shape: Shape) -> Deviation:
     if not is_positive(sigma):
       return 0.0
-    rows, columns = (self._weights(size) ** 2 for size in shape[1:3])
-    sigma = jnp.broadcast_to(sigma, (*jnp.shape(sigma)[:1], *shape[1:3], *jnp.shape(sigma)[3:]))
-    sigma = sigma if sigma.ndim == 4 else sigma[None, ..., None]
-    variance = jnp.einsum("ij,njkc,lk->nilc", rows, sigma**2, columns, precision="highest")
-    return jnp.sqrt(variance)
+    rows, columns = (jnp.asarray(self._weights(size) ** 2) for size in shape[1:3])
+    return jnp.sqrt(multiply_lines(rows, spread(sigma, shape) ** 2, columns))
 
   def project(self, x: jax.Array, y: jax.Array) -> jax.Array:
     rows, columns = (jnp.asarray(self._inverse(size)) for size in x.shape[1:3])
-    missed = y - self(x)
-    return x + jnp.einsum("ij,njkc,lk->nilc", rows, missed, columns, precision="highest")
+    return x + multiply_lines(rows, y - self(x), columns)
 
   def show(self, y: jax.Array) -> jax.Array:
     n, h, w, c = self.image_shape(y.shape)
@@ -116,7 +114,7 @@ def _line_weights(size, factor, kernel):
   with jax.ensure_compile_time_eval():
     eye = jnp.eye(size)
     shape = (size // factor, size)
-    return np.asarray(jax.image.resize(eye, shape, KERNELS[kernel], precision="highest"))
+    return np.asarray(jax.image.resize(eye, shape, _KERNELS[kernel], precision="highest"))
 
 
 @functools.lru_cache(maxsize=32)
@@ -124,7 +122,7 @@ def _line_inverse(size, factor, kernel):
   return np.linalg.pinv(_line_weights(size, factor, kernel).astype(np.float64)).astype(np.float32)
 
 
-KERNELS = {"bicubic": "cubic", "lanczos": "lanczos3"}  # By their names in JAX.
+_KERNELS = {"bicubic": "cubic", "lanczos": "lanczos3"}  # By their names in JAX.
 
 
 def super_resolve(factor: int = 4, kernel: str = "box") -> SuperResolve:
@@ -143,7 +141,7 @@ def super_resolve(factor: int = 4, kernel: str = "box") -> SuperResolve:
     ValueError: If the factor is below 1, or for another kernel.
   """
   checks.at_least(factor, 1, "factor")
-  checks.one_of(kernel, ("box", *KERNELS), "kernel")
+  checks.one_of(kernel, ("box", *_KERNELS), "kernel")
   if kernel == "box":
     return SuperResolve(int(factor))
   return SuperResolveKernel(int(factor), kernel)

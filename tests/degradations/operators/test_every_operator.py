@@ -46,7 +46,8 @@ def test_gradients_and_adjoints(name):
   u = jax.random.normal(KEY, y.shape)
   there, back = jnp.sum(push * u), jnp.sum(x * pull(u)[0])
   np.testing.assert_allclose(there, back, rtol=1e-3, atol=1e-3)
-  np.testing.assert_allclose(push + A(jnp.zeros_like(x)), y, atol=1e-4)  # Linear.
+  other = jax.random.uniform(jax.random.key(1), x.shape)
+  np.testing.assert_allclose(A(0.3 * x + 0.7 * other), 0.3 * y + 0.7 * A(other), atol=1e-4)
 
 
 @pytest.mark.parametrize("name", LINEAR)
@@ -123,11 +124,16 @@ _LATER = {
 
 @pytest.mark.slow
 @settings(max_examples=30, deadline=None, derandomize=True, database=None)
-@given(_NOISE, st.lists(st.sampled_from(sorted(_LATER)), min_size=1, max_size=2, unique=True))
-def test_the_noise_of_random_compositions(noise, later):
-  """Over 1,000 draws, at an image whose channels differ by several standard deviations."""
-  x = jnp.broadcast_to(jnp.array([0.46, 0.52, 0.48]), (1, 24, 24, 3))
-  A, channels = noise, 3
+@given(
+  st.sampled_from([None, "blur", "super_resolve", "motion_blur"]),
+  _NOISE,
+  st.lists(st.sampled_from(sorted(_LATER)), min_size=1, max_size=2, unique=True),
+)
+def test_the_noise_of_random_compositions(before, noise, later):
+  """Over 1,000 draws, at an image whose channels differ by several standard deviations: in each
+  channel of y within 5%, and within 15% at 9 of 10 pixels that are not near the border."""
+  x = jnp.broadcast_to(jnp.array([0.46, 0.52, 0.48]), (1, 48, 48, 3))
+  A, channels = (noise if before is None else operators.compose(noise, _LATER[before])), 3
   for name in later:
     if channels == 1 and name in ("colorize", "luma", "demosaic"):
       continue  # They take three channels.
@@ -138,4 +144,7 @@ def test_the_noise_of_random_compositions(noise, later):
   measured = np.std(drawn, axis=0)
   known = operators.given(A, drawn[0], x.shape)
   stated = np.broadcast_to(operators.noise(known, x.shape), measured.shape)
-  assert abs(np.median(stated / measured) - 1) < 0.05
+  margin = measured.shape[1] // 8
+  inside = (stated / measured)[:, margin:-margin, margin:-margin]
+  assert np.all(abs(np.median(inside, (0, 1, 2)) - 1) < 0.05)
+  assert np.quantile(abs(inside - 1), 0.9) < 0.15

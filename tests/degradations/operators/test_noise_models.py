@@ -83,6 +83,65 @@ def test_clipping_is_corrected_for():
   np.testing.assert_allclose(operators.estimate_sigma(y), 0.1, rtol=0.25)
 
 
+def test_grey_pictures_and_flat_ones():
+  """The channels of a grey picture are equal: it is estimated from one of them."""
+  rng = np.random.default_rng(0)
+  grey = np.repeat(0.5 + 0.1 * rng.normal(size=(1, 64, 64, 1)), 3, -1)
+  np.testing.assert_allclose(operators.estimate_sigma(grey), 0.1, rtol=0.1)
+  assert operators.estimate_sigma(np.full((1, 64, 64, 3), 0.5)) == pytest.approx(1e-3)
+
+
+def test_a_bayer_pattern_is_not_noise(faces):
+  A = operators.compose(operators.denoise(None, 0.05), operators.demosaic())
+  x = np.broadcast_to(np.float32([0.8, 0.5, 0.2]), (1, 64, 64, 3))
+  known = operators.given(A, A.corrupt(x, KEY), x.shape)
+  np.testing.assert_allclose(np.mean(operators.noise(known, x.shape)), 0.05, rtol=0.1)
+
+
+@pytest.mark.parametrize(
+  "after", [operators.inpaint(np.tile([0, 1], (64, 32))), operators.blur(0.7),
+            operators.super_resolve(2), operators.coarsen(2), operators.demosaic()],
+)  # fmt: skip
+def test_a_strength_that_is_not_known_before_other_damages(after):
+  x = jnp.broadcast_to(jnp.array([0.4, 0.5, 0.6]), (2, 64, 64, 3))
+  A = operators.compose(after, operators.denoise(None, 0.08))
+  known = operators.given(A, A.corrupt(x, KEY), x.shape)
+  np.testing.assert_allclose(known.inner.sigma, 0.08, rtol=0.15)
+
+
+def test_a_strength_that_cannot_be_estimated(faces):
+  A = operators.compose(operators.blur(4.0), operators.denoise(None))
+  with pytest.raises(ValueError, match="cannot be estimated after the damages that follow it"):
+    operators.given(A, A(faces), faces.shape)
+  with pytest.raises(ValueError, match="while JAX traces y"):
+    jax.jit(lambda y: operators.given(operators.denoise(None), y, y.shape)(y))(faces)
+
+
+def test_hit_pixels_are_found_after_jpeg(faces):
+  x = jnp.clip(faces, 0.1, 0.9)
+  A = operators.compose(operators.jpeg(95, "4:4:4"), operators.salt_and_pepper(0.05))
+  known = operators.given(A, A.corrupt(x, KEY), x.shape)
+  np.testing.assert_allclose(np.mean(operators.missing(known, x.shape)), 0.05, atol=0.015)
+
+
+def test_the_noise_of_each_colour_of_a_bayer_filter():
+  x = jnp.broadcast_to(jnp.array([0.8, 0.5, 0.2]), (1, 32, 32, 3))
+  A = operators.compose(operators.poisson(1000), operators.demosaic())
+  known = operators.given(A, A.corrupt(x, KEY), x.shape)
+  wanted = np.sqrt(operators.demosaic()(x) / 1000)
+  np.testing.assert_allclose(operators.noise(known, x.shape), wanted, rtol=0.08)
+
+
+def test_the_noise_beside_a_hole():
+  mask = np.zeros((32, 32))
+  mask[8:20, 8:20] = 1
+  A = operators.compose(operators.poisson(1000), operators.inpaint(mask))
+  x = jnp.full((1, 32, 32, 3), 0.5)
+  known = operators.given(A, A.corrupt(x, KEY), x.shape)
+  found = np.asarray(operators.noise(known, x.shape))[0][mask == 0]
+  np.testing.assert_allclose(found, (0.5 / 1000) ** 0.5, rtol=0.08)
+
+
 def test_a_strength_that_is_not_known(faces):
   A = operators.denoise(None, damage=0.08)
   y = A.corrupt(faces, KEY)
@@ -104,7 +163,10 @@ def test_a_strength_that_is_not_known(faces):
     (lambda: operators.denoise(-0.1), "sigma is -0.1"),
     (lambda: operators.denoise(50), "sigma is 50; it must be between 0 and 1"),
     (lambda: operators.denoise(np.full((1, 1, 1, 1), np.nan)), "between 0 and 1"),
-    (lambda: operators.denoise(np.ones(3)), r"sigma has shape \(3,\)"),
+    (lambda: operators.denoise(np.ones(3)), r"sigma has dtype float64 and shape \(3,\)"),
+    (lambda: operators.denoise("a"), "sigma has dtype <U1"),
+    (lambda: operators.denoise(0.1, damage=2), "damage is 2"),
+    (lambda: operators.denoise(np.full((1, 1, 1, 1), 3.0)), r"sigma lies in \[3.0, 3.0\]"),
     (lambda: operators.poisson(0.5), "peak is 0.5"),
     (lambda: operators.poisson_gaussian(10, 2), "sigma is 2"),
     (lambda: operators.speckle(-1), "sigma is -1"),
