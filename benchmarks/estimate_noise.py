@@ -3,8 +3,8 @@
     python benchmarks/estimate_noise.py folder:/path/to/celeba /path/to/photographs
 
 The first argument is a data set of faces (its validation images), the second a folder of
-photographs. The noise is added to 100 images of each and clipped to [0, 1]. The table shows the mean
-and the standard deviation of the estimate, divided by the true strength.
+photographs. The noise is added to 100 images of each and clipped to [0, 1]. The table shows the
+mean and the standard deviation of the estimate, divided by the true strength.
 """
 
 import argparse

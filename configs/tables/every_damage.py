@@ -47,6 +47,7 @@ def get_config():
     "damaged,median,biharmonic,bicubic,lanczos,wiener,richardson_lucy,malvar,menon,tv,denoiser"
   )
   config.tasks = f"{DAMAGES},{COMPOSITIONS}"
+  config.mask = "center"
   config.split = "test"
   config.limit = 500
   return config

@@ -23,7 +23,7 @@ BASELINES = [
   ("jpeg:10", "bm3d", 0.1),
   ("defocus:2+denoise:0.01", "wiener", 1),
   ("motion_blur:5@0+denoise:0.01", "richardson_lucy", 1),
-  ("demosaic", "malvar", 1),
+  ("demosaic", "malvar", 0),
   ("demosaic", "menon", 1),
 ]
 

@@ -146,7 +146,7 @@ def test_a_strength_that_is_not_known(faces):
   A = operators.denoise(None, damage=0.08)
   y = A.corrupt(faces, KEY)
   np.testing.assert_allclose(np.std(y - faces), 0.08, rtol=0.1)  # Clipped.
-  with pytest.raises(ValueError, match="sigma is None; call operators.given"):
+  with pytest.raises(ValueError, match="sigma is None; call"):
     operators.noise(A, y.shape)
   known = operators.given(A, y, y.shape)
   np.testing.assert_allclose(np.mean(operators.noise(known, y.shape)), 0.08, rtol=0.15)
