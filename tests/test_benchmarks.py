@@ -3,8 +3,10 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from conftest import ROOT
+from PIL import Image
 
 
 def run(*arguments) -> str:
@@ -24,6 +26,14 @@ def test_the_accelerators_tables():
   ):
     assert row in output
   assert "| denoiser | 4 |" in output  # Restoring.
+
+
+@pytest.mark.slow
+def test_the_estimate_of_noise(tmp_path):
+  pixels = np.random.default_rng(0).integers(0, 256, (32, 48, 3), np.uint8)
+  Image.fromarray(pixels).save(tmp_path / "a.png")
+  output = run("benchmarks/estimate_noise.py", "toy_faces", tmp_path, "--limit", "2")
+  assert "| 0.100 |" in output and "faces, grey: spread" in output
 
 
 @pytest.mark.slow
