@@ -17,9 +17,9 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
   p.add_argument("inputs", nargs="+", metavar="INPUT", help="files, folders or globs")
   p.add_argument(
     "--task",
-    help=f"{tasks.HELP}; jpeg:auto with the file's own tables; auto for what the file itself tells:"
-    " these tables, transparent pixels, noise (default: inpaint if --mask is given; otherwise the"
-    " task of the method, if it supports only one)",
+    help=f"{tasks.HELP}; jpeg:auto with the file's own tables; auto for the damage that is"
+    " detected in each file: these tables, transparent pixels, noise (default: inpaint if --mask is"
+    " given; otherwise the task of the method, if it supports only one)",
   )
   p.add_argument("--out", required=True, type=pathlib.Path, metavar="DIR")
   p.add_argument(

@@ -112,9 +112,7 @@ def strokes(key: jax.Array, shape: tuple[int, int, int], count: int = 4) -> jax.
   n, height, width = shape
   segments, size = 4, min(height, width)
   keys = jax.random.split(key, 5)
-  start = jax.random.uniform(keys[0], (n, count, 1, 2))
-  angle = jax.random.uniform(keys[1], (n, count, 1, 1), maxval=2 * jnp.pi)
-  angle += jnp.cumsum(jax.random.normal(keys[2], (n, count, segments, 1)), axis=2)
+  start, angle = _walks(keys, (n, count, segments), turn=1.0)
   length = jax.random.uniform(keys[3], (n, count, segments, 1), minval=0.08, maxval=0.25)
   radius = jax.random.uniform(keys[4], (n, count, 1), minval=0.02, maxval=0.05) * size
   points = jnp.clip(_chains(start, angle, length), 0, 1)
@@ -135,12 +133,24 @@ def scratches(key: jax.Array, shape: tuple[int, int, int], count: int = 5) -> ja
   n, height, width = shape
   segments, size = 6, min(height, width)
   keys = jax.random.split(key, 5)
-  start = jax.random.uniform(keys[0], (n, count, 1, 2))
-  angle = jax.random.uniform(keys[1], (n, count, 1, 1), maxval=2 * jnp.pi)
-  angle += jnp.cumsum(0.15 * jax.random.normal(keys[2], (n, count, segments, 1)), axis=2)
+  start, angle = _walks(keys, (n, count, segments), turn=0.15)
   length = jax.random.uniform(keys[3], (n, count, 1, 1), minval=0.05, maxval=0.2)
   radius = jax.random.uniform(keys[4], (n, count, 1), minval=0.005, maxval=0.012) * size
   return _draw_lines(_chains(start, angle, length), jnp.maximum(radius, 0.5), (height, width))
+
+
+def _walks(keys, shape, turn):
+  """The first points [N, lines, 1, 2] of random walks and the directions [N, lines, segments, 1] of
+  their segments.
+
+  Args:
+    keys: Random keys, of which the first three are used.
+    shape: (N, lines, segments).
+    turn: Standard deviation of the change of direction, in radians.
+  """
+  start = jax.random.uniform(keys[0], (*shape[:2], 1, 2))
+  angle = jax.random.uniform(keys[1], (*shape[:2], 1, 1), maxval=2 * jnp.pi)
+  return start, angle + jnp.cumsum(turn * jax.random.normal(keys[2], (*shape, 1)), axis=2)
 
 
 def _chains(start, angle, length):

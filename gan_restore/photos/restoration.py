@@ -14,8 +14,8 @@ from gan_restore.data import images
 from gan_restore.degradations import masks, operators, tasks
 from gan_restore.evaluation import figures, reports, scoring
 from gan_restore.hub import Restorer
-from gan_restore.photos import crops, files, told
-from gan_restore.photos.told import FileDamage
+from gan_restore.photos import crops, file_damage, files
+from gan_restore.photos.file_damage import FileDamage
 
 SHAPE = (64, 64, 3)  # Of the images, for restorers that accept any shape.
 BATCH = 16  # Pictures per batch; the last of several batches is padded.
@@ -28,7 +28,8 @@ class Damage:
   """The damage to the photographs.
 
   Attributes:
-    task: A name of `tasks.get`; or 'auto', what each file tells by itself (see `told`).
+    task: A name of `tasks.get`; or 'auto', the damage that is detected in each file (see
+      `file_damage`).
     mask: The mask of each `inpaint` of the task that does not name one: the path of a picture, or a
       kind of `masks`; or None.
     simulate: Whether the photographs are clean, and are damaged first.
@@ -45,7 +46,7 @@ class Damage:
 
   def __post_init__(self):
     if self.simulate and tasks.UNKNOWN in (self.task, *self._jpegs):
-      raise ValueError(f"--task {self.task} is what a file tells, so it cannot be simulated")
+      raise ValueError(f"--task {self.task} is detected in a file, so it cannot be simulated")
     if self.task == tasks.UNKNOWN:  # It takes a mask, but needs none.
       holes = [""] if self.mask else []
     else:
@@ -115,19 +116,19 @@ class Damage:
       The damage.
 
     Raises:
-      ValueError: If the file does not tell what the task asks for; or if no pixel is missing, or
+      ValueError: If no damage is detected that the task asks for; or if no pixel is missing, or
         all are, at the size at which the task applies the mask.
     """
     if self.mask and self.mask_file is None and self.task == tasks.UNKNOWN:
       mask = np.asarray(masks.get(self.mask)(jax.random.key(0), (1, *square.shape[:2])))[0]
     found = FileDamage(self.task, mask)
     if self.task == tasks.UNKNOWN:
-      found = told.tell(path, square, box, mask)
+      found = file_damage.detect(path, square, box, mask)
     elif tasks.UNKNOWN in self._jpegs:
-      compression, why = told.find_jpeg(path, len(square), box)
+      compression, why = file_damage.find_jpeg(path, len(square), box)
       if compression is None:
         raise ValueError(f"jpeg:auto needs the file's tables, but it is {why or 'not a JPEG'}")
-      found = FileDamage(self.task, mask, compression, told.describe(compression))
+      found = FileDamage(self.task, mask, compression, file_damage.describe(compression))
     if found.mask is not None:
       task = tasks.get(found.task, mask=found.mask, jpeg=found.jpeg)
       task.operator(jax.random.key(0), (1, *shape))
@@ -188,7 +189,7 @@ def restore_files(
     crop: The square to restore; see `crops`.
     spread: Whether to write pictures of the standard deviation of the samples.
     overwrite: Whether to replace existing files.
-    say: Is given a sentence for each photograph about the damage that its file told.
+    say: Is given a sentence for each photograph about the damage that was detected in its file.
 
   Returns:
     (the scores {path: {name: value}} if the damage is simulated, a sentence for each photograph

@@ -76,16 +76,16 @@ def test_damages_that_do_not_fit(task, mask, message):
     restoration.Damage(task, mask)
 
 
-def test_what_a_file_tells_cannot_be_simulated():
+def test_what_is_detected_cannot_be_simulated():
   for task in ("auto", "jpeg:auto", "denoise+jpeg:auto"):
     with pytest.raises(ValueError, match="it cannot be simulated"):
       restoration.Damage(task, simulate=True)
     restoration.Damage(task)
 
 
-def test_each_file_tells_its_own_damage(faces, tmp_path):
-  """A JPEG its tables, a transparent picture its hole, a noisy one its noise; one of the four tells
-  nothing, and does not stop the others."""
+def test_each_file_has_its_own_damage(faces, tmp_path):
+  """A JPEG its tables, a transparent picture its hole, a noisy one its noise; in one of the files
+  nothing is detected, which does not stop the others."""
   pixels = np.round(255 * faces).astype(np.uint8)
   Image.fromarray(pixels[0]).save(tmp_path / "a.jpg", quality=20)
   Image.fromarray(pixels[1]).save(tmp_path / "b.jpg", quality=60)
@@ -112,7 +112,7 @@ def test_each_file_tells_its_own_damage(faces, tmp_path):
   assert len(list((tmp_path / "out").glob("?.png"))) == 4
 
 
-def test_what_a_file_tells_comes_with_a_mask(faces, tmp_path):
+def test_a_detected_damage_with_a_mask(faces, tmp_path):
   Image.fromarray(np.round(255 * faces[0]).astype(np.uint8)).save(tmp_path / "a.jpg", quality=20)
   said = []
   restoration.restore_files(
@@ -124,7 +124,7 @@ def test_what_a_file_tells_comes_with_a_mask(faces, tmp_path):
     restoration.Damage("auto", "nowhere.png")
 
 
-def test_a_method_for_one_damage_restores_the_files_that_tell_it(faces, tmp_path):
+def test_a_method_for_one_damage_restores_the_files_that_have_it(faces, tmp_path):
   """The others fail in a sentence each."""
   pixels = np.round(255 * faces).astype(np.uint8)
   alpha = np.full((64, 64, 1), 255, np.uint8)

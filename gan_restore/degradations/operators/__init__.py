@@ -7,7 +7,7 @@ shape. Such an operator also provides these methods:
 
   A(x)                    the model, which is differentiable (eq. 3 of the MAP paper),
   A.corrupt(x, key)       the damage: the model, and what it leaves out (noise, rounding),
-  A.given(y, shape, B)    the operator, completed by what y = B(A(x)) tells about it,
+  A.given(y, shape, B)    the operator with everything that can be estimated from y = B(A(x)),
   A.noise(shape)          the standard deviation of the noise in y,
   A.propagate(s, shape)   the standard deviation in A(x) of noise of deviation s in x,
   A.image_shape(shape)    the shape of the images, given the shape of y,

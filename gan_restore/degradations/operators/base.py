@@ -206,7 +206,7 @@ def corrupt(A: Callable, x: jax.Array, key: jax.Array) -> jax.Array:
 
 
 def given(A: Callable, y: jax.Array, shape: Shape, after: Callable | None = None) -> Callable:
-  """A, completed by what y tells about it: see `Operator.given`.
+  """A with everything that can be estimated from y; see `Operator.given`.
 
   Args:
     A: The damage.

@@ -1,11 +1,11 @@
-"""What picture files tell about their damage."""
+"""The damage that is detected in picture files."""
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from gan_restore.degradations import operators
-from gan_restore.photos import told
+from gan_restore.photos import file_damage
 
 
 @pytest.fixture
@@ -19,23 +19,23 @@ def picture():
 @pytest.mark.parametrize("number,name", [(0, "4:4:4"), (2, "4:2:0")])
 def test_the_tables_of_a_jpeg(quality, number, name, picture, tmp_path):
   picture.save(tmp_path / "a.jpg", quality=quality, subsampling=number)
-  found, why = told.find_jpeg(tmp_path / "a.jpg", 64, (0, 0, 64, 64))
+  found, why = file_damage.find_jpeg(tmp_path / "a.jpg", 64, (0, 0, 64, 64))
   assert why == "" and found.subsampling == name
   np.testing.assert_array_equal(found.luma, operators.jpeg(quality).luma)
   np.testing.assert_array_equal(found.chroma, operators.jpeg(quality).chroma)
-  assert told.describe(found) == f"JPEG of quality {quality}, {name}"
+  assert file_damage.describe(found) == f"JPEG of quality {quality}, {name}"
 
 
 def test_a_grey_jpeg(picture, tmp_path):
   picture.convert("L").save(tmp_path / "a.jpg", quality=40)
-  found, _ = told.find_jpeg(tmp_path / "a.jpg", 64, (0, 0, 64, 64))
+  found, _ = file_damage.find_jpeg(tmp_path / "a.jpg", 64, (0, 0, 64, 64))
   np.testing.assert_array_equal(found.luma, operators.jpeg(40).luma)
 
 
 @pytest.mark.parametrize("box,size", [((8, 0, 72, 64), 64), ((0, 0, 64, 64), 32), (None, 32)])
 def test_blocks_that_were_lost(box, size, picture, tmp_path):
   picture.save(tmp_path / "a.jpg")
-  found, why = told.find_jpeg(tmp_path / "a.jpg", size, box)
+  found, why = file_damage.find_jpeg(tmp_path / "a.jpg", size, box)
   assert found is None and "blocks were lost" in why
 
 
@@ -44,23 +44,23 @@ def test_other_files_that_hold_a_jpeg(picture, tmp_path):
   picture.save(tmp_path / "a.mpo", format="MPO", save_all=True, append_images=[picture])
   table = [7] * 64
   picture.save(tmp_path / "a.jpg", qtables=[table], subsampling=0)
-  assert told.find_jpeg(tmp_path / "a.mpo", 64, (0, 0, 64, 64))[0] is not None
-  found, _ = told.find_jpeg(tmp_path / "a.jpg", 64, (8, 0, 72, 64))
+  assert file_damage.find_jpeg(tmp_path / "a.mpo", 64, (0, 0, 64, 64))[0] is not None
+  found, _ = file_damage.find_jpeg(tmp_path / "a.jpg", 64, (8, 0, 72, 64))
   assert np.all(found.luma == 7) and np.all(found.chroma == 7)
 
 
 def test_a_jpeg_of_another_kind(picture, tmp_path):
   picture.save(tmp_path / "a.jpg", subsampling=1)
-  found, why = told.find_jpeg(tmp_path / "a.jpg", 64, (0, 0, 64, 64))
+  found, why = file_damage.find_jpeg(tmp_path / "a.jpg", 64, (0, 0, 64, 64))
   assert found is None and "not supported" in why
   picture.save(tmp_path / "a.png")
-  assert told.find_jpeg(tmp_path / "a.png", 64, (0, 0, 64, 64)) == (None, "")
+  assert file_damage.find_jpeg(tmp_path / "a.png", 64, (0, 0, 64, 64)) == (None, "")
 
 
-def test_a_file_without_damage_tells_none(picture, tmp_path):
+def test_a_file_without_damage(picture, tmp_path):
   picture.save(tmp_path / "a.png")
   square = np.asarray(picture, np.float32)[:, :64] / 255
   with pytest.raises(ValueError, match="no damage found; --task must name the damage"):
-    told.tell(tmp_path / "a.png", square, (0, 0, 64, 64))
+    file_damage.detect(tmp_path / "a.png", square, (0, 0, 64, 64))
   hole = np.ones((64, 64, 1), np.float32)
-  assert told.tell(tmp_path / "a.png", square, (0, 0, 64, 64), hole).task == "inpaint"
+  assert file_damage.detect(tmp_path / "a.png", square, (0, 0, 64, 64), hole).task == "inpaint"

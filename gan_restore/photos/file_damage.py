@@ -1,4 +1,4 @@
-"""What a picture file itself tells about its damage: the task `auto`, and `jpeg:auto`."""
+"""Detects the damage of a picture file: the task `auto`, and `jpeg:auto`."""
 
 import dataclasses
 import os
@@ -23,7 +23,7 @@ class FileDamage:
     task: A name of `tasks.get`; empty if there is none.
     mask: The mask of its square [H, W, 1], or None.
     jpeg: The operator of `jpeg:auto`, or None.
-    sentence: What the file told, for people; empty if it was not asked.
+    sentence: What was detected, for people; empty if the task named the damage.
   """
 
   task: str
@@ -37,15 +37,15 @@ class FileDamage:
     return self.task, self.mask is None, self.jpeg and self.jpeg.subsampling
 
 
-def tell(
+def detect(
   path: str | os.PathLike,
   square: np.ndarray,
   box: crops.Box | None,
   mask: np.ndarray | None = None,
 ) -> FileDamage:
-  """What a file tells about the damage of one of its squares.
+  """Detects the damage of a square of a picture file.
 
-  It tells the quantisation tables of a JPEG, if the square has the file's own pixels and begins at
+  It finds the quantisation tables of a JPEG, if the square has the file's own pixels and begins at
   a block; the transparent pixels; and, if there are no tables, the noise, by
   `operators.estimate_sigma`.
 
