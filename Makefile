@@ -38,6 +38,12 @@ train-denoiser: .venv/installed
 	$(call TRAIN,denoiser.py:third,$(WORKDIR)/third) --config.init_from=$(WORKDIR)/second
 	$(call TRAIN,denoiser.py:third,$(WORKDIR)/third) --mode=evaluate
 
+# PICTURES is the folder of its data sets; see the config.
+PICTURES ?= .
+train-denoiser-pictures: .venv/installed
+	$(call TRAIN,denoiser-pictures.py:$(PICTURES),$(WORKDIR))
+	$(call TRAIN,denoiser-pictures.py:$(PICTURES),$(WORKDIR)) --mode=evaluate
+
 train-unet_gan: .venv/installed
 	$(call TRAIN,unet_gan.py:first,$(WORKDIR))
 	$(call TRAIN,unet_gan.py:second,$(WORKDIR))

@@ -11,6 +11,7 @@ A judge is a classifier that measures restorations.
 import dataclasses
 import functools
 import importlib.util
+import inspect
 import os
 from collections.abc import Callable
 from typing import Any
@@ -20,12 +21,14 @@ import numpy as np
 
 from gan_restore import models
 from gan_restore import shipped as shipped_files
+from gan_restore.degradations import operators
 from gan_restore.evaluation import perceptual
 from gan_restore.models import Trained, classifier
 from gan_restore.restorers import classical
 from gan_restore.restorers.result import Result
 from gan_restore.training import weights
 
+FACES, PICTURES = "denoiser", "denoiser:pictures"  # The default priors.
 NAMES = ("map", *shipped_files.weights(), *classical.RESTORERS)
 
 
@@ -35,17 +38,40 @@ class Restorer:
 
   Attributes:
     function: The function.
-    shape: (S, S, C) of the images that it restores; None if it restores images of any shape.
+    size: (H, W) of the images that it restores; None if it restores images of any size.
+    channels: The number of their channels; None if it restores images of any.
     task: The only kind of damage that it restores, out of `tasks.ALL`; None if there are several.
     factor: The only factor that it supports, if `task` has a factor; else None.
   """
 
   function: Callable[..., Result]
-  shape: tuple[int, int, int] | None = None
+  size: tuple[int, int] | None = None
+  channels: int | None = None
   task: str | None = None
   factor: int | None = None
 
-  def __call__(self, y: jax.Array | np.ndarray, A: Callable, **options: Any) -> Result:
+  def __call__(
+    self,
+    y: jax.Array | np.ndarray,
+    A: Callable,
+    *,
+    frame: str | jax.Array | np.ndarray | None = None,
+    **options: Any,
+  ) -> Result:
+    """Restores images.
+
+    Args:
+      y: The damaged images [N, ...].
+      A: The damage.
+      frame: Where the faces are, as in `models.denoiser.restore`; only restorers with this option
+        use it.
+      **options: The restorer's own.
+
+    Returns:
+      A `Result`.
+    """
+    if frame is not None and "frame" in inspect.signature(self.function).parameters:
+      options["frame"] = frame
     return self.function(y, A, **options)
 
 
@@ -57,8 +83,9 @@ def restore(
   Args:
     y: The damaged images [N, ...], float32, of the shape that A gives.
     A: The damage: an operator of `gan_restore.operators`, or any JAX function from images
-      [N, S, S, C] in [0, 1] to y. The same function object is compiled once.
-    prior: From `load_prior`. The default is the shipped denoiser, for colour faces of 64x64.
+      [N, H, W, C] in [0, 1] to y. The same function object is compiled once.
+    prior: From `load_prior`. The default is a shipped denoiser: `denoiser`, for aligned colour
+      faces, if the images are 64x64; otherwise `denoiser:pictures`, for colour images of any size.
     **options: Those of the prior's family: the keyword arguments of `prior.family.restore`. For a
       denoiser see `models.denoiser.restore`, for a latent search `latent_search.restore`.
 
@@ -77,15 +104,19 @@ def restore(
     >>> gr.restore(y, gr.operators.super_resolve(4)).image.shape
     (1, 64, 64, 3)
   """
-  prior = prior if prior is not None else _shipped_prior()
+  prior = prior if prior is not None else _shipped_prior(y, A, options.get("shape"))
   if not isinstance(prior, Trained):
     raise TypeError(f"prior is a {type(prior).__name__}; it must be what load_prior returns")
   return prior.family.restore(prior, y, A, **options)
 
 
-@functools.cache
-def _shipped_prior() -> Trained:
-  return load_prior()
+def _shipped_prior(y, A, size) -> Trained:
+  """The default prior for images of a size (H, W); if it is None, A and y tell it."""
+  size = size or operators.image_shape(A, np.shape(y))[1:3]
+  return _cached_prior(FACES if tuple(size) == (64, 64) else PICTURES)
+
+
+_cached_prior = functools.cache(lambda name: load_prior(name))
 
 
 def load(name: str | os.PathLike, **options: Any) -> Restorer:
@@ -110,10 +141,10 @@ def load(name: str | os.PathLike, **options: Any) -> Restorer:
     >>> y = np.zeros((1, 16, 16, 3), np.float32)
     >>> load("bicubic")(y, operators.super_resolve(4)).image.shape
     (1, 64, 64, 3)
-    >>> load("cdcgan").shape, load("cdcgan").task
-    ((64, 64, 3), 'inpaint')
-    >>> load("resgan:mnist").shape, load("resgan:mnist").task, load("resgan:mnist").factor
-    ((28, 28, 1), 'coarsen', 4)
+    >>> load("cdcgan").size, load("cdcgan").task
+    ((64, 64), 'inpaint')
+    >>> load("resgan:mnist").size, load("resgan:mnist").task, load("resgan:mnist").factor
+    ((28, 28), 'coarsen', 4)
   """
   if name in classical.RESTORERS:
     package = classical.PACKAGES.get(str(name))
@@ -129,7 +160,8 @@ def load(name: str | os.PathLike, **options: Any) -> Restorer:
     raise ValueError(f"{error} (restorers by name: {', '.join(NAMES)})") from error
   return Restorer(
     functools.partial(trained.family.restore, trained, **options),
-    shape=trained.image_shape,
+    size=None if trained.any_size else trained.image_shape[:2],
+    channels=trained.config.channels,
     task=models.task(trained.family),
     factor=trained.config.get("factor"),
   )
@@ -151,7 +183,7 @@ def shipped() -> dict[str, str | None]:
   return {name: models.task(models.get(family)) for name, family in families.items()}
 
 
-def load_prior(name: str | os.PathLike = "denoiser") -> Trained:
+def load_prior(name: str | os.PathLike = FACES) -> Trained:
   """A prior: a trained family that restores images from any damage.
 
   Args:

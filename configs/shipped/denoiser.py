@@ -1,13 +1,14 @@
-"""The shipped prior, trained in three parts: `denoiser.py` with other shares of damages.
+"""The shipped prior of aligned faces, in three parts: `denoiser.py` with other shares of damages.
 
     make train-denoiser DATA=folder:/path/to/celeba
 
 Each part starts with the weights of the part before. The training takes 3 hours and 40 minutes on
 two CPU cores, used as two JAX devices, for 480,000 images.
 
-The shipped weights differ from these configs in two points that a config cannot express. In the
+The shipped weights differ from these configs in three points that a config cannot express. In the
 first part the smooth mean had 8 iterations instead of 16. The second part had two more residual
-blocks at 8x8. They were removed afterwards, which changed the PSNR by 0.02 dB.
+blocks at 8x8. They were removed afterwards, which changed the PSNR by 0.02 dB. All low resolutions
+were block means.
 """
 
 from gan_restore.configs import denoiser
@@ -19,6 +20,11 @@ def get_config(part="third"):
   if part not in PARTS:
     raise ValueError(f"unknown part {part!r}; there are: {', '.join(PARTS)}")
   config = denoiser.get_config()
+  config.depth, config.local = 2, False
+  config.quantize_share = 0.175
+  config.super_resolve_share = 0.15
+  config.demosaic_share = config.jpeg_share = config.kernel_share = config.luma_share = 0.0
+  config.second_look_share = 1 / 3
   if part == "first":
     config.inpaint_share = 0.25
     config.denoise_share = 0.25

@@ -14,7 +14,7 @@ from gan_restore.data import images
 from gan_restore.degradations import operators, tasks
 from gan_restore.photos import crops, restoration
 
-SHOWN = 320  # Pixels on a side of the pictures on the page.
+SHOWN = 320  # Smaller pictures are enlarged to about this side on the page.
 
 
 def add_arguments(p: argparse.ArgumentParser) -> None:
@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def restore(
-  editor: dict | None, task: str, method: str, simulate: bool, crop_face: bool, seed: int
+  editor: dict | None, task: str, method: str, simulate: bool, crop: str, seed: int
 ) -> tuple[Image.Image, Image.Image]:
   """Restores a picture of the page.
 
@@ -47,7 +47,8 @@ def restore(
     task: A name of `tasks.get`.
     method: The name of a restorer, as in `--method`.
     simulate: Whether the picture is clean and is damaged first.
-    crop_face: Whether to crop to the largest face; otherwise the centre is cropped.
+    crop: What to restore, one of `crops.CROPS`. Methods of a fixed size restore the centre instead
+      of the whole picture.
     seed: Random seed of latents and noise.
 
   Returns:
@@ -60,26 +61,33 @@ def restore(
     raise ValueError("Choose a picture first.")
   restorer = _restorer(method, int(seed))
   task = tasks.with_factor(task, restorer.factor)
-  shape = restorer.shape or restoration.SHAPE
   picture = images.to_rgb(Image.fromarray(np.asarray(editor["background"])))
-  box = crops.choose_box(picture, "face" if crop_face else "center")
-  mask = _hole(editor, picture.size, shape[:2], box) if "inpaint" in tasks.parts(task) else None
+  if restorer.size and crop == "whole":
+    crop = "center"
+  box = crops.choose_box(picture, crop)
+  hole = "inpaint" in tasks.parts(task)
+  plain = task.replace("inpaint", "inpaint:center") if hole else task
+  general = restoration.Damage(plain, simulate=simulate)
+  shape = restoration.shapes(restorer, general, crop)(box)
+  mask = _hole(editor, picture.size, shape[:2], box) if hole else None
   damage, key = tasks.get(task, mask=mask), jax.random.key(int(seed))
+  size = general.picture_size(shape)
+  part = crops.crop_picture(picture, size, shape[2], box)[None]
   if simulate:
-    y, A = damage.corrupt(crops.crop_picture(picture, shape[:2], shape[2], box)[None], key)
+    y, A = damage.corrupt(part, key)
   else:
     A = damage.operator(key, (1, *shape))
-    size = A.picture_size((1, *shape))
-    y = operators.observe(A, crops.crop_picture(picture, size, shape[2], box)[None], (1, *shape))
-  result = restorer(y, A)
+    y = operators.observe(A, part, (1, *shape))
+  result = restorer(y, A, frame="celeba" if crop == "face" else None)
   return _show(operators.show(A, y)), _show(result.image)
 
 
 def _show(batch) -> Image.Image:
-  """The one image of a batch, enlarged without smoothing."""
+  """The one image of a batch; small ones are enlarged without smoothing."""
   pixels = images.to_uint8(batch[0])
-  pixels = pixels[..., 0] if pixels.shape[-1] == 1 else pixels
-  return Image.fromarray(pixels).resize((SHOWN, SHOWN), Image.Resampling.NEAREST)
+  shown = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+  factor = max(1, SHOWN // max(shown.size))
+  return shown.resize([factor * side for side in shown.size], Image.Resampling.NEAREST)
 
 
 @functools.lru_cache(maxsize=16)
@@ -118,8 +126,8 @@ def build() -> Any:
 
   with gr.Blocks(title="gan_restore") as page:
     gr.Markdown(
-      "# gan_restore\nChoose a picture of a face. To fill a hole, draw over it. The result is a"
-      " 64x64 face that fits the undamaged part of the picture."
+      "# gan_restore\nChoose a picture. To fill a hole, draw over it. The method for any damage"
+      " restores pictures of any size; the others restore a 64x64 face."
     )
     with gr.Row():
       editor = gr.ImageEditor(label="Picture", image_mode="RGBA")
@@ -132,10 +140,10 @@ def build() -> Any:
         label="Damage (or several: denoise:0.05+jpeg:40)",
         allow_custom_value=True,
       )
-      method = gr.Dropdown(methods(), value="denoiser", label="Method")
+      method = gr.Dropdown(methods(), value=hub.PICTURES, label="Method")
       simulate = gr.Checkbox(False, label="The picture is clean: damage it first")
-      crop_face = gr.Checkbox(True, label="Find the face")
+      crop = gr.Radio(crops.CROPS, value="whole", label="Restore")
       seed = gr.Number(0, precision=0, label="Seed")
     button = gr.Button("Restore", variant="primary")
-    button.click(run, [editor, task, method, simulate, crop_face, seed], [damaged, restored])
+    button.click(run, [editor, task, method, simulate, crop, seed], [damaged, restored])
   return page

@@ -25,14 +25,14 @@ def run(arguments: argparse.Namespace) -> int:
 
   portrait = Image.fromarray(skimage_data.astronaut())
   restorer = options.method(arguments.method, arguments.seed)
-  shape = restorer.shape or restoration.SHAPE
+  shape = (*(restorer.size or restoration.SIZE), restorer.channels or 3)
   box = crops.choose_box(portrait, "face")
   x = crops.crop_picture(portrait, shape[:2], shape[2], box)[None]
   rows, table = [], []
   for name in tasks.NAMES:
     y, A = scoring.damage(tasks.get(name), x, 0, arguments.seed)
     try:
-      result = restorer(y, A)
+      result = restorer(y, A, frame="celeba")
     except operators.UnsupportedOperatorError:
       continue
     rows += [x[0], np.asarray(operators.show(A, y))[0], result.image[0]]

@@ -1,13 +1,16 @@
 """`gan-restore evaluate`."""
 
 import argparse
+import functools
 import pathlib
 import tempfile
+from collections.abc import Callable
 
 import numpy as np
 
 from gan_restore import data, hub
 from gan_restore.commands import options
+from gan_restore.data import framing
 from gan_restore.degradations import masks, tasks
 from gan_restore.evaluation import perceptual, reports
 from gan_restore.photos import restoration
@@ -33,6 +36,24 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
   p.add_argument("--dataset", required=True, help="a TFDS name, folder:PATH or toy_faces")
   p.add_argument("--data-dir", help="where TFDS keeps prepared sets")
   p.add_argument("--split", default="test", choices=("train", "validation", "test"))
+  p.add_argument(
+    "--size",
+    help="pixels on a side of the images (default: that of the methods, or 64); own for whole"
+    " pictures, cropped to multiples of 8 pixels",
+  )
+  p.add_argument(
+    "--framing",
+    choices=("own", "random"),
+    default="own",
+    help="random: the faces of CelebA's layout are scaled by 0.75 to 1.35, rotated by up to 20"
+    " degrees and shifted by up to 12%% of the side",
+  )
+  p.add_argument(
+    "--frame",
+    choices=("known", "unknown"),
+    default="known",
+    help="whether methods that can use it are told where the aligned faces are",
+  )
   p.add_argument("--limit", type=int, default=64, help="maximum number of images (default 64)")
   p.add_argument("--mask", default="center", help=f"mask of the task inpaint: {masks.HELP}")
   p.add_argument(
@@ -70,19 +91,23 @@ def run(arguments: argparse.Namespace) -> int:
   tables. Writes table.json, table.csv, images.csv (each image's scores) and pictures.png to
   DIR."""
   methods = options.methods(arguments.methods, arguments.seed, tuple(fitted.FITTED))
-  size = options.agreed(methods, "shape", restoration.SHAPE)[0]
+  size = _size(arguments.size, options.agreed(methods, "size", None))
   factor = options.agreed(methods, "factor", None)
   names = [tasks.with_factor(name, factor) for name in arguments.tasks.split(",")]
   damages = {name: tasks.get(name, mask=arguments.mask) for name in names}
-  source = data.load(arguments.dataset, arguments.split, size, arguments.data_dir)
+  source = _source(arguments, size)
   to_fit = {name: fitted.FITTED[name] for name in methods if name in fitted.FITTED}
   if to_fit:
+    if size == "own":
+      raise ValueError(f"{', '.join(to_fit)} cannot be fitted to --size own; give a number")
     images = _training_images(arguments, size)
     methods |= {name: fit(images) for name, fit in to_fit.items()}
   scorers = [
     make(getattr(arguments, name)) for name, make in _SCORERS.items() if getattr(arguments, name)
   ]
-  of = ("dataset", "split", "mask", *_SCORERS)
+  if arguments.frame == "unknown":
+    methods = {name: functools.partial(_unframed, method) for name, method in methods.items()}
+  of = ("dataset", "split", "mask", "framing", "frame", *_SCORERS)
   settings = {name: getattr(arguments, name) for name in of} | {"size": size, "factor": factor}
   k, _, n = arguments.shard.partition("/")
   if not (k.isdecimal() and n.isdecimal()):
@@ -98,12 +123,53 @@ def run(arguments: argparse.Namespace) -> int:
       seed=arguments.seed,
       scorers=scorers,
       shard=(int(k), int(n)),
+      batch_size=1 if size == "own" else 64,
     )
   print(reports.markdown([{k: v for k, v in row.items() if _printed(k)} for row in rows]))
   print("\nPSNR / SSIM of the images that each method returns:\n")
   paper = [{"method": f"{name} (the paper's)", **line} for name, line in arguments.paper.items()]
   print(reports.markdown(table.compact(rows) + paper))
   return 0
+
+
+def _size(text, of_methods) -> int | str:
+  """The side of the images, or 'own'."""
+  if text == "own":
+    if of_methods:
+      raise ValueError(f"--size is own; the methods restore only {of_methods[0]} pixels on a side")
+    return "own"
+  if text is None:
+    return (of_methods or restoration.SIZE)[0]
+  if not text.isdecimal() or int(text) < 16:
+    raise ValueError(f"--size is {text}; it must be own, or a whole number >= 16")
+  if of_methods and int(text) != of_methods[0]:
+    raise ValueError(f"--size is {text}; the methods restore only {of_methods[0]} pixels on a side")
+  return int(text)
+
+
+def _source(arguments, size) -> data.Source:
+  """The images that --dataset, --size and --framing name."""
+  of = arguments.dataset, arguments.split
+  if arguments.framing == "random":
+    if size == "own":
+      raise ValueError("--framing random needs a --size in pixels")
+    cut: Callable = framing.Framing(
+      size, aligned_share=0, scales=(0.75, 1.35), close_share=0, roll=20, shift=0.12,
+      known_share=1, flip=False, margin=_MARGIN,
+    )  # fmt: skip
+  elif size == "own":
+    cut = framing.whole
+  else:
+    return data.load(*of, size, arguments.data_dir)
+  return data.load_pictures(*of, cut, arguments.data_dir, arguments.seed)
+
+
+_MARGIN = 1 / 16  # Beyond this margin around the faces the pictures are mirrored.
+
+
+def _unframed(method, y, A):
+  """The restoration without a frame."""
+  return method(y, A)
 
 
 class _Config(argparse.Action):

@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
   """Restores the same images under a growing mask with each method, and prints the scores. Writes
   them to DIR/mask_growth.json, their curves to mask_growth.png, and pictures to pictures.png."""
   methods = options.methods(arguments.methods, arguments.seed)
-  size = options.agreed(methods, "shape", restoration.SHAPE)[0]
+  size = options.agreed(methods, "size", restoration.SIZE)[0]
   source = data.load(arguments.dataset, arguments.split, size, arguments.data_dir)
   rows = mask_growth.run(
     methods, source, arguments.out, arguments.mask, arguments.grow, arguments.limit, arguments.seed

@@ -30,12 +30,13 @@ def add_set(parser: argparse.ArgumentParser) -> None:
   )
 
 
-def add_method(parser: argparse.ArgumentParser) -> None:
+def add_method(parser: argparse.ArgumentParser, default: str | None = hub.FACES) -> None:
   """Adds --method and --seed, for `method`."""
+  which = default or f"{hub.PICTURES} for whole pictures, {hub.FACES} for squares"
   parser.add_argument(
     "--method",
-    default="denoiser",
-    help=f"{', '.join(hub.NAMES)}, or a weights file or training workdir (default denoiser);"
+    default=default,
+    help=f"{', '.join(hub.NAMES)}, or a weights file or training workdir (default {which});"
     f" {_SYNTAX}",
   )
   add_seed(parser)

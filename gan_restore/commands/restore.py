@@ -6,6 +6,7 @@ import sys
 
 from tqdm import tqdm
 
+from gan_restore import hub
 from gan_restore.commands import options
 from gan_restore.degradations import masks, tasks
 from gan_restore.evaluation import reports
@@ -30,9 +31,14 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
   p.add_argument(
     "--crop",
     choices=crops.CROPS,
-    default="center",
-    help="which square of the picture is resampled to the method's size: the centre, or the largest"
-    " frontal face",
+    help="what to restore: the whole picture at its own size (default, if the method restores any"
+    " size), or a square that is resampled: the centre, or the largest frontal face",
+  )
+  p.add_argument(
+    "--size",
+    type=int,
+    metavar="PIXELS",
+    help="side of the squares of --crop center and face (default: the method's, or 64)",
   )
   p.add_argument(
     "--simulate",
@@ -46,17 +52,17 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
     f" is {restoration.WHITE} or more",
   )
   p.add_argument("--overwrite", action="store_true", help="replace existing files")
-  options.add_method(p)
+  options.add_method(p, default=None)
 
 
 def run(arguments: argparse.Namespace) -> int:
   """Restores pictures and writes one PNG for each, and a sheet of damaged and restored ones."""
-  restorer = options.method(arguments.method, arguments.seed)
+  squares = arguments.crop in ("center", "face") and arguments.size in (None, 64)
+  method = arguments.method or (hub.FACES if squares else hub.PICTURES)
+  restorer = options.method(method, arguments.seed)
   task = arguments.task or ("inpaint" if arguments.mask else restorer.task)
   if not task:
-    raise ValueError(
-      f"--task is missing; it must be given for the method {arguments.method}: {tasks.HELP}"
-    )
+    raise ValueError(f"--task is missing; it must be given for the method {method}: {tasks.HELP}")
   task = tasks.with_factor(task, restorer.factor)
   damage = restoration.Damage(task, arguments.mask, arguments.simulate, arguments.seed)
   scores, failures, restored = restoration.restore_files(
@@ -65,6 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
     arguments.inputs,
     arguments.out,
     crop=arguments.crop,
+    size=arguments.size,
     spread=arguments.spread,
     overwrite=arguments.overwrite,
     say=tqdm.write,

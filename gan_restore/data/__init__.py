@@ -1,6 +1,21 @@
 """Data: TFDS sources, folders of images, toy faces, and the pipeline they share."""
 
 from gan_restore.data.images import DataError
-from gan_restore.data.pipeline import Source, evaluation_batches, load, train_batches
+from gan_restore.data.pipeline import (
+  Source,
+  evaluation_batches,
+  framed_batches,
+  load,
+  load_pictures,
+  train_batches,
+)
 
-__all__ = ["DataError", "Source", "evaluation_batches", "load", "train_batches"]
+__all__ = [
+  "DataError",
+  "Source",
+  "evaluation_batches",
+  "framed_batches",
+  "load",
+  "load_pictures",
+  "train_batches",
+]

@@ -109,7 +109,7 @@ class Folder(tfds.core.GeneratorBasedBuilder):
 
   Args:
     path: The folder.
-    image_size: Pixels on a side of the prepared images.
+    image_size: Pixels on a side of the prepared images; None for whole pictures.
     data_dir: Where prepared data sets are stored; TFDS's default if None.
 
   Raises:
@@ -122,19 +122,21 @@ class Folder(tfds.core.GeneratorBasedBuilder):
   name = "folder"
   pkg_dir_path = pathlib.Path(__file__).parent
 
-  def __init__(self, path: str, image_size: int, data_dir: str | None = None):
+  def __init__(self, path: str, image_size: int | None, data_dir: str | None = None):
     self._root = root = pathlib.Path(path).expanduser().resolve()
     self._listing = _Listing(root)
-    self._image_size = image_size
+    self._image_size, self.is_celeba = image_size, self._listing.is_celeba
     self.skipped: list[str] = []
     config = tfds.core.BuilderConfig(
-      name=f"{root.name or 'root'}-{image_size}-{self._listing.fingerprint()}", version="1.1.0"
+      name=f"{root.name or 'root'}-{image_size or 'whole'}-{self._listing.fingerprint()}",
+      version="1.1.0",
     )
     super().__init__(data_dir=data_dir, config=config, file_format="array_record")
 
   def _info(self) -> tfds.core.DatasetInfo:
     size = self._image_size
-    features = {"image": tfds.features.Image(shape=(size, size, 3), encoding_format="png")}
+    encoding = None if size is None else "png"
+    features = {"image": tfds.features.Image(shape=(size, size, 3), encoding_format=encoding)}
     if self._listing.attributes:
       count = len(self._listing.attributes)
       features["label"] = tfds.features.Tensor(shape=(count,), dtype=np.uint8)
@@ -164,7 +166,9 @@ class Folder(tfds.core.GeneratorBasedBuilder):
         continue
       aligned = self._listing.is_celeba and images.is_aligned_celeba(image.size)
       box = images.celeba_box(image.size) if aligned else None
-      example: dict[str, object] = {"image": images.crop_and_resample(image, self._image_size, box)}
+      if self._image_size is not None:
+        image = images.crop_and_resample(image, self._image_size, box)
+      example: dict[str, object] = {"image": image}
       if label is not None:
         example["label"] = np.array(label, np.uint8)
       yield path.relative_to(self._root).as_posix(), example

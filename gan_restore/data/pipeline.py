@@ -1,17 +1,18 @@
 """One pipeline for every data set: named sources, training batches, evaluation batches.
 
-An example is a dict: `image` uint8 [S, S, C] and, where the set has labels, `label`: an integer
-class, or a vector of 0 and 1 with one entry for each attribute.
+An example is a dict: `image` uint8 [S, S, C]; where the set has labels, `label`: an integer class,
+or a vector of 0 and 1 with one entry for each attribute; and where the images are aligned faces,
+their `frame` float32 [2, 3] (see `framing`).
 """
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Protocol
 
 import jax
 import numpy as np
 from PIL import Image
 
-from gan_restore.data import images, toy_faces
+from gan_restore.data import framing, images, toy_faces
 from gan_restore.data.images import DataError
 
 if TYPE_CHECKING:
@@ -46,16 +47,24 @@ class Source(Protocol):
 class _TfdsSource:
   """A split of a TFDS data set; `examples` is TFDS's own data source."""
 
-  def __init__(self, examples, image_size: int, attributes: tuple[str, ...] = (), classes: int = 0):
+  def __init__(
+    self,
+    examples,
+    image_size: int,
+    attributes: tuple[str, ...] = (),
+    classes: int = 0,
+    aligned: bool = False,
+  ):
     self._examples, self._size, self.attributes = examples, image_size, attributes
     self.classes = classes or len(attributes)
+    self._aligned = aligned  # Whether the images are crops of aligned faces.
 
   def __len__(self) -> int:
     return len(self._examples)
 
   def __getitem__(self, index: int) -> dict[str, np.ndarray]:
     example = self._examples[index]
-    image = example["image"]
+    image, aligned = example["image"], self._aligned
     if image.shape[:2] != (self._size, self._size):
       picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
       aligned = images.is_aligned_celeba(picture.size)
@@ -63,6 +72,8 @@ class _TfdsSource:
       image = np.asarray(images.crop_and_resample(picture, self._size, box))
       image = image[..., None] if image.ndim == 2 else image
     result = {"image": image}
+    if aligned:
+      result["frame"] = framing.aligned(self._size, self._size)
     if "attributes" in example:  # TFDS's celeb_a.
       values = [example["attributes"][name] for name in self.attributes]
       result["label"] = np.array(values, np.uint8)
@@ -119,7 +130,7 @@ def load(
   if name == "toy_faces":
     return toy_faces.ToyFaces(split, image_size)
   data_dir = data_dir or None
-  classes = 0
+  classes, aligned = 0, False
   kind, _, path = name.partition(":")
   if kind == "folder":
     if not path:
@@ -128,7 +139,7 @@ def load(
 
     builder = Folder(path, image_size, data_dir)
     builder.prepare()
-    attributes = tuple(builder.info.metadata["attributes"])
+    attributes, aligned = tuple(builder.info.metadata["attributes"]), builder.is_celeba
   else:
     builder = _tfds_builder(name, data_dir)
     features = builder.info.features
@@ -139,7 +150,154 @@ def load(
   examples = _split(builder, name, split)
   if not len(examples):
     raise DataError(f"{name}: the {split} split is empty")
-  return _TfdsSource(examples, image_size, attributes, classes)
+  return _TfdsSource(examples, image_size, attributes, classes, aligned)
+
+
+class _Pictures:
+  """A split of a data set as whole pictures, from which `cut` makes the images."""
+
+  attributes: tuple[str, ...] = ()
+  classes = 0
+
+  def __init__(self, pictures, cut, seed):
+    self._pictures, self._cut, self._seed = pictures, cut, seed
+
+  def __len__(self) -> int:
+    return len(self._pictures)
+
+  def __getitem__(self, index: int) -> dict[str, np.ndarray]:
+    return self._cut(self._pictures[index], np.random.default_rng((self._seed, index)))
+
+
+def load_pictures(
+  name: str,
+  split: str,
+  cut: Callable[[np.ndarray, np.random.Generator], dict[str, np.ndarray]],
+  data_dir: str | None = None,
+  seed: int = 0,
+) -> Source:
+  """A split of a data set as images that are cut out of its whole pictures.
+
+  Args:
+    name: `folder:PATH`, or any TFDS name with an `image` feature.
+    split: As in `load`.
+    cut: (picture uint8 [H, W, C], random generator) -> the example: a `framing.Framing`, or
+      `framing.whole`.
+    data_dir: As in `load`.
+    seed: Random seed. The generator of a picture depends on its index and this seed.
+
+  Returns:
+    A random-access sequence of examples.
+
+  Raises:
+    DataError: As `load`.
+  """
+  return _Pictures(_Whole(_load_whole(name, split, data_dir)), cut, seed)
+
+
+class _Whole:
+  """Whole pictures, uint8 [H, W, C]."""
+
+  def __init__(self, examples):
+    self._examples = examples
+
+  def __len__(self) -> int:
+    return len(self._examples)
+
+  def __getitem__(self, index: int) -> np.ndarray:
+    return self._examples[index]["image"]
+
+
+def _load_whole(name, split, data_dir):
+  """TFDS's data source of whole pictures."""
+  kind, _, path = name.partition(":")
+  if kind == "folder":
+    from gan_restore.data.folder import Folder  # It imports TFDS, which is slow.
+
+    builder = Folder(path, None, data_dir or None)
+    builder.prepare()
+  else:
+    builder = _tfds_builder(name, data_dir or None)
+  return _split(builder, name, split)
+
+
+def framed_batches(config: Any, split: str, batch_size: int) -> "grain.DatasetIterator":
+  """Endless batches of images that are cut out of the pictures of several data sets.
+
+  In every `large_every`-th batch there are a quarter as many images, of twice the side.
+
+  Args:
+    config: A run with `pictures`; see configs/denoiser.py.
+    split: As in `load`.
+    batch_size: Images in a batch of this process.
+
+  Returns:
+    An iterator like that of `train_batches`, of batches: `image` uint8 [B, S, S, C], `frame`
+    float32 [B, 2, 3], as in `framing`.
+
+  Raises:
+    DataError: As `load_pictures`.
+    ValueError: If the numbers of data sets, shares and margins differ, or the larger images cannot
+      be divided among the devices.
+  """
+  import grain  # Slow to import.
+
+  lengths = {len(config[f"picture{name}"]) for name in ("s", "_shares", "_margins")}
+  if len(lengths) > 1:
+    raise ValueError("config.pictures, picture_shares and picture_margins must be equally long")
+  if config.large_every and batch_size % (4 * jax.local_device_count()):
+    raise ValueError(
+      f"{batch_size} images a process; with config.large_every the number must be divisible by 4"
+      f" times its {jax.local_device_count()} devices"
+    )
+  pictures = [_Whole(_load_whole(name, split, config.data_dir)) for name in config.pictures]
+
+  def batches(size, count, seed):
+    parts = []
+    for i, (source, margin) in enumerate(zip(pictures, config.picture_margins)):
+      part = grain.MapDataset.source(source).seed(seed + i)
+      if jax.process_count() > 1:
+        part = part[jax.process_index() :: jax.process_count()]
+      cut = framing.Framing(
+        size, config.aligned_share, tuple(config.face_scales), config.close_share, config.roll,
+        config.shift, config.known_share, tuple(config.photograph_scales), config.flip, margin,
+      )  # fmt: skip
+      parts.append(part.shuffle().repeat().random_map(cut))
+    mixed = grain.MapDataset.mix(parts, config.picture_shares)
+    options = grain.ReadOptions(num_threads=4, prefetch_buffer_size=4 * count)
+    return iter(mixed.to_iter_dataset(options).batch(count, drop_remainder=True))
+
+  first = batches(config.image_size, batch_size, config.seed)
+  if not config.large_every:
+    return first
+  large = batches(2 * config.image_size, batch_size // 4, config.seed + 1000)
+  return _Alternating(first, large, config.large_every)
+
+
+class _Alternating:
+  """Batches of the first iterator, and in every n-th place one of the second."""
+
+  def __init__(self, first, second, every):
+    self._first, self._second, self._every, self._count = first, second, every, 0
+
+  def __iter__(self):
+    return self
+
+  def __next__(self):
+    self._count += 1
+    return next(self._second if self._count % self._every == 0 else self._first)
+
+  def get_state(self):
+    return {
+      "first": self._first.get_state(),
+      "second": self._second.get_state(),
+      "count": self._count,
+    }
+
+  def set_state(self, state):
+    self._first.set_state(state["first"])
+    self._second.set_state(state["second"])
+    self._count = state["count"]
 
 
 def _tfds_builder(name, data_dir):

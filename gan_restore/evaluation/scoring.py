@@ -1,5 +1,6 @@
 """Scores of restorers: any (y, A) -> Result, on any task, with the same damage for all."""
 
+import inspect
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -69,7 +70,7 @@ def measure(
   """Scores of each image.
 
   Args:
-    restorer: (y, A) -> Result.
+    restorer: (y, A) -> Result. If it has an argument `frame`, it gets the frames of the images.
     task: The damage.
     source: From `data.load`.
     batch_size: Number of images that are restored at a time; no score depends on it.
@@ -87,13 +88,15 @@ def measure(
     OUTPUT are `gradient` and the features [images, D] of the originals, and `seconds` per image,
     including compilation.
   """
+  takes_frame = "frame" in inspect.signature(restorer).parameters
+  known = lambda batch: {"frame": batch["frame"]} if takes_frame and "frame" in batch else {}
   for number, batch in enumerate(data.evaluation_batches(source, batch_size, limit)):
     if not wanted(number):
       continue
     x = batch["image"].astype(np.float32) / 255
     y, A = damage(task, x, number * batch_size, seed)
     start = time.perf_counter()
-    result = jax.block_until_ready(restorer(y, A))
+    result = jax.block_until_ready(restorer(y, A, **known(batch)))
     seconds = time.perf_counter() - start
     mask, hole = operators.missing(A, x.shape), operators.hole(A)
     outputs = {"raw": result.generated}

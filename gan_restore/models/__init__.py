@@ -42,8 +42,13 @@ class Trained:
     return get(self.config.family)
 
   @property
+  def any_size(self) -> bool:
+    """Whether it restores images of any height and width."""
+    return getattr(self.family, "any_size", lambda config: False)(self.config)
+
+  @property
   def image_shape(self) -> tuple[int, int, int]:
-    """(S, S, C) of its images."""
+    """(S, S, C) of its training images."""
     return self.config.image_size, self.config.image_size, self.config.channels
 
 
@@ -51,9 +56,11 @@ class Family(Protocol):
   """The attributes and functions of every family.
 
   A family may also have `TASK`, the name in `tasks` of the only kind of damage that it restores
-  (without it, it restores any damage; see `task`), and `EXPORTED`, the players that restoration
-  needs (without it, all of them; see `exported_players`). It may also have the functions of
-  `WithOptimizer` and `WithClassifier`.
+  (without it, it restores any damage; see `task`), `any_size`, a function of
+  the config that says whether it restores images of any size (without it, only those of the
+  config), and `EXPORTED`, the players that
+  restoration needs (without it, all of them; see `exported_players`). It may also have the
+  functions of `WithOptimizer` and `WithClassifier`.
 
   Attributes:
     PLAYERS: Names of its networks, each of which has its own loss.

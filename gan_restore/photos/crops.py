@@ -1,4 +1,4 @@
-"""The square of a photograph that a restorer gets, and the mask of the same square."""
+"""The part of a photograph that a restorer gets, and the mask of the same part."""
 
 import os
 
@@ -8,57 +8,82 @@ from PIL import Image
 from gan_restore.data import images
 from gan_restore.photos import faces
 
-CROPS = ("center", "face")
+CROPS = ("whole", "center", "face")
 Box = tuple[int, int, int, int]
 
 
-def choose_box(picture: Image.Image, crop: str) -> Box | None:
-  """The square to crop: None for the centred one, or that of the largest frontal face.
+def choose_box(picture: Image.Image, crop: str) -> Box:
+  """The part to restore.
 
   Args:
     picture: The photograph.
-    crop: 'center' or 'face'.
+    crop: 'whole', the photograph; 'center', its centred square; or 'face', that of the largest
+      frontal face.
 
   Returns:
-    (left, top, right, bottom), or None.
+    (left, top, right, bottom).
 
   Raises:
     ImageError: If there is no face.
   """
+  if crop == "whole":
+    return 0, 0, *picture.size
   if crop == "center":
-    return None
+    return images.center_box(picture.size)
   box = faces.find_face(picture)
   if box is None:
     raise images.ImageError("no frontal face found; --crop center crops the centre instead")
   return box
 
 
+def open_picture(path: str | os.PathLike, crop: str) -> tuple[Image.Image, Box]:
+  """A photograph, and the part to restore.
+
+  Args:
+    path: The photograph.
+    crop: As in `choose_box`.
+
+  Returns:
+    (photograph, part).
+
+  Raises:
+    ImageError: If the file cannot be used, or there is no face.
+  """
+  picture = images.read_image(path)
+  return picture, choose_box(picture, crop)
+
+
 def crop_picture(
-  picture: Image.Image, size: tuple[int, int], channels: int, box: Box | None = None
+  picture: Image.Image, size: tuple[int, int], channels: int, box: Box
 ) -> np.ndarray:
-  """A square of a photograph as float32 [H, W, C] in [0, 1].
+  """A part of a photograph as float32 [H, W, C] in [0, 1].
 
   Args:
     picture: The photograph.
-    size: (H, W). If they differ, the middle of the square is taken.
+    size: (H, W). A part of another size is a square, which is resampled; if H and W differ, the
+      middle of the square is taken.
     channels: 3, or 1 for grey.
     box: From `choose_box`.
 
   Returns:
-    The square, resampled.
+    The part.
   """
-  picture = images.crop_and_resample(picture, max(size), box)
-  return _middle(images.to_float(picture.convert("L") if channels == 1 else picture), size)
+  picture = picture.convert("L") if channels == 1 else picture
+  return images.to_float(_cut(picture, size, box))
 
 
-def _middle(square, size):
-  """The middle [H, W, C] of a square."""
-  top, left = ((len(square) - side) // 2 for side in size)
-  return square[top : top + size[0], left : left + size[1]]
+def _cut(picture, size, box):
+  """The part of a picture in mode RGB or L."""
+  width, height = box[2] - box[0], box[3] - box[1]
+  if (height, width) == tuple(size):
+    return picture.crop(box)
+  square = images.crop_and_resample(picture, max(size), box)
+  top, left = ((max(size) - side) // 2 for side in size)
+  return square.crop((left, top, left + size[1], top + size[0]))
 
 
-def crop_mask(mask: Image.Image, size: tuple[int, int], box: Box | None = None) -> np.ndarray:
-  """The mask of the same square, float32 [H, W, 1]: a pixel is missing if any part of it is.
+def crop_mask(mask: Image.Image, size: tuple[int, int], box: Box) -> np.ndarray:
+  """The mask of the same part, float32 [H, W, 1]: a pixel is missing if any part of it is.
 
   Args:
     mask: Mode L, 255 where a pixel of the photograph is missing, else 0.
@@ -66,12 +91,12 @@ def crop_mask(mask: Image.Image, size: tuple[int, int], box: Box | None = None) 
     box: From `choose_box`.
 
   Returns:
-    1 where a pixel of the square is missing, else 0.
+    1 where a pixel of the part is missing, else 0.
 
   Raises:
-    ImageError: If the mask marks every pixel or no pixel of the square as missing.
+    ImageError: If the mask marks every pixel or no pixel of the part as missing.
   """
-  cropped = _middle(images.to_float(images.crop_and_resample(mask, max(size), box)), size) > 0
+  cropped = images.to_float(_cut(mask, size, box)) > 0
   if cropped.all() or not cropped.any():
     every = "every pixel of the crop as missing; at least one must be known"
     none = "no pixel of the crop as missing; it must mark at least one"
@@ -79,38 +104,23 @@ def crop_mask(mask: Image.Image, size: tuple[int, int], box: Box | None = None) 
   return cropped.astype(np.float32)
 
 
-def read_crop(
-  path: str | os.PathLike,
-  size: tuple[int, int],
-  channels: int,
-  crop: str = "center",
-  mask: str | os.PathLike | None = None,
-) -> tuple[np.ndarray, np.ndarray | None, Box | None]:
-  """A square of a photograph, and of its mask.
+def read_mask(path: str | os.PathLike, picture: Image.Image) -> Image.Image:
+  """The mask of a photograph, as in `images.read_mask`.
 
   Args:
-    path: The photograph.
-    size: (H, W) of the result, as in `crop_picture`.
-    channels: 3, or 1 for grey.
-    crop: 'center' or 'face'.
-    mask: A black and white picture of the photograph's size, white where pixels are missing.
+    path: A black and white picture of the photograph's size, white where pixels are missing.
+    picture: The photograph.
 
   Returns:
-    (picture [H, W, C] in [0, 1], mask [H, W, 1] or None, the square in the photograph as in
-    `choose_box`).
+    The mask.
 
   Raises:
-    ImageError: If a file cannot be used, there is no face, or the mask does not fit.
+    ImageError: If the file cannot be used, or has another size.
   """
-  picture = images.read_image(path)
-  box = choose_box(picture, crop)
-  cropped = None
-  if mask is not None:
-    whole = images.read_mask(mask)
-    if whole.size != picture.size:
-      raise images.ImageError(
-        f"the mask is {whole.width}x{whole.height} pixels; it must be"
-        f" {picture.width}x{picture.height}, like the picture"
-      )
-    cropped = crop_mask(whole, size, box)
-  return crop_picture(picture, size, channels, box), cropped, box
+  mask = images.read_mask(path)
+  if mask.size != picture.size:
+    raise images.ImageError(
+      f"the mask is {mask.width}x{mask.height} pixels; it must be"
+      f" {picture.width}x{picture.height}, like the picture"
+    )
+  return mask

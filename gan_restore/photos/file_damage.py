@@ -21,7 +21,7 @@ class FileDamage:
 
   Attributes:
     task: A name of `tasks.get`; empty if there is none.
-    mask: The mask of its square [H, W, 1], or None.
+    mask: The mask of its part [H, W, 1], or None.
     jpeg: The operator of `jpeg:auto`, or None.
     sentence: What was detected, for people; empty if the task named the damage.
   """
@@ -40,20 +40,20 @@ class FileDamage:
 def detect(
   path: str | os.PathLike,
   square: np.ndarray,
-  box: crops.Box | None,
+  box: crops.Box,
   mask: np.ndarray | None = None,
 ) -> FileDamage:
-  """Detects the damage of a square of a picture file.
+  """Detects the damage of a part of a picture file.
 
-  It finds the quantisation tables of a JPEG, if the square has the file's own pixels and begins at
+  It finds the quantisation tables of a JPEG, if the part has the file's own pixels and begins at
   a block; the transparent pixels; and, if there are no tables, the noise, by
   `operators.estimate_sigma`.
 
   Args:
     path: The file.
-    square: The square [S, S, C] in [0, 1], from `crops.crop_picture`.
-    box: The same square in the file, from `crops.choose_box`.
-    mask: The mask of a hole [S, S, 1] that is known besides, or None.
+    square: The part [H, W, C] in [0, 1], from `crops.crop_picture`.
+    box: The same part in the file, from `crops.choose_box`.
+    mask: The mask of a hole [H, W, 1] that is known besides, or None.
 
   Returns:
     The damage.
@@ -62,7 +62,7 @@ def detect(
     ValueError: If there is none.
   """
   found, parts = [], []
-  compression, why = find_jpeg(path, len(square), box)
+  compression, why = find_jpeg(path, square.shape[:2], box)
   if compression is None:
     sigma = float(operators.estimate_sigma(square[None]).item())
     if sigma >= _NOISE_MIN:
@@ -73,7 +73,7 @@ def detect(
   else:
     found.append(describe(compression))
     parts.append("jpeg:auto")
-  transparent = _transparent(path, len(square), box)
+  transparent = _transparent(path, square.shape[:2], box)
   if transparent is not None:
     found.append(f"{transparent.mean():.0%} transparent pixels")
     mask = transparent if mask is None else np.maximum(mask, transparent)
@@ -85,14 +85,14 @@ def detect(
 
 
 def find_jpeg(
-  path: str | os.PathLike, size: int, box: crops.Box | None
+  path: str | os.PathLike, size: tuple[int, int], box: crops.Box
 ) -> tuple[operators.Jpeg | None, str]:
-  """The compression of a JPEG file, if a square of it still has the blocks of the file.
+  """The compression of a JPEG file, if a part of it still has the blocks of the file.
 
   Args:
     path: The file, a picture that Pillow can open.
-    size: The side of the square after resampling, in pixels.
-    box: The square in the file, from `crops.choose_box`.
+    size: (H, W) of the part after resampling.
+    box: The part in the file, from `crops.choose_box`.
 
   Returns:
     (the operator or None, why there is none; empty if the file is no JPEG).
@@ -106,11 +106,15 @@ def find_jpeg(
     # Without the Adobe marker, or with its transform 1, the planes are Y, Cb and Cr.
     ycc = grey or (picture.mode == "RGB" and picture.info.get("adobe_transform", 1) == 1)
     turned = picture.getexif().get(_ORIENTATION, 1) != 1
-    left, top, right, bottom = box or images.center_box(picture.size)
+    left, top, right, bottom = box
     ends = picture.size
   block = 16 if subsampling == "4:2:0" else 8
-  whole = size % block == 0 or (right, bottom) == ends  # No block is cut but by the picture's end.
-  if right - left != size or turned or left % block or top % block or not whole:
+  # No block is cut but by the picture's end.
+  whole = all(
+    side % block == 0 or end == last for side, end, last in zip(size, (bottom, right), ends[::-1])
+  )
+  same = (bottom - top, right - left) == tuple(size)
+  if not same or turned or left % block or top % block or not whole:
     return None, "a JPEG whose blocks were lost when it was cropped, turned or resampled"
   if subsampling is None or not ycc or any(table != tables[1] for table in tables[2:]):
     return None, "a JPEG of a kind that is not supported"
@@ -137,11 +141,13 @@ def describe(compression: operators.Jpeg) -> str:
 
 
 def _transparent(path, size, box) -> np.ndarray | None:
-  """The mask [S, S, 1] of the transparent pixels of a square; None if there are none."""
+  """The mask [H, W, 1] of the transparent pixels of a part; None if there are none."""
   with Image.open(path) as picture:
     if not (picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info):
       return None
     alpha = ImageOps.exif_transpose(picture).convert("RGBA").getchannel("A")
   hole = alpha.point(lambda value: 255 if value < 128 else 0)
-  mask = images.to_float(images.crop_and_resample(hole, size, box)) > 0
-  return mask.astype(np.float32) if mask.any() and not mask.all() else None
+  try:
+    return crops.crop_mask(hole, size, box)
+  except images.ImageError:  # No pixel is transparent, or all are.
+    return None

@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from PIL import Image, ImageOps
 from tqdm import tqdm
 
 from gan_restore.data import images
@@ -17,8 +18,10 @@ from gan_restore.hub import Restorer
 from gan_restore.photos import crops, file_damage, files
 from gan_restore.photos.file_damage import FileDamage
 
-SHAPE = (64, 64, 3)  # Of the images, for restorers that accept any shape.
-BATCH = 16  # Pictures per batch; the last of several batches is padded.
+SIZE = (64, 64)  # Of the papers' images.
+BATCH = 16  # Pictures per batch, if they are small; the last of several batches is padded.
+_BATCH_PIXELS = 2**18  # Pixels per batch, if it has several pictures.
+_THUMBNAIL = 320  # Pixels on a side of whole pictures on the sheet.
 _SHEET_ROWS = 64  # Maximum number of pictures on the sheet.
 WHITE = 0.25  # The standard deviation that is shown as white.
 
@@ -85,31 +88,37 @@ class Damage:
     """The mask, if it is a file."""
     return self.mask if self.mask and not masks.is_kind(self.mask) else None
 
-  def shape(self, shape: tuple[int, int, int]) -> tuple[int, int, int]:
-    """(H, W, C) of the crops of the photographs, for images of a shape: the size of y as a picture,
-    or that of the images if the damage is simulated."""
+  def picture_size(self, shape: tuple[int, int, int]) -> tuple[int, int]:
+    """(h, w) of the photographs, or their crops, for images of a shape (H, W, C): the size of y as
+    a picture, or that of the images if the damage is simulated."""
     if self.simulate or self.task == tasks.UNKNOWN:
-      return shape
+      return shape[:2]
     task = tasks.get(self.task, jpeg=operators.jpeg())
     A = task.operator(jax.random.key(0), (1, *shape))
-    height, width = A.picture_size((1, *shape))
-    return height, width, shape[2]
+    return A.picture_size((1, *shape))
+
+  def image_size(self, picture: tuple[int, int], channels: int) -> tuple[int, int]:
+    """(H, W) of the images, for photographs of a size (h, w): the inverse of `picture_size`."""
+    # The size of y is a linear function of that of the image, so two sizes determine it.
+    sizes = zip(*(self.picture_size((side, side, channels)) for side in (128, 256)), picture)
+    height, width = (round(128 + (y - small) * 128 / (large - small)) for small, large, y in sizes)
+    return height, width
 
   def of_file(
     self,
     path: pathlib.Path,
     square: np.ndarray,
     mask: np.ndarray | None,
-    box: crops.Box | None,
+    box: crops.Box,
     shape: tuple[int, int, int],
   ) -> FileDamage:
     """The damage of one file.
 
     Args:
       path: The file.
-      square: Its square, from `crops.read_crop`.
-      mask: The mask of the square, if `mask` is a file.
-      box: The square in the file.
+      square: Its crop, from `crops.read_crop`.
+      mask: The mask of the crop, if `mask` is a file.
+      box: The crop in the file.
       shape: (H, W, C) of the images.
 
     Returns:
@@ -125,7 +134,7 @@ class Damage:
     if self.task == tasks.UNKNOWN:
       found = file_damage.detect(path, square, box, mask)
     elif tasks.UNKNOWN in self._jpegs:
-      compression, why = file_damage.find_jpeg(path, len(square), box)
+      compression, why = file_damage.find_jpeg(path, square.shape[:2], box)
       if compression is None:
         raise ValueError(f"jpeg:auto needs the file's tables, but it is {why or 'not a JPEG'}")
       found = FileDamage(self.task, mask, compression, file_damage.describe(compression))
@@ -144,7 +153,8 @@ class Damage:
     """The observation y and the operator A.
 
     Args:
-      squares: Squares of the photographs [N, H, W, C] in [0, 1], of shape `self.shape(shape)`.
+      squares: Crops of the photographs [N, h, w, C] in [0, 1], of the size
+        `self.picture_size(shape)`.
       damages: Of each photograph, from `of_file`; they may differ in masks and tables only.
       shape: (H, W, C) of the images.
       first: Index of the first photograph.
@@ -172,7 +182,8 @@ def restore_files(
   inputs: Sequence[str],
   out: pathlib.Path,
   *,
-  crop: str = "center",
+  crop: str | None = None,
+  size: int | None = None,
   spread: bool = False,
   overwrite: bool = False,
   say: Callable[[str], None] = lambda sentence: None,
@@ -186,7 +197,10 @@ def restore_files(
     out: Folder for `NAME.png` of each photograph and `sheet.png`; with simulated damage also for
       `results.json` with the scores, and with `spread` for `spread/NAME.png`. If there is a sheet
       already, the new one is `sheet-2.png`, and so on; likewise for the scores.
-    crop: The square to restore; see `crops`.
+    crop: The part to restore; see `crops`. The default is the whole photograph, or the centre if
+      the restorer has a fixed size.
+    size: Pixels on a side of the images, if they are squares and the restorer has no fixed size.
+      The default is 64.
     spread: Whether to write pictures of the standard deviation of the samples.
     overwrite: Whether to replace existing files.
     say: Is given a sentence for each photograph about the damage that was detected in its file.
@@ -204,37 +218,46 @@ def restore_files(
   sheet, report = out / "sheet.png", out / "results.json"
   if not overwrite:
     sheet, report = files.unused(sheet), files.unused(report)
-  shape = restorer.shape or SHAPE
-  height, width, channels = damage.shape(shape)
+  crop = crop or ("center" if restorer.size else "whole")
+  shape_of = shapes(restorer, damage, crop, size)
+  frame = {"frame": "celeba"} if crop == "face" else {}
 
   # --- Read ---
-  items = []  # (input, output, square, its damage)
+  items: list[_Item] = []
   for path, output in zip(paths, outputs):
     try:
       for there in (output, _spread_of(output)) if spread else (output,):
         if there.exists() and not overwrite:
           raise ValueError(f"{there} exists; --overwrite replaces it")
-      square, mask, box = crops.read_crop(path, (height, width), channels, crop, damage.mask_file)
+      picture, box = crops.open_picture(path, crop)
+      shape = shape_of(box)
+      size_of_y = damage.picture_size(shape)
+      square = crops.crop_picture(picture, size_of_y, shape[2], box)
+      mask = None
+      if damage.mask_file:
+        mask = crops.crop_mask(crops.read_mask(damage.mask_file, picture), size_of_y, box)
       own = damage.of_file(path, square, mask, box, shape)
       if own.sentence:
         say(f"{path}: {own.sentence}; restored from {own.task}")
-      items.append((path, output, square, own))
+      items.append(_Item(path, output, square, own, shape))
     except (ValueError, OSError) as error:
       failures.append(f"{path}: {str(error).removeprefix(f'{path}: ')}")
 
   # --- Restore ---
-  rows, scores, restored = [], {}, 0
+  rows: list[list[np.ndarray]] = []
+  scores: dict[str, dict[str, float]] = {}
+  restored = 0
   with tqdm(total=len(items), unit="image", disable=None) as bar:
-    for start, chunk in _batches(items):
-      padded = chunk + chunk[-1:] * (BATCH - len(chunk) if len(items) > BATCH else 0)
-      squares = np.stack([square for _, _, square, _ in padded])
+    for start, chunk, padding in _batches(items):
+      padded = chunk + chunk[-1:] * padding
+      squares = np.stack([item.square for item in padded])
       try:
-        y, A = damage.observe(squares, [own for *_, own in padded], shape, start)
-        result = restorer(y, A)
+        y, A = damage.observe(squares, [item.damage for item in padded], chunk[0].shape, start)
+        result = restorer(y, A, **frame)
       except operators.UnsupportedOperatorError as error:
         if damage.task != tasks.UNKNOWN:
           raise  # All photographs have the same damage.
-        failures += [f"{path}: {error}" for path, *_ in chunk]
+        failures += [f"{item.path}: {error}" for item in chunk]
         continue
       if spread and result.spread is None:
         raise ValueError(
@@ -246,29 +269,91 @@ def restore_files(
 
       # --- Write ---
       (_spread_of(sheet).parent if spread else out).mkdir(parents=True, exist_ok=True)
-      for i, (path, output, square, _) in enumerate(chunk):
-        images.write_png(output, np.asarray(result.image[i]))
+      for i, item in enumerate(chunk):
+        images.write_png(item.output, np.asarray(result.image[i]))
         if spread and result.spread is not None:
-          images.write_png(_spread_of(output), np.minimum(np.asarray(result.spread[i]) / WHITE, 1))
-        rows.append(([square] if damage.simulate else []) + [given[i], result.image[i]])
+          deviation = np.asarray(result.spread[i])
+          images.write_png(_spread_of(item.output), np.minimum(deviation / WHITE, 1))
+        row = ([item.square] if damage.simulate else []) + [given[i], result.image[i]]
+        if len(rows) < _SHEET_ROWS:
+          rows.append([_thumbnail(np.asarray(x), crop) for x in row])
         if damage.simulate:
-          scores[str(path)] = {name: float(values[i]) for name, values in found.items()}
+          scores[str(item.path)] = {name: float(values[i]) for name, values in found.items()}
       bar.update(len(chunk))
       restored += len(chunk)
   if rows:
-    shown = np.stack([x for row in rows[:_SHEET_ROWS] for x in row])
-    figures.write_grid(sheet, shown, len(rows[0]), scale=2)
+    shown = np.stack([x for row in rows for x in row])
+    figures.write_grid(sheet, shown, len(rows[0]), scale=1 if crop == "whole" else 2)
   if scores:
     reports.write_json(report, scores)
   return scores, failures, restored
 
 
-def _batches(items) -> Iterator[tuple[int, list]]:
-  """(index of the first item, items) of batches whose damages are of one kind."""
+@dataclasses.dataclass(frozen=True)
+class _Item:
+  """A photograph: its file, the file of the result, its crop, its damage, and the shape (H, W, C)
+  of the image."""
+
+  path: pathlib.Path
+  output: pathlib.Path
+  square: np.ndarray
+  damage: FileDamage
+  shape: tuple[int, int, int]
+
+
+def shapes(
+  restorer: Restorer, damage: Damage, crop: str, size: int | None = None
+) -> Callable[[crops.Box], tuple[int, int, int]]:
+  """A function from the part of a photograph to the shape (H, W, C) of the image.
+
+  Args:
+    restorer: From `hub.load`.
+    damage: The damage.
+    crop: One of `crops.CROPS`.
+    size: As in `restore_files`.
+
+  Returns:
+    The function.
+
+  Raises:
+    ValueError: If the restorer, the crop and the size do not fit together.
+  """
+  channels = restorer.channels or 3
+  if crop == "whole":
+    if restorer.size:
+      raise ValueError(
+        f"the method restores only {restorer.size[0]}x{restorer.size[1]} pixels; the crop must be"
+        " center or face"
+      )
+    if size:
+      raise ValueError(
+        "whole pictures keep their size; with a size, the crop must be center or face"
+      )
+    return lambda box: (*damage.image_size((box[3] - box[1], box[2] - box[0]), channels), channels)
+  if size and restorer.size and size != restorer.size[0]:
+    raise ValueError(f"the size is {size}; the method restores only {restorer.size[0]} pixels")
+  side = restorer.size or ((size, size) if size else SIZE)
+  return lambda box: (*side, channels)
+
+
+def _thumbnail(picture: np.ndarray, crop: str) -> np.ndarray:
+  """A picture of the sheet [H, W, C]. Whole pictures are fitted into a square."""
+  if crop != "whole":
+    return picture
+  pixels = images.to_uint8(picture)
+  small = Image.fromarray(pixels if pixels.shape[-1] == 3 else pixels[..., 0])
+  fitted = ImageOps.pad(small, (_THUMBNAIL, _THUMBNAIL), Image.Resampling.BOX, color="white")
+  return images.to_float(fitted)
+
+
+def _batches(items) -> Iterator[tuple[int, list[_Item], int]]:
+  """(index of the first item, items, number of rows to pad) of batches whose shapes and kinds of
+  damage agree. Small images share a batch."""
   start = 0
-  for _, alike in itertools.groupby(items, lambda item: item[-1].kind):
-    while chunk := list(itertools.islice(alike, BATCH)):
-      yield start, chunk
+  for (shape, *_), alike in itertools.groupby(items, lambda item: (item.shape, *item.damage.kind)):
+    most = max(1, min(BATCH, _BATCH_PIXELS // (shape[0] * shape[1])))
+    while chunk := list(itertools.islice(alike, most)):
+      yield start, chunk, most - len(chunk) if start and len(items) > most else 0
       start += len(chunk)
 
 

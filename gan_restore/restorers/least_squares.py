@@ -198,11 +198,14 @@ def independent_posterior(
     signs = jax.random.rademacher(key, (probes, 4, *size, 1), z.dtype) * colors[:, None, None]
     # The share of the variance v that remains after y is observed. Too few iterations make it too
     # large rather than too small.
-    known, energy = lax.map(products, signs.reshape(-1, *z.shape[1:]))
-    share = 1 - jnp.mean(known, 0)
+    signs = signs.reshape(-1, *z.shape[1:])
+    add = lambda sums, signs: (jax.tree.map(jnp.add, sums, products(signs)), None)
+    sums, _ = lax.scan(add, (jnp.zeros_like(z), jnp.zeros_like(z)), signs)
+    known, energy = jax.tree.map(lambda x: x / len(signs), sums)
+    share = 1 - known
     # A lower bound of each share is weight / (weight + e), where e is the largest entry of J^T J's
     # diagonal. Of the built-in operators e is at most 1.
-    largest = jnp.max(jnp.mean(energy, 0), axis=(1, 2, 3), keepdims=True)
+    largest = jnp.max(energy, axis=(1, 2, 3), keepdims=True)
     share = jnp.clip(share, weight / (weight + jnp.maximum(largest, 1)), 1)
     return z + solve(backward(residual)[0]), jnp.sqrt(variance * share)
 

@@ -18,7 +18,6 @@ from gan_restore.degradations import operators, tasks
 from gan_restore.evaluation import figures, metrics, perceptual, reports, scoring
 from gan_restore.restorers import classical
 
-BATCH = 64
 SHOWN = 3  # Images of each task on the sheet of pictures.
 INTERVALS = ("psnr", "ssim", "psnr_hole", "ssim_hole", "agreement", "lpips")
 
@@ -34,6 +33,7 @@ def run(
   seed: int = 0,
   scorers: Sequence[perceptual.Scorer] = (),
   shard: tuple[int, int] = (0, 1),
+  batch_size: int = 64,
 ) -> list[dict]:
   """Computes the missing scores and writes the table of all scores.
 
@@ -49,6 +49,8 @@ def run(
     seed: Random seed of masks and noise.
     scorers: Further scores; see `perceptual`. `settings` must name them.
     shard: (k, n) computes only the batches k, k + n, ..., for n machines that share `out`.
+    batch_size: Number of images that are restored at a time; 1 for images of several sizes. No
+      score depends on it.
 
   Returns:
     Rows: `task`, `method`, `output` and the scores of `scoring.means`, with `SCORE_low` and
@@ -61,19 +63,19 @@ def run(
   if not 0 <= index < count:
     raise ValueError(f"shard is {index} of {count}; it must be 0 to {count - 1}")
   out = pathlib.Path(out)
-  _agree(out, {**settings, "seed": seed})
+  _agree(out, {**settings, "seed": seed, "batch_size": batch_size})
   images = min(len(source), limit or len(source))
   rows, per_image = [], []
   cells = [(task, method) for task in damages for method in methods]
   with tqdm(cells, unit="cell", disable=None) as progress:
     for task, method in progress:
       folder = _folder(out, task, method)
-      numbers = range(-(-images // BATCH))
-      size = lambda number: min(BATCH, images - number * BATCH)
+      numbers = range(-(-images // batch_size))
+      size = lambda number: min(batch_size, images - number * batch_size)
       kept = {number: _read(folder, number, size(number)) for number in numbers}
       missing = {n for n in numbers if kept[n] is None and n % count == index}
       batches = scoring.measure(
-        methods[method], damages[task], source, batch_size=BATCH, limit=limit, seed=seed,
+        methods[method], damages[task], source, batch_size=batch_size, limit=limit, seed=seed,
         scorers=scorers, wanted=missing.__contains__,
       )  # fmt: skip
       try:
@@ -87,12 +89,12 @@ def run(
       if done:
         columns = scoring.join(list(done.values()))
         rows += [{"task": task, "method": method, **row} for row in summary(columns)]
-        of = np.concatenate([np.arange(n * BATCH, n * BATCH + size(n)) for n in done])
+        of = np.concatenate([np.arange(n * batch_size, n * batch_size + size(n)) for n in done])
         per_image += _per_image(task, method, of, columns)
   reports.write_json(out / "table.json", rows)
   reports.write_csv(out / "table.csv", rows)
   reports.write_csv(out / "images.csv", per_image)
-  _draw(out, methods, damages, source, seed)
+  _draw(out, methods, damages, source, seed, min(SHOWN, batch_size))
   return rows
 
 
@@ -173,11 +175,11 @@ def _per_image(task, method, of, columns) -> list[dict]:
   ]
 
 
-def _draw(out, methods, damages, source, seed) -> None:
+def _draw(out, methods, damages, source, seed, count) -> None:
   """The sheet: for each task the first images, one per row: original, damaged, each method (white
   if the method does not support the task)."""
   methods = [method for method in methods if method != "damaged"]
-  batch = next(data.evaluation_batches(source, min(SHOWN, len(source))))
+  batch = next(data.evaluation_batches(source, min(count, len(source))))
   x = batch["image"].astype(np.float32) / 255
   sheet = []
   for task, damage in damages.items():

@@ -58,7 +58,10 @@ def train(
   )
   _check_data(config, source)
   local_batch = config.batch_size // jax.process_count()
-  batches = data.train_batches(source, local_batch, config.seed, config.flip)
+  if config.get("pictures"):
+    batches = data.framed_batches(config, "train", local_batch)
+  else:
+    batches = data.train_batches(source, local_batch, config.seed, config.flip)
 
   # --- State ---
   workdir.mkdir(parents=True, exist_ok=True)

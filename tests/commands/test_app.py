@@ -27,7 +27,7 @@ def pixels(image):
 
 @pytest.mark.parametrize("method", ["denoiser", "map:num_steps=2", "cdcgan"])
 def test_what_is_drawn_is_the_hole(method, editor):
-  damaged, restored = app.restore(editor, "inpaint", method, False, True, 0)
+  damaged, restored = app.restore(editor, "inpaint", method, False, "face", 0)
   assert damaged.size == restored.size == (app.SHOWN, app.SHOWN)
   hole = (pixels(damaged) == 0).all(-1)
   assert 0.02 < hole.mean() < 0.2
@@ -38,13 +38,21 @@ def test_what_is_drawn_is_the_hole(method, editor):
 @pytest.mark.parametrize("simulate", [True, False])
 @pytest.mark.parametrize("task", ["colorize", "super_resolve", "denoise"])
 def test_other_damage(task, simulate, editor):
-  damaged, _ = app.restore(editor, task, "denoiser", simulate, True, 0)
+  damaged, _ = app.restore(editor, task, "denoiser", simulate, "face", 0)
   spread = pixels(damaged).std(-1).max()
   assert spread == 0 if task == "colorize" else spread > 0
 
 
+def test_a_whole_picture_keeps_its_size(editor):
+  size = np.asarray(editor["background"]).shape[1::-1]
+  damaged, restored = app.restore(editor, "inpaint", "tv:iterations=2", False, "whole", 0)
+  assert damaged.size == restored.size == size
+  damaged, _ = app.restore(editor, "inpaint", "mirror", True, "center", 0)
+  assert damaged.size == (app.SHOWN, app.SHOWN)
+
+
 def test_from_8x8_pixels(editor):
-  damaged, restored = app.restore(editor, "coarsen", "resgan:celeba", True, True, 0)
+  damaged, restored = app.restore(editor, "coarsen", "resgan:celeba", True, "face", 0)
   assert len(np.unique(pixels(damaged).reshape(-1, 3), axis=0)) <= 64
   assert len(np.unique(pixels(restored).reshape(-1, 3), axis=0)) > 1000
 
@@ -56,19 +64,19 @@ def test_every_method_is_there():
 
 def test_refusals(editor):
   with pytest.raises(ValueError, match="Choose a picture"):
-    app.restore(None, "denoise", "denoiser", True, True, 0)
+    app.restore(None, "denoise", "denoiser", True, "face", 0)
   with pytest.raises(ValueError, match="Draw over the part of the picture"):
-    app.restore({**editor, "layers": []}, "inpaint", "map", True, True, 0)
+    app.restore({**editor, "layers": []}, "inpaint", "map", True, "face", 0)
   with pytest.raises(ValueError, match="no frontal face"):
     black = {"background": np.zeros((90, 90, 3), np.uint8)}
-    app.restore(black, "denoise", "denoiser", True, True, 0)
+    app.restore(black, "denoise", "denoiser", True, "face", 0)
   with pytest.raises(ValueError, match="cdcgan restores only inpaint"):
-    app.restore(editor, "denoise", "cdcgan", True, True, 0)
+    app.restore(editor, "denoise", "cdcgan", True, "face", 0)
 
 
 def test_a_method_of_small_grey_images(editor, digits):
-  damaged, restored = app.restore(editor, "coarsen", digits, True, True, 0)
-  assert damaged.mode == restored.mode == "L" and restored.size == (app.SHOWN, app.SHOWN)
+  damaged, restored = app.restore(editor, "coarsen", digits, True, "face", 0)
+  assert damaged.mode == restored.mode == "L" and restored.size == (308, 308)
 
 
 def test_a_port_that_there_is_not(capsys):

@@ -1,20 +1,24 @@
 import json
 
+import numpy as np
 import pytest
 from conftest import ROOT
 from helpers import run
+from PIL import Image
 
 from gan_restore import cli
 from gan_restore.commands import options
+from gan_restore.data import framing
 from gan_restore.degradations import tasks
 from gan_restore.restorers import fitted
+from gan_restore.restorers.result import Result
 
 
 def test_evaluate_takes_size_and_factor_from_the_methods(capsys, digits, prior, tmp_path):
   options = ["--dataset", "toy_faces", "--limit", "2", "--tasks", "coarsen"]
   scores = tmp_path / "scores"
   status, _, error = run(capsys, "evaluate", *options, "--methods", f"{digits},{prior}")
-  assert status == 2 and "the methods cannot be compared, their shapes differ" in error
+  assert status == 2 and "the methods cannot be compared, their sizes differ" in error
   status, _, _ = run(capsys, "evaluate", *options, "--methods", "bicubic,lanczos", "--out", scores)
   assert status == 0
   assert [r["method"] for r in json.loads((scores / "table.json").read_text())] == [
@@ -41,6 +45,62 @@ def test_evaluate_prints_a_table(capsys, photos, tmp_path):
   }
   full, _, compact = output[output.index("| task |") :].split("\n\n")
   assert full.count("\n") == len(rows) + 1 and compact.count("\n") == 2 + 4
+
+
+@pytest.fixture
+def aligned_faces(tmp_path):
+  """Two pictures in CelebA's layout, of noise, with a bright square at the left eye."""
+  folder = tmp_path / "celeba"
+  (folder / "img_align_celeba").mkdir(parents=True)
+  rng = np.random.default_rng(0)
+  for i in range(2):
+    pixels = rng.integers(0, 128, (218, 178, 3), np.uint8)
+    pixels[105:120, 60:80] = 255
+    Image.fromarray(pixels).save(folder / "img_align_celeba" / f"{i}.png")
+  (folder / "list_eval_partition.txt").write_text("0.png 2\n1.png 2\n")
+  return folder
+
+
+def test_evaluate_says_where_the_faces_are(aligned_faces, tmp_path, monkeypatch):
+  """With the frame of the data set, with random frames, and without."""
+  frames = []
+
+  def restore(y, A, frame=None):
+    frames.append(frame)
+    return Result(image=y, generated=y)
+
+  monkeypatch.setattr(options, "methods", lambda *_: {"ours": restore})
+  command = ["evaluate", "--dataset", f"folder:{aligned_faces}", "--tasks", "denoise"]
+  command += ["--data-dir", str(tmp_path / "tfds"), "--methods", "ours"]
+  for more in ([], ["--framing", "random"], ["--framing", "random", "--frame", "unknown"]):
+    assert cli.main([*command, *more]) == 0
+  np.testing.assert_array_equal(frames[0], np.stack(2 * [framing.aligned(64, 64)]))
+  assert frames[1].shape == (2, 2, 3) and abs(frames[1] - frames[0]).max() > 0.01
+  assert frames[2] is None
+
+
+def test_evaluate_whole_pictures(photos, tmp_path, monkeypatch, capsys):
+  """Each at its own size, cropped to multiples of 8."""
+  shapes = []
+
+  def restore(y, A):
+    shapes.append(y.shape)
+    return Result(image=y, generated=y)
+
+  monkeypatch.setattr(options, "methods", lambda *_: {"ours": restore})
+  command = ["evaluate", "--dataset", f"folder:{photos}", "--tasks", "denoise", "--split", "train"]
+  command += ["--data-dir", str(tmp_path / "tfds"), "--methods", "ours"]
+  assert cli.main([*command, "--size", "own"]) == 0
+  own = {Image.open(path).size for path in photos.glob("*.png")}
+  assert shapes and {shape[1:3] for shape in shapes} <= {(h - h % 8, w - w % 8) for w, h in own}
+  for options_, message in (
+    (["--size", "8"], "it must be own, or a whole number >= 16"),
+    (["--size", "own", "--framing", "random"], "needs a --size in pixels"),
+    (["--size", "own", "--methods", "mean"], "cannot be fitted to --size own"),
+  ):
+    monkeypatch.undo()
+    assert cli.main([*command, "--methods", "tv", *options_]) == 2
+    assert message in capsys.readouterr().err
 
 
 def test_evaluate_takes_its_options_from_a_config(capsys, monkeypatch):

@@ -12,7 +12,8 @@ from gan_restore.restorers import latent_search
 def test_a_method_with_options():
   restorer = options.method("denoiser:num_samples=8:choice=mean", seed=3)
   assert restorer.function.keywords == {"seed": 3, "num_samples": 8, "choice": "mean"}
-  assert restorer.shape == (64, 64, 3)
+  assert restorer.size == (64, 64) and restorer.channels == 3
+  assert options.method("denoiser:pictures:num_samples=2").size is None
   assert options.method("denoiser:seed=5", seed=3).function.keywords["seed"] == 5
   assert "seed" not in options.method("tv:tv_weight=0.1", seed=3).function.keywords
 

@@ -47,6 +47,7 @@ def test_inpaints_with_a_mask_of_the_photos_size(capsys, prior, photos, tmp_path
 def test_a_facial_part_is_a_mask(capsys, photos, tmp_path):
   """A kind of mask can be given for a picture that is damaged there, but not a random kind."""
   command = ["restore", photos / "0.png", "--method", "mirror", "--out", tmp_path / "out"]
+  command += ["--crop", "center"]
   status, _, _ = run(capsys, *command, "--mask", "lips")
   assert status == 0
   restored = images.to_float(Image.open(tmp_path / "out" / "0.png"))
@@ -162,6 +163,32 @@ def test_inputs_of_one_name_get_files_of_their_own(capsys, prior, photos, tmp_pa
   assert (tmp_path / "out" / "0.png").exists() and (tmp_path / "out" / "0-2.png").exists()
 
 
+def test_whole_pictures_of_several_sizes(capsys, photos, tmp_path):
+  """Each keeps its size, or gets that of the image of which it is the low resolution."""
+  sizes = {f"{i}.png": picture_size(photos / f"{i}.png") for i in range(3)}
+  command = ["restore", photos, "--method", "tv:iterations=5", "--out"]
+  assert run(capsys, *command, tmp_path / "a", "--task", "denoise")[0] == 0
+  assert run(capsys, *command, tmp_path / "b", "--task", "super_resolve:2")[0] == 0
+  assert len(set(sizes.values())) > 1
+  for name, (width, height) in sizes.items():
+    assert picture_size(tmp_path / "a" / name) == (width, height)
+    assert picture_size(tmp_path / "b" / name) == (2 * width, 2 * height)
+  assert run(capsys, *command, tmp_path / "c", "--task", "denoise", "--crop", "center",
+             "--size", 48)[0] == 0  # fmt: skip
+  assert picture_size(tmp_path / "c" / "0.png") == (48, 48)
+
+
+def test_crops_that_do_not_fit(capsys, photos, tmp_path):
+  command = ["restore", photos, "--task", "inpaint", "--mask", "center", "--out", tmp_path / "out"]
+  for options, message in (
+    (["--method", "cdcgan", "--crop", "whole"], "restores only 64x64 pixels; the crop must be"),
+    (["--method", "cdcgan", "--size", 32], "the size is 32; the method restores only 64 pixels"),
+    (["--method", "tv", "--size", 32], "whole pictures keep their size"),
+  ):
+    status, _, error = run(capsys, *command, *options)
+    assert status == 2 and message in error and not (tmp_path / "out").exists()
+
+
 def test_crop_face(capsys, prior, tmp_path):
   from skimage import data
 
@@ -223,7 +250,7 @@ def test_the_spread_of_restarts(capsys, prior, photos, tmp_path, monkeypatch):
 def test_damages_compose(task, simulate, capsys, photos, tmp_path):
   """With a mask file, a grey photograph, and a photograph of another size than the image."""
   command = ["restore", photos / "0.png", "--out", tmp_path / "out", "--task", task]
-  command += ["--method", "tv:iterations=20"]
+  command += ["--method", "tv:iterations=20", "--crop", "center"]
   if task.startswith("inpaint+"):
     mask = np.zeros((100, 80), np.uint8)
     mask[40:60, 30:50] = 255
@@ -243,7 +270,7 @@ def test_a_hole_beside_noise_leaves_the_rest_of_the_picture(capsys, photos, tmp_
   Image.fromarray(mask).save(tmp_path / "mask.png")
   out = tmp_path / "out"
   command = ["restore", photos / "0.png", "--out", out, "--mask", tmp_path / "mask.png"]
-  assert run(capsys, *command, "--task", "inpaint+denoise:0.02")[0] == 0
+  assert run(capsys, *command, "--task", "inpaint+denoise:0.02", "--crop", "center")[0] == 0
   restored = images.to_float(Image.open(out / "0.png"))
   given = images.to_float(images.crop_and_resample(images.read_image(photos / "0.png"), 64))
   error = np.abs(restored - given).mean(-1)

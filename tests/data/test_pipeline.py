@@ -1,6 +1,11 @@
+import json
+
+import jax
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
+from gan_restore.configs import denoiser
+from PIL import Image
 
 from gan_restore import data
 from gan_restore.data import toy_faces
@@ -161,3 +166,44 @@ def test_a_set_without_attributes_has_no_such_label(tmp_path):
     Image.new("RGB", (16, 16), (i, 0, 0)).save(tmp_path / f"{i}.png")
   with pytest.raises(data.DataError, match="attributes of this data set: none"):
     data.load(f"folder:{tmp_path}", "train", 16, str(tmp_path / "tfds"), label="Smiling")
+
+
+@pytest.fixture
+def framed_config(tmp_path):
+  """Photographs of one colour each, red and green, in two folders."""
+  for color in ("red", "green"):
+    (tmp_path / color).mkdir()
+    for i in range(4):
+      Image.new("RGB", (80, 70), color).save(tmp_path / color / f"{i}.png")
+  config = denoiser.get_config()
+  config.image_size, config.data_dir, config.large_every = 16, str(tmp_path / "tfds"), 3
+  config.pictures = tuple(f"folder:{tmp_path / color}" for color in ("red", "green"))
+  config.picture_shares, config.picture_margins = (0.25, 0.75), (0.0, 0.0)
+  return config
+
+
+def test_batches_of_several_data_sets(framed_config):
+  """Mixed by their shares; every third batch has larger images; the position can be restored."""
+  count = 4 * jax.local_device_count()
+  batches = data.framed_batches(framed_config, "train", count)
+  found = [next(batches) for _ in range(6)]
+  shapes = [batch["image"].shape for batch in found]
+  small, large = (count, 16, 16, 3), (count // 4, 32, 32, 3)
+  assert shapes == [small, small, large] * 2
+  assert all(batch["frame"].shape == (len(batch["image"]), 2, 3) for batch in found)
+  red = np.mean([image[0, 0, 0] > 200 for batch in found for image in batch["image"]])
+  assert 0.15 < red < 0.35
+  state = batches.get_state()
+  wanted = [next(batches) for _ in range(3)]
+  again = data.framed_batches(framed_config, "train", count)
+  again.set_state(json.loads(json.dumps(state)))
+  for ours, theirs in zip([next(again) for _ in range(3)], wanted):
+    np.testing.assert_array_equal(ours["image"], theirs["image"])
+
+
+def test_framed_batches_that_cannot_be(framed_config):
+  with pytest.raises(ValueError, match="divisible by 4 times"):
+    data.framed_batches(framed_config, "train", 2)
+  framed_config.picture_shares = (1.0,)
+  with pytest.raises(ValueError, match="must be equally long"):
+    data.framed_batches(framed_config, "train", 16)

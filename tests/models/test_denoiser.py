@@ -6,7 +6,7 @@ import pytest
 from helpers import drawn_faces, losses, small_config, untrained
 
 from gan_restore import hub
-from gan_restore.data import toy_faces
+from gan_restore.data import framing, toy_faces
 from gan_restore.degradations import operators, tasks
 from gan_restore.evaluation import metrics, scoring
 from gan_restore.models import denoiser
@@ -41,6 +41,94 @@ def test_at_first_it_is_the_linear_estimate(images, fresh):
   assert np.abs(np.diff(start, axis=1)).mean() < 0.5 * np.abs(np.diff(images[hole], axis=1)).mean()
 
 
+def test_a_network_of_one_size(images):
+  """It normalises by the whole image, has no frame, and refuses images of another size."""
+  trained = untrained("denoiser", image_size=32, local=False, depth=1)
+  assert not trained.any_size and "frame" not in trained.variables["generator"]["params"]
+  A = operators.denoise(0.1)
+  found = denoiser.restore(trained, images, A, frame="celeba").image
+  np.testing.assert_allclose(found, denoiser.restore(trained, images, A).image, atol=1e-6)
+  assert metrics.psnr(found, images).min() > 20
+  with pytest.raises(
+    ValueError, match=r"y has shape \[4, 16, 32, 3\]; it must be \[4, 32, 32, 3\]"
+  ):
+    denoiser.restore(trained, images[:, :16], A)
+  with pytest.raises(ValueError, match=r"shape is \(16, 32\); it must be \(32, 32\)"):
+    denoiser.restore(trained, images, A, shape=(16, 32))
+
+
+def test_images_of_any_size(fresh):
+  """Sides that are no multiples of the stride, and the size that only the user knows."""
+  x = np.random.default_rng(0).random((1, 37, 50, 3)).astype(np.float32)
+  A = operators.inpaint(np.pad(np.ones((9, 9), np.float32), ((10, 18), (20, 21))))
+  found = denoiser.restore(fresh, A(x), A).image
+  np.testing.assert_allclose(found * (1 - A.mask), A(x), atol=1e-6)
+  rows = lambda x: x[:, ::2]
+  assert denoiser.restore(fresh, rows(x), rows, shape=(37, 50)).image.shape == x.shape
+  total = lambda x: x.sum((1, 2, 3))
+  with pytest.raises(ValueError, match=r"does not tell the size of the images; give shape"):
+    denoiser.restore(fresh, total(x), total)
+  assert denoiser.restore(fresh, total(x), total, shape=(37, 50)).image.shape == x.shape
+  with pytest.raises(ValueError, match=r"the height in shape is 0"):
+    denoiser.restore(fresh, rows(x), rows, shape=(0, 50))
+
+
+@pytest.mark.parametrize("task", ["denoise:0.2", "inpaint:pixels", "blur"])
+def test_tiles_have_no_seams(task, noticeable, monkeypatch):
+  """Large images are restored in tiles: those of y if the damage is local, else those of the
+  posterior. The result is almost that of the whole image."""
+  x = drawn_faces(1, 64).repeat(2, 1).repeat(3, 2)
+  y, A = tasks.get(task).corrupt(x, jax.random.key(0))
+  prior = noticeable.replace(
+    config=ml_collections.FrozenConfigDict(noticeable.config.to_dict() | {"flip": False})
+  )
+  whole = np.asarray(denoiser.restore(prior, y, A).image)
+  monkeypatch.setattr(denoiser, "_TILE", 96)
+  jax.clear_caches()
+  tiled = np.asarray(denoiser.restore(prior, y, A).image)
+  jax.clear_caches()
+  assert 0 < abs(whole - tiled).max() < 0.1
+  difference = (whole - tiled) ** 2
+  assert difference.mean() < 1e-4
+  # Nowhere is there a line at which the two differ.
+  assert difference.mean((0, 2, 3)).max() < 5e-4 and difference.mean((0, 1, 3)).max() < 5e-4
+
+
+@pytest.fixture(scope="module")
+def noticeable(fresh):
+  """A network whose last layer is not 0, so that the network has an effect."""
+  params = dict(fresh.variables["generator"]["params"])
+  last = max(name for name in params if name.startswith("Conv_"))
+  kernel = params[last]["kernel"]
+  noise = 0.02 * jax.random.normal(jax.random.key(0), kernel.shape)
+  params[last] = {**params[last], "kernel": noise}
+  coordinates = params["frame"]["kernel"]
+  params["frame"] = {
+    **params["frame"], "kernel": 0.3 * jax.random.normal(jax.random.key(1), coordinates.shape)
+  }  # fmt: skip
+  return fresh.replace(variables={"generator": {"params": params}})
+
+
+def test_the_frame_is_used(noticeable, images):
+  """'celeba' is the frame of CelebA's crop; without a frame the result is another."""
+  A = operators.denoise(0.2)
+  apply = lambda frame: np.asarray(denoiser.restore(noticeable, images, A, frame=frame).image)
+  unknown, named = apply(None), apply("celeba")
+  given = apply(np.stack(4 * [framing.aligned(32, 32)]))
+  np.testing.assert_array_equal(named, given)
+  assert abs(named - unknown).max() > 1e-3
+  for frame, message in (("ffhq", "frame is 'ffhq'"), (np.zeros((3, 3)), "frame has shape")):
+    with pytest.raises(ValueError, match=message):
+      apply(frame)
+
+
+def test_the_posterior_and_frame_of_a_tile():
+  """A pixel of a part of an image has the same coordinates as in the image."""
+  frame = np.float32([[0.1, 0.02, -1], [-0.03, 0.09, 0.4]])
+  part = framing.shift(frame, 16, 32)
+  np.testing.assert_allclose(part @ [3, 5, 1], frame @ [19, 37, 1], rtol=1e-5)
+
+
 def random_posterior(config, key, images):
   return jax.jit(lambda key, x: random_damage.random_posterior(config, key, x))(key, images)
 
@@ -58,7 +146,7 @@ def test_the_loss_is_numpys(images, fresh):
   )
   share = posterior.std**2 / (posterior.std**2 + 0.03**2)
   start = (1 - share) * posterior.mean + share * posterior.smooth_mean
-  wanted = np.mean(np.log(np.mean((start - images) ** 2, axis=(1, 2, 3)) + 0.00025))
+  wanted = np.mean(np.log(np.mean((start - images) ** 2, axis=(1, 2, 3)) + 0.0001))
   np.testing.assert_allclose(
     found["l_rec"], wanted, atol=2e-3
   )  # In units of log; 5e-4 was observed.
@@ -134,11 +222,11 @@ def test_a_restoration_does_not_depend_on_its_batch(restorer, images):
 @pytest.mark.slow
 def test_a_plain_function(restorer, fresh, images):
   stripes = lambda x: x[:, ::2]
-  found = stripes(restorer(stripes(images), stripes).image)
+  found = stripes(restorer(stripes(images), stripes, shape=(32, 32)).image)
   np.testing.assert_allclose(found, stripes(images), atol=0.03)
   stripes = lambda x: operators.hsv_value(x)[:, ::2]
-  image = restorer(stripes(images), stripes).image
-  linear = denoiser.restore(fresh, stripes(images), stripes).image
+  image = restorer(stripes(images), stripes, shape=(32, 32)).image
+  linear = denoiser.restore(fresh, stripes(images), stripes, shape=(32, 32)).image
   assert metrics.psnr(image, images).mean() > metrics.psnr(linear, images).mean() + 0.5
 
 
@@ -147,7 +235,7 @@ def test_the_correction_by_y_leaves_no_stripes():
   """Of the grey of every other row: those rows are not brighter than the rows between them."""
   x = drawn_faces(4)
   blind = lambda x: x[:, ::2].mean(-1, keepdims=True)
-  image = np.asarray(hub.restore(blind(jnp.asarray(x)), blind).image)
+  image = np.asarray(hub.restore(blind(jnp.asarray(x)), blind, shape=(64, 64)).image)
   np.testing.assert_allclose(blind(image), blind(x), atol=0.02)
   rows = image.mean((0, 2, 3)) - x.mean((0, 2, 3))
   stripes = abs(rows[2::2] - (rows[1:-1:2] + rows[3::2])[: len(rows[2::2])] / 2).mean()
@@ -165,7 +253,8 @@ def test_samples_agree_with_y_and_differ_where_it_determines_little(fresh, image
   mean = denoiser.restore(fresh, y, A, choice="mean", **options)
   np.testing.assert_array_equal(mean.spread, best.spread)
   alone = denoiser.restore(fresh, y[1:2], operators.inpaint(A.mask[1]), **options)
-  np.testing.assert_allclose(alone.image[0], best.image[1], atol=3e-3)
+  # Conjugate gradients amplify rounding. Other noise would change the image by about the spread.
+  np.testing.assert_allclose(alone.image[0], best.image[1], atol=1e-2)
 
 
 OUTSIDE = {
@@ -183,7 +272,7 @@ def test_y_may_leave_the_unit_range(name, fresh, images):
   x = jnp.asarray(images)
   y = A(x)
   y = y + sigma * jax.random.normal(jax.random.key(0), y.shape)
-  image = denoiser.restore(fresh, y, A).image
+  image = denoiser.restore(fresh, y, A, shape=(32, 32)).image
   error = lambda image: float(jnp.sqrt(jnp.mean((A(image) - A(x)) ** 2)))
   bound = {"unclipped noise": 0.6, "differences": 0.6}.get(name, 0.2)
   assert error(image) < bound * error(jnp.full_like(x, 0.5))
@@ -196,7 +285,7 @@ def test_a_function_is_restored_like_the_operator_of_the_same_values(fresh, imag
   A = operators.super_resolve(4)
   y = A(images)
   own = lambda x: x.reshape(4, 8, 4, 8, 4, 3).mean((2, 4))
-  found, wanted = (denoiser.restore(fresh, y, damage).image for damage in (own, A))
+  found, wanted = (denoiser.restore(fresh, y, damage, shape=(32, 32)).image for damage in (own, A))
   np.testing.assert_allclose(own(found), y, atol=0.03)
   assert metrics.psnr(found, wanted).min() > 30
 
@@ -237,7 +326,7 @@ def test_grey_images_are_not_scored_on_colour():
 
 def test_refusals(fresh, images):
   with pytest.raises(ValueError, match=r"y has shape .* A gives"):
-    denoiser.restore(fresh, images[:, :16], operators.denoise())
+    denoiser.restore(fresh, images, lambda x: x[:, ::2], shape=(32, 32))
   options = {"num_steps": 0, "num_samples": 0, "num_linearizations": 0, "choice": "worst"}
   for name, value in options.items():
     with pytest.raises(ValueError, match=f"{name} is "):

@@ -18,26 +18,37 @@ def photo(tmp_path):
 
 
 def test_picture_and_mask_have_the_same_crop(photo):
-  picture, mask, box = crops.read_crop(photo[0], (20, 20), 3, mask=photo[1])
+  whole, box = crops.open_picture(photo[0], "center")
+  picture = crops.crop_picture(whole, (20, 20), 3, box)
+  mask = crops.crop_mask(crops.read_mask(photo[1], whole), (20, 20), box)
   assert picture.shape == (20, 20, 3) and mask.shape == (20, 20, 1)
   assert picture.dtype == mask.dtype == np.float32 and 0 <= picture.min() <= picture.max() <= 1
   # Columns 10 to 70 are the centred square; three pixels become one.
   np.testing.assert_array_equal(np.argwhere(mask[..., 0]), [[10, 10]])
-  grey, none, _ = crops.read_crop(photo[0], (20, 20), 1)
-  assert grey.shape == (20, 20, 1) and none is None and box is None
+  assert crops.crop_picture(whole, (20, 20), 1, box).shape == (20, 20, 1) and box == (10, 0, 70, 60)
+
+
+def test_the_whole_picture_keeps_its_pixels(photo):
+  whole, box = crops.open_picture(photo[0], "whole")
+  assert box == (0, 0, 80, 60)
+  found = crops.crop_picture(whole, (60, 80), 3, box)
+  np.testing.assert_array_equal(found, np.asarray(whole, np.float32) / 255)
+  mask = crops.crop_mask(crops.read_mask(photo[1], whole), (60, 80), box)
+  np.testing.assert_array_equal(np.argwhere(mask[..., 0]), [[30, 40], [30, 41]])
 
 
 def test_a_mask_that_does_not_fit_is_refused(photo, tmp_path):
+  whole, box = crops.open_picture(photo[0], "center")
   Image.new("L", (60, 60)).save(tmp_path / "small.png")
   with pytest.raises(ImageError, match="the mask is 60x60 pixels; it must be 80x60"):
-    crops.read_crop(photo[0], (20, 20), 3, mask=tmp_path / "small.png")
+    crops.read_mask(tmp_path / "small.png", whole)
   for color, which in ((0, "no"), (255, "every")):
     Image.new("L", (80, 60), color).save(tmp_path / "plain.png")
     with pytest.raises(ImageError, match=f"the mask marks {which} pixel of the crop as missing"):
-      crops.read_crop(photo[0], (20, 20), 3, mask=tmp_path / "plain.png")
+      crops.crop_mask(crops.read_mask(tmp_path / "plain.png", whole), (20, 20), box)
 
 
 def test_a_picture_without_a_face_has_no_crop_of_one():
   with pytest.raises(ImageError, match="no frontal face found"):
     crops.choose_box(Image.new("RGB", (100, 100)), "face")
-  assert crops.choose_box(Image.new("RGB", (100, 100)), "center") is None
+  assert crops.choose_box(Image.new("RGB", (100, 80)), "center") == (10, 0, 90, 80)

@@ -19,23 +19,33 @@ def picture():
 @pytest.mark.parametrize("number,name", [(0, "4:4:4"), (2, "4:2:0")])
 def test_the_tables_of_a_jpeg(quality, number, name, picture, tmp_path):
   picture.save(tmp_path / "a.jpg", quality=quality, subsampling=number)
-  found, why = file_damage.find_jpeg(tmp_path / "a.jpg", 64, (0, 0, 64, 64))
+  found, why = file_damage.find_jpeg(tmp_path / "a.jpg", (64, 64), (0, 0, 64, 64))
   assert why == "" and found.subsampling == name
   np.testing.assert_array_equal(found.luma, operators.jpeg(quality).luma)
   np.testing.assert_array_equal(found.chroma, operators.jpeg(quality).chroma)
   assert file_damage.describe(found) == f"JPEG of quality {quality}, {name}"
 
 
+def test_the_tables_of_a_whole_picture(picture, tmp_path):
+  """Its last blocks may be cut by the end of the picture."""
+  picture.crop((0, 0, 77, 59)).save(tmp_path / "a.jpg", quality=30)
+  found, why = file_damage.find_jpeg(tmp_path / "a.jpg", (59, 77), (0, 0, 77, 59))
+  assert why == ""
+  np.testing.assert_array_equal(found.luma, operators.jpeg(30).luma)
+
+
 def test_a_grey_jpeg(picture, tmp_path):
   picture.convert("L").save(tmp_path / "a.jpg", quality=40)
-  found, _ = file_damage.find_jpeg(tmp_path / "a.jpg", 64, (0, 0, 64, 64))
+  found, _ = file_damage.find_jpeg(tmp_path / "a.jpg", (64, 64), (0, 0, 64, 64))
   np.testing.assert_array_equal(found.luma, operators.jpeg(40).luma)
 
 
-@pytest.mark.parametrize("box,size", [((8, 0, 72, 64), 64), ((0, 0, 64, 64), 32), (None, 32)])
+@pytest.mark.parametrize(
+  "box,size", [((8, 0, 72, 64), 64), ((0, 0, 64, 64), 32), ((0, 0, 72, 64), 64)]
+)
 def test_blocks_that_were_lost(box, size, picture, tmp_path):
   picture.save(tmp_path / "a.jpg")
-  found, why = file_damage.find_jpeg(tmp_path / "a.jpg", size, box)
+  found, why = file_damage.find_jpeg(tmp_path / "a.jpg", (size, size), box)
   assert found is None and "blocks were lost" in why
 
 
@@ -44,17 +54,17 @@ def test_other_files_that_hold_a_jpeg(picture, tmp_path):
   picture.save(tmp_path / "a.mpo", format="MPO", save_all=True, append_images=[picture])
   table = [7] * 64
   picture.save(tmp_path / "a.jpg", qtables=[table], subsampling=0)
-  assert file_damage.find_jpeg(tmp_path / "a.mpo", 64, (0, 0, 64, 64))[0] is not None
-  found, _ = file_damage.find_jpeg(tmp_path / "a.jpg", 64, (8, 0, 72, 64))
+  assert file_damage.find_jpeg(tmp_path / "a.mpo", (64, 64), (0, 0, 64, 64))[0] is not None
+  found, _ = file_damage.find_jpeg(tmp_path / "a.jpg", (64, 64), (8, 0, 72, 64))
   assert np.all(found.luma == 7) and np.all(found.chroma == 7)
 
 
 def test_a_jpeg_of_another_kind(picture, tmp_path):
   picture.save(tmp_path / "a.jpg", subsampling=1)
-  found, why = file_damage.find_jpeg(tmp_path / "a.jpg", 64, (0, 0, 64, 64))
+  found, why = file_damage.find_jpeg(tmp_path / "a.jpg", (64, 64), (0, 0, 64, 64))
   assert found is None and "not supported" in why
   picture.save(tmp_path / "a.png")
-  assert file_damage.find_jpeg(tmp_path / "a.png", 64, (0, 0, 64, 64)) == (None, "")
+  assert file_damage.find_jpeg(tmp_path / "a.png", (64, 64), (0, 0, 64, 64)) == (None, "")
 
 
 def test_a_file_without_damage(picture, tmp_path):

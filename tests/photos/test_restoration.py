@@ -13,8 +13,11 @@ def test_the_size_of_what_was_observed():
   """A photograph that is already damaged has the size of y. A clean one has that of the image."""
   shape = (64, 64, 3)
   for task, size in (("denoise", 64), ("super_resolve:4", 16), ("blur:1+super_resolve:2", 32)):
-    assert restoration.Damage(task).shape(shape) == (size, size, 3)
-    assert restoration.Damage(task, simulate=True).shape(shape) == shape
+    damage = restoration.Damage(task)
+    assert damage.picture_size(shape) == (size, size)
+    assert restoration.Damage(task, simulate=True).picture_size(shape) == (64, 64)
+    assert damage.image_size((31, 47), 3) == (31 * 64 // size, 47 * 64 // size)
+  assert restoration.Damage("motion_blur:9@0@cut").image_size((50, 40), 3) == (50, 48)
 
 
 def test_the_damage_of_a_photograph_does_not_depend_on_its_batch(faces):
@@ -98,7 +101,7 @@ def test_each_file_has_its_own_damage(faces, tmp_path):
   said = []
   _, failures, restored = restoration.restore_files(
     hub.load("tv", iterations=2), restoration.Damage("auto"), [str(tmp_path)], tmp_path / "out",
-    say=said.append,
+    crop="center", say=said.append,
   )  # fmt: skip
   assert restored == 4 and "blocks were lost" in failures[0] and "e.jpg" in failures[0]
   for sentence, name, found, task in zip(
@@ -141,8 +144,12 @@ def test_a_border_that_was_cut_off(faces, tmp_path):
   """y has 56 columns and 64 rows: the middle of the square."""
   Image.fromarray(np.round(255 * faces[0]).astype(np.uint8)).save(tmp_path / "a.png")
   damage = restoration.Damage("motion_blur:9@0@cut")
-  assert damage.shape((64, 64, 3)) == (64, 56, 3)
+  assert damage.picture_size((64, 64, 3)) == (64, 56)
   _, failures, restored = restoration.restore_files(
-    hub.load("tv", iterations=2), damage, [str(tmp_path / "a.png")], tmp_path / "out"
+    hub.load("tv", iterations=2),
+    damage,
+    [str(tmp_path / "a.png")],
+    tmp_path / "out",
+    crop="center",
   )
   assert restored == 1 and not failures

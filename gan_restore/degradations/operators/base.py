@@ -40,6 +40,12 @@ class Operator:
     return False
 
   @property
+  def reduction(self) -> int | None:
+    """The number of the image's pixels along an axis for one of y, if a tile of y depends only on
+    the same tile of the image; else None. See the function `crop`."""
+    return None
+
+  @property
   def is_built_in(self) -> bool:
     """Whether this operator, and every part of it, is one of this package."""
     return True
@@ -114,6 +120,13 @@ class Operator:
     other."""
     return None
 
+  def crop(self, tile: "Tile", shape: Shape) -> "Operator":
+    """This operator for a tile of images of a shape; see the function `crop`."""
+    top, left, height, width = tile
+    whole = lambda x: jnp.ndim(x) == 4 and jnp.shape(x)[1:3] == tuple(shape[1:3])
+    cut = lambda x: x[:, top : top + height, left : left + width] if whole(x) else x
+    return jax.tree.map(cut, self)
+
   def gain(self, shape: Shape) -> float | jax.Array:
     """The scale of y for images of a shape; see the function `gain`."""
     del shape
@@ -128,6 +141,10 @@ class Operator:
 @flax.struct.dataclass
 class Identity(Operator):
   """The damage that leaves images as they are."""
+
+  @property
+  def reduction(self) -> int | None:
+    return 1
 
 
 def as_operator(A: Callable) -> Callable:
@@ -473,6 +490,33 @@ def read(A: Callable, picture: jax.Array) -> jax.Array:
     [N, h, w, 1] if A keeps one channel; otherwise the picture, as for a plain function.
   """
   return A.read(picture) if isinstance(A, Operator) else picture
+
+
+Tile = tuple[int, int, int, int]  # The first row and column, the height and the width.
+
+
+def crop(A: Any, y: jax.Array, tile: Tile, shape: Shape) -> tuple[jax.Array, Any]:
+  """The part of y and A that belongs to a tile of the images.
+
+  Args:
+    A: An operator with a `reduction`.
+    y: What was observed [N, h, w, C].
+    tile: The tile, in pixels of the image; its numbers are multiples of 16.
+    shape: [N, H, W, C] of the images.
+
+  Returns:
+    (y, A) of the tile.
+
+  Examples:
+    >>> import numpy as np
+    >>> from gan_restore import operators
+    >>> A = operators.compose(operators.super_resolve(2), operators.inpaint(np.eye(64)))
+    >>> y, tile = crop(A, np.zeros((1, 32, 32, 3)), (16, 0, 32, 48), (1, 64, 64, 3))
+    >>> y.shape, tile.inner.mask.shape
+    ((1, 16, 24, 3), (1, 32, 48, 1))
+  """
+  top, left, height, width = (side // A.reduction for side in tile)
+  return y[:, top : top + height, left : left + width], A.crop(tile, shape)
 
 
 def kernel(A: Callable) -> jax.Array | None:

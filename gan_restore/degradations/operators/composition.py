@@ -68,6 +68,19 @@ class Compose(Operator):
   def mixes(self) -> bool:
     return base.mixes(self.outer) or base.mixes(self.inner)
 
+  @property
+  def reduction(self) -> int | None:
+    outer, inner = (getattr(part, "reduction", None) for part in (self.outer, self.inner))
+    if outer is None or inner is None or 16 % (outer * inner):
+      return None
+    return outer * inner
+
+  def crop(self, tile: base.Tile, shape: Shape) -> Operator:
+    scale = self.inner.reduction
+    outer_tile = cast(base.Tile, tuple(side // scale for side in tile))
+    outer_shape = base.output_shape(self.inner, shape)
+    return Compose(self.outer.crop(outer_tile, outer_shape), self.inner.crop(tile, shape))
+
   def kernel(self) -> jax.Array | None:
     outer, inner = base.kernel(self.outer), base.kernel(self.inner)
     if outer is None or inner is None:

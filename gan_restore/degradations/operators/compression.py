@@ -57,6 +57,10 @@ class Jpeg(Operator):
   def mixes(self) -> bool:
     return self._halved
 
+  @property
+  def reduction(self) -> int | None:
+    return 1
+
   def __call__(self, x: jax.Array) -> jax.Array:
     """Rounding has no useful gradient, so the model is what remains without it: the chroma of half
     the resolution."""

@@ -23,6 +23,10 @@ class _Noise(Operator):
   """Base of the noise models."""
 
   @property
+  def reduction(self) -> int | None:
+    return 1
+
+  @property
   def unit_range(self) -> bool:
     return False  # Noise need not be clipped.
 

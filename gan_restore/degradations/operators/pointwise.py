@@ -16,8 +16,16 @@ from gan_restore.degradations.operators.base import Deviation, Operator, Shape, 
 from gan_restore.degradations.operators.pixels import LUMA, hsv_value, luma
 
 
+class _Pointwise(Operator):
+  """Base of the operators of this module."""
+
+  @property
+  def reduction(self) -> int | None:
+    return 1
+
+
 @flax.struct.dataclass
-class Inpaint(Operator):
+class Inpaint(_Pointwise):
   """See `inpaint`."""
 
   kind = "inpaint"
@@ -62,7 +70,7 @@ def inpaint(mask: jax.Array) -> Inpaint:
 
 
 @flax.struct.dataclass
-class Colorize(Operator):
+class Colorize(_Pointwise):
   """See `colorize`."""
 
   kind = "colorize"
@@ -125,7 +133,7 @@ def colorize(kind: str = "value") -> Colorize:
 
 
 @flax.struct.dataclass
-class Demosaic(Operator):
+class Demosaic(_Pointwise):
   """See `demosaic`."""
 
   kind = "demosaic"
@@ -189,7 +197,7 @@ def demosaic(pattern: str = "RGGB") -> Demosaic:
 
 
 @flax.struct.dataclass
-class Quantize(Operator):
+class Quantize(_Pointwise):
   """See `quantize`."""
 
   kind = "quantize"

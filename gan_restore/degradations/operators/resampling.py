@@ -33,6 +33,10 @@ class SuperResolve(Operator):
   def mixes(self) -> bool:
     return True
 
+  @property
+  def reduction(self) -> int | None:
+    return None if 16 % self.factor else self.factor
+
   def __call__(self, x: jax.Array) -> jax.Array:
     n, h, w, c = x.shape
     f = self._divisor(h, w)
@@ -71,6 +75,10 @@ class SuperResolveKernel(SuperResolve):
 
   kind = "super_resolve_kernel"
   resampling: str = flax.struct.field(pytree_node=False)
+
+  @property
+  def reduction(self) -> int | None:
+    return None  # The kernels reach into the neighbouring blocks.
 
   @property
   def unit_range(self) -> bool:
@@ -152,6 +160,10 @@ class Coarsen(SuperResolve):
   """See `coarsen`."""
 
   kind = "coarsen"
+
+  @property
+  def reduction(self) -> int | None:
+    return None if 16 % self.factor else 1
 
   def __call__(self, x: jax.Array) -> jax.Array:
     return enlarge(super().__call__(x), self.factor)

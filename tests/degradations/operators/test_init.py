@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax.test_util import check_grads
 
-from gan_restore.degradations import operators
+from gan_restore.degradations import operators, tasks
 
 KEY = jax.random.key(0)
 MASK = np.zeros((16, 16), np.float32)
@@ -148,3 +148,43 @@ def test_the_noise_of_random_compositions(before, noise, later):
   inside = (stated / measured)[:, margin:-margin, margin:-margin]
   assert np.all(abs(np.median(inside, (0, 1, 2)) - 1) < 0.05)
   assert np.quantile(abs(inside - 1), 0.9) < 0.15
+
+
+@pytest.mark.parametrize(
+  "name",
+  [
+    "inpaint:pixels", "colorize", "demosaic", "quantize", "denoise:0.1", "poisson", "speckle",
+    "salt_and_pepper", "coarsen:8", "super_resolve:4", "super_resolve:2+denoise:0.1+inpaint:pixels",
+    "inpaint:pixels+super_resolve:4+quantize", "jpeg:50@4:4:4",
+  ],
+)  # fmt: skip
+def test_a_tile_of_y_is_the_damage_of_a_tile(name):
+  """Of y, of its noise, and of the mask of what is missing."""
+  x = np.random.default_rng(0).random((2, 64, 96, 3)).astype(np.float32)
+  y, A = tasks.get(name).corrupt(x, jax.random.key(0))
+  A = operators.given(A, y, x.shape)
+  tile = np.s_[:, 16:64, 32:80]
+  part, own = operators.crop(A, y, (16, 32, 48, 48), x.shape)
+  assert isinstance(own, type(A)) and part.shape == own(x[tile]).shape
+  f = A.reduction
+  small = np.s_[:, 16 // f : 64 // f, 32 // f : 80 // f]
+  np.testing.assert_array_equal(part, y[small])
+  np.testing.assert_allclose(own(x[tile]), np.asarray(A(x))[small], atol=1e-6)
+  whole, ours = operators.noise(A, x.shape), operators.noise(own, x[tile].shape)
+  whole = np.broadcast_to(whole, y.shape)[small]
+  np.testing.assert_allclose(np.broadcast_to(ours, part.shape), whole, rtol=1e-5)
+  hidden = operators.missing(A, x.shape)
+  if hidden is not None:
+    np.testing.assert_array_equal(
+      operators.missing(own, x[tile].shape), np.broadcast_to(hidden, (2, 64, 96, 1))[tile]
+    )
+
+
+@pytest.mark.parametrize(
+  "name", ["blur", "motion_blur", "super_resolve:2@bicubic", "super_resolve:3"]
+)
+def test_damages_without_tiles(name):
+  A = tasks.get(name).operator(jax.random.key(0), (1, 48, 48, 3))
+  assert A.reduction is None
+  assert operators.compose(operators.denoise(0.1), A).reduction is None
+  assert operators.compose(operators.denoise(0.1), lambda x: x).reduction is None

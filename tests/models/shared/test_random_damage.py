@@ -19,7 +19,8 @@ def test_the_damages_it_learns_from():
   """
   rng = np.random.default_rng(0)
   x = (0.5 + 0.1 * rng.normal(size=(256, 16, 16, 3))).clip(0, 1).astype(np.float32)
-  posterior = random_posterior(small_config("denoiser"), jax.random.key(0), x)
+  config = small_config("denoiser", jpeg_share=0.0, kernel_share=0.0, demosaic_share=0.0)
+  posterior = random_posterior(config, jax.random.key(0), x)
   mean, std = np.asarray(posterior.mean), np.asarray(posterior.std)
   assert 0 < std.min() and std.max() <= 0.25
   even = np.ptp(std, axis=(1, 2, 3)) < 1e-3
@@ -34,14 +35,12 @@ def test_the_damages_it_learns_from():
   assert 0.03 < grey.mean() < 0.25
 
 
-@pytest.mark.parametrize("kind", ["inpaint", "denoise", "quantize", "super_resolve", "colorize"])
+@pytest.mark.parametrize("kind", [*random_damage.KINDS, "jpeg", "kernel"])
 def test_the_config_says_which_damages(kind):
   """One kind of damage at a time, chosen by its share."""
-  shares = dict.fromkeys(
-    [f"{k}_share" for k in ("inpaint", "denoise", "quantize", "super_resolve", "colorize")], 0.0
-  )
+  shares = dict.fromkeys((f"{k}_share" for k in (*random_damage.KINDS, "jpeg", "kernel")), 0.0)
   config = small_config("denoiser", **shares | {f"{kind}_share": 1.0}, further_damage=0.0)
-  config.update(second_look_share=0.0, pixels_share=0.0)
+  config.update(second_look_share=0.0, pixels_share=0.0, luma_share=0.0)
   x = drawn_faces(8, 16)
   posterior = random_posterior(config, jax.random.key(0), x)
   std = np.asarray(posterior.std)
@@ -52,5 +51,15 @@ def test_the_config_says_which_damages(kind):
     assert std.min() < 0.006 and (std.max(axis=(1, 2, 3)) > 0.249).all()
   elif kind == "colorize":
     np.testing.assert_allclose(np.ptp(np.asarray(posterior.mean), axis=-1), 0, atol=1e-3)
+  elif kind == "demosaic":  # One of the three channels is known, green at half of the pixels.
+    known = std < 0.01
+    assert (known.sum(-1) == 1).all()
+    np.testing.assert_allclose(known.mean((0, 1, 2)), [0.25, 0.5, 0.25], atol=1e-6)
+  elif kind == "jpeg":  # Noise of one deviation a channel; the chroma is coarser than the luma.
+    flat = std.reshape(8, -1, 3)
+    assert np.median(np.ptp(flat, axis=1)) < 0.15 and std.min() < 0.1
+  elif kind == "kernel":  # The posterior mean is sharper than y, but still blurred.
+    error = np.mean((np.asarray(posterior.mean) - x) ** 2, (1, 2, 3))
+    assert (error > 1e-5).all() and np.median(error) < np.var(x)
   else:
     assert std.mean() > 0.1 and (np.ptp(np.asarray(posterior.mean), axis=-1) > 0.01).any()
