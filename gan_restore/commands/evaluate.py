@@ -123,7 +123,7 @@ def run(arguments: argparse.Namespace) -> int:
       seed=arguments.seed,
       scorers=scorers,
       shard=(int(k), int(n)),
-      batch_size=1 if size == "own" else 64,
+      batch_size=1 if size == "own" else None,
     )
   print(reports.markdown([{k: v for k, v in row.items() if _printed(k)} for row in rows]))
   print("\nPSNR / SSIM of the images that each method returns:\n")

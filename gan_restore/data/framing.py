@@ -6,7 +6,9 @@ for no face, or an unknown frame. Pixel (0, 0) covers the square from (0, 0) to 
 """
 
 import dataclasses
+from typing import Any
 
+import jax
 import numpy as np
 from PIL import Image
 
@@ -25,7 +27,7 @@ def aligned(height: int, width: int) -> np.ndarray:
   return np.array([[2 / width, 0, -1], [0, 2 / height, -1]], np.float32)
 
 
-def mirror(frame: np.ndarray, width: int) -> np.ndarray:
+def mirror(frame: np.ndarray | jax.Array, width: int) -> Any:
   """The frame of the mirrored image: column x becomes width - x, and the face's left its right.
 
   Examples:
@@ -36,7 +38,7 @@ def mirror(frame: np.ndarray, width: int) -> np.ndarray:
   return flipped * np.array([[-1], [1]], np.float32)
 
 
-def shift(frame, left: int, top: int):
+def shift(frame: np.ndarray | jax.Array, left: int | jax.Array, top: int | jax.Array) -> Any:
   """The frame of the part of an image that begins at column `left` and row `top`.
 
   Args:

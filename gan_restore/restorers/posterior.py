@@ -176,13 +176,13 @@ _SCALES = (1, 4, 16)  # Sides of the pixels of the smooth prior's resolutions.
 _SHARES = (0.08, 0.32, 0.6)  # Their shares of the prior variance.
 
 
-def scales(shape):
+def scales(shape: tuple[int, ...]) -> list[tuple[int, int, int]]:
   """The shapes [h, w, C] of the noise at each resolution, for images of a shape [N, H, W, C]."""
   _, height, width, channels = shape
   return [(-(-height // side), -(-width // side), channels) for side in _SCALES]
 
 
-def sum_of_scales(parts):
+def sum_of_scales(parts: list[jax.Array]) -> jax.Array:
   """The sum of parts [N, h, w, C], each of a resolution of `_SCALES`, enlarged linearly."""
   fine, middle, coarse = (PRIOR_STD * share**0.5 * part for share, part in zip(_SHARES, parts))
   middle += _enlarge(coarse, *middle.shape[1:3])

@@ -18,6 +18,7 @@ from gan_restore.degradations import operators, tasks
 from gan_restore.evaluation import figures, metrics, perceptual, reports, scoring
 from gan_restore.restorers import classical
 
+BATCH = 64
 SHOWN = 3  # Images of each task on the sheet of pictures.
 INTERVALS = ("psnr", "ssim", "psnr_hole", "ssim_hole", "agreement", "lpips")
 
@@ -33,7 +34,7 @@ def run(
   seed: int = 0,
   scorers: Sequence[perceptual.Scorer] = (),
   shard: tuple[int, int] = (0, 1),
-  batch_size: int = 64,
+  batch_size: int | None = None,
 ) -> list[dict]:
   """Computes the missing scores and writes the table of all scores.
 
@@ -49,8 +50,8 @@ def run(
     seed: Random seed of masks and noise.
     scorers: Further scores; see `perceptual`. `settings` must name them.
     shard: (k, n) computes only the batches k, k + n, ..., for n machines that share `out`.
-    batch_size: Number of images that are restored at a time; 1 for images of several sizes. No
-      score depends on it.
+    batch_size: Number of images that are restored at a time; 1 for images of several sizes. The
+      default is `BATCH`. No score depends on it.
 
   Returns:
     Rows: `task`, `method`, `output` and the scores of `scoring.means`, with `SCORE_low` and
@@ -60,10 +61,11 @@ def run(
     ValueError: If `out` holds a table with other settings, or the shard is out of range.
   """
   index, count = shard
+  batch_size = batch_size or BATCH
   if not 0 <= index < count:
     raise ValueError(f"shard is {index} of {count}; it must be 0 to {count - 1}")
   out = pathlib.Path(out)
-  _agree(out, {**settings, "seed": seed, "batch_size": batch_size})
+  _agree(out, {**settings, "seed": seed})
   images = min(len(source), limit or len(source))
   rows, per_image = [], []
   cells = [(task, method) for task in damages for method in methods]

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 from conftest import ROOT
-from helpers import run
+from helpers import picture_size, run
 from PIL import Image
 
 from gan_restore import cli
@@ -91,7 +91,7 @@ def test_evaluate_whole_pictures(photos, tmp_path, monkeypatch, capsys):
   command = ["evaluate", "--dataset", f"folder:{photos}", "--tasks", "denoise", "--split", "train"]
   command += ["--data-dir", str(tmp_path / "tfds"), "--methods", "ours"]
   assert cli.main([*command, "--size", "own"]) == 0
-  own = {Image.open(path).size for path in photos.glob("*.png")}
+  own = {picture_size(path) for path in photos.glob("*.png")}
   assert shapes and {shape[1:3] for shape in shapes} <= {(h - h % 8, w - w % 8) for w, h in own}
   for options_, message in (
     (["--size", "8"], "it must be own, or a whole number >= 16"),

@@ -82,7 +82,7 @@ def test_celebas_layout_without_attributes_has_no_labels(tmp_path):
   (tmp_path / "c" / "list_attr_celeba.txt").unlink()
   source = load(tmp_path / "c", "validation", tmp_path)
   assert len(source) == 2 and source.attributes == () and source.classes == 0
-  assert set(source[0]) == {"image"}
+  assert set(source[0]) == {"image", "frame"}
   with Image.open(tmp_path / "c" / "img_align_celeba" / "000003.png") as image:
     wanted = image.resize((16, 16), Image.Resampling.BOX, box=(25, 50, 153, 178))
   assert any((source[i]["image"] == np.asarray(wanted)).all() for i in range(2))

@@ -242,7 +242,8 @@ def test_the_correction_by_y_leaves_no_stripes():
   assert stripes < 0.05  # 0.12 with a correction of the known rows alone.
 
 
-def test_samples_agree_with_y_and_differ_where_it_determines_little(fresh, images):
+def test_samples_agree_with_y_and_differ_where_it_determines_little(images):
+  fresh = untrained("denoiser", image_size=32, local=False, depth=2)
   y, A = tasks.get("inpaint").corrupt(images, jax.random.key(0))
   options = {"num_samples": 2, "num_steps": 2}
   best = denoiser.restore(fresh, y, A, **options)
@@ -253,8 +254,7 @@ def test_samples_agree_with_y_and_differ_where_it_determines_little(fresh, image
   mean = denoiser.restore(fresh, y, A, choice="mean", **options)
   np.testing.assert_array_equal(mean.spread, best.spread)
   alone = denoiser.restore(fresh, y[1:2], operators.inpaint(A.mask[1]), **options)
-  # Conjugate gradients amplify rounding. Other noise would change the image by about the spread.
-  np.testing.assert_allclose(alone.image[0], best.image[1], atol=1e-2)
+  np.testing.assert_allclose(alone.image[0], best.image[1], atol=3e-3)
 
 
 OUTSIDE = {

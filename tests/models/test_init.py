@@ -101,7 +101,7 @@ def test_a_new_family_is_one_file(new_family, tmp_path):
   assert scores["40"]["psnr"] > 15
   path = workdir / "weights.safetensors"
   restorer = hub.load(path)
-  assert (restorer.task, restorer.shape) == ("denoise", (16, 16, 3))
+  assert (restorer.task, restorer.size, restorer.channels) == ("denoise", (16, 16), 3)
   x = drawn_faces(2, 16)
   image = restorer(jnp.asarray(x), operators.denoise(0.1)).image
   assert image.shape == x.shape and np.mean((image - x) ** 2) < 0.03
