@@ -14,7 +14,7 @@ The inputs follow T. Karras et al., "Elucidating the design space of diffusion-b
 models", 2022 (EDM): for noise, they are those of EDM's scaling. One network for many operators: M.
 Terris et al., "Reconstruct anything model", 2025.
 
-Images inside the networks are [N, S, S, C] in [-1, 1]. Everywhere else images are in [0, 1], and
+Images inside the networks are [N, H, W, C] in [-1, 1]. Everywhere else images are in [0, 1], and
 standard deviations are for pixels in [0, 1].
 """
 

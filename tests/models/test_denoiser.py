@@ -122,7 +122,14 @@ def test_the_frame_is_used(noticeable, images):
       apply(frame)
 
 
-def test_the_posterior_and_frame_of_a_tile():
+def test_a_mean_of_any_size_does_not_depend_on_its_batch(noticeable, images):
+  y, A = tasks.get("super_resolve:2").corrupt(images, jax.random.key(0))
+  together = denoiser.restore(noticeable, y, A).image
+  alone = denoiser.restore(noticeable, y[1:3], A).image
+  np.testing.assert_allclose(together[1:3], alone, atol=3e-4)
+
+
+def test_the_frame_of_a_tile():
   """A pixel of a part of an image has the same coordinates as in the image."""
   frame = np.float32([[0.1, 0.02, -1], [-0.03, 0.09, 0.4]])
   part = framing.shift(frame, 16, 32)
