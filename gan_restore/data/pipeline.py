@@ -258,11 +258,7 @@ def framed_batches(config: Any, split: str, batch_size: int) -> "grain.DatasetIt
       part = grain.MapDataset.source(source).seed(seed + i)
       if jax.process_count() > 1:
         part = part[jax.process_index() :: jax.process_count()]
-      cut = framing.Framing(
-        size, config.aligned_share, tuple(config.face_scales), config.close_share, config.roll,
-        config.shift, config.known_share, tuple(config.photograph_scales), config.flip, margin,
-      )  # fmt: skip
-      parts.append(part.shuffle().repeat().random_map(cut))
+      parts.append(part.shuffle().repeat().random_map(_framing(config, size, margin)))
     mixed = grain.MapDataset.mix(parts, config.picture_shares)
     options = grain.ReadOptions(num_threads=4, prefetch_buffer_size=4 * count)
     return iter(mixed.to_iter_dataset(options).batch(count, drop_remainder=True))
@@ -272,6 +268,32 @@ def framed_batches(config: Any, split: str, batch_size: int) -> "grain.DatasetIt
     return first
   large = batches(2 * config.image_size, batch_size // 4, config.seed + 1000)
   return _Alternating(first, large, config.large_every)
+
+
+def framed_sources(config: Any, split: str) -> tuple[Source, ...]:
+  """The images that are cut out of the pictures of each data set of a run: one of each picture.
+
+  Args:
+    config: As in `framed_batches`.
+    split: As in `load`.
+
+  Returns:
+    A source for each of `config.pictures`. It gives the same images each time.
+
+  Raises:
+    DataError: As `load_pictures`.
+  """
+  return tuple(
+    load_pictures(name, split, _framing(config, config.image_size, margin), config.data_dir)
+    for name, margin in zip(config.pictures, config.picture_margins)
+  )
+
+
+def _framing(config, size, margin) -> framing.Framing:
+  return framing.Framing(
+    size, config.aligned_share, tuple(config.face_scales), config.close_share, config.roll,
+    config.shift, config.known_share, tuple(config.photograph_scales), config.flip, margin,
+  )  # fmt: skip
 
 
 class _Alternating:

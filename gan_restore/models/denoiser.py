@@ -581,19 +581,24 @@ def samples(trained: Trained, batch: dict, key: jax.Array) -> jax.Array:
 
 
 def evaluate(trained: Trained, source: data.Source, n: int = 256) -> Iterator[tuple[str, float]]:
-  """Scores of the first images of `source` on the MAP paper's five tasks; grey images are not
-  scored on colorize.
+  """Scores on the MAP paper's five tasks; grey images are not scored on colorize.
+
+  The images are the first of `source`, and for each data set of `config.pictures`, those cut out of
+  its validation pictures.
 
   Yields:
-    (name, value): `psnr`, the mean over the tasks, then `psnr` and `ssim` of each task.
+    (name, value): `psnr`, the mean over the data sets and tasks, then `psnr` and `ssim` of each
+    task. For the k-th data set of pictures, their names begin with `pictures_k/`.
   """
+  framed = data.framed_sources(trained.config, "validation")
+  sources = {"": source} | {f"pictures_{k}/": own for k, own in enumerate(framed)}
   restorer = functools.partial(restore, trained)
   scores: dict[str, float] = {}
-  for task in tasks.NAMES:
+  for (of, own), task in itertools.product(sources.items(), tasks.NAMES):
     if task == "colorize" and trained.config.channels != 3:
       continue
-    found = scoring.evaluate(restorer, tasks.get(task), source, limit=n)
-    scores |= {f"{task}/{name}": found[f"raw/{name}"] for name in ("psnr", "ssim")}
+    found = scoring.evaluate(restorer, tasks.get(task), own, limit=n)
+    scores |= {f"{of}{task}/{name}": found[f"raw/{name}"] for name in ("psnr", "ssim")}
   psnrs = [value for name, value in scores.items() if name.endswith("psnr")]
   yield "psnr", sum(psnrs) / len(psnrs)
   yield from scores.items()

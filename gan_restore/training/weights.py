@@ -62,8 +62,11 @@ def _compact(path, name: str, x) -> np.ndarray:
 
 def _to_json(config) -> str:
   """The config without the paths of the machine it ran on."""
-  paths = {name: "" for name in ("data_dir", "init_from") if name in config}
-  return json.dumps(config.to_dict() | paths | {"dataset": config.dataset.partition(":")[0]})
+  kind = lambda name: name.partition(":")[0]  # folder:PATH -> folder.
+  changed: dict = {name: "" for name in ("data_dir", "init_from") if name in config}
+  if "pictures" in config:
+    changed["pictures"] = [kind(name) for name in config.pictures]
+  return json.dumps(config.to_dict() | changed | {"dataset": kind(config.dataset)})
 
 
 def load(path: str | os.PathLike, family: str | None = None) -> Trained:

@@ -201,6 +201,16 @@ def test_batches_of_several_data_sets(framed_config):
     np.testing.assert_array_equal(ours["image"], theirs["image"])
 
 
+def test_framed_sources(framed_config):
+  """One source for each data set, whose images are the same each time."""
+  red, green = data.framed_sources(framed_config, "validation")
+  for source, channel in ((red, 0), (green, 1)):
+    assert len(source) >= 1
+    assert source[0]["image"].shape == (16, 16, 3)
+    assert np.argmax(source[0]["image"].mean((0, 1))) == channel
+    np.testing.assert_array_equal(source[0]["image"], source[0]["image"])
+
+
 def test_framed_batches_that_cannot_be(framed_config):
   with pytest.raises(ValueError, match="divisible by 4 times"):
     data.framed_batches(framed_config, "train", 2)

@@ -4,6 +4,7 @@ import ml_collections
 import numpy as np
 import pytest
 from helpers import drawn_faces, losses, small_config, untrained
+from PIL import Image
 
 from gan_restore import hub
 from gan_restore.data import framing, toy_faces
@@ -329,6 +330,21 @@ def test_grey_images_are_not_scored_on_colour():
   psnrs = [scores[f"{task}/psnr"] for task in tasks.NAMES if task != "colorize"]
   np.testing.assert_allclose(scores["psnr"], np.mean(psnrs), rtol=1e-6)
   assert "colorize/psnr" not in scores
+
+
+@pytest.mark.slow
+def test_checkpoints_are_scored_on_every_data_set(tmp_path):
+  (tmp_path / "photographs").mkdir()
+  noise = np.random.default_rng(0).integers(0, 256, (3, 40, 40, 3), np.uint8)
+  for i, image in enumerate(noise):
+    Image.fromarray(image).save(tmp_path / "photographs" / f"{i}.png")
+  trained = untrained(
+    "denoiser", image_size=16, data_dir=str(tmp_path / "tfds"),
+    pictures=(f"folder:{tmp_path / 'photographs'}",), picture_shares=(1.0,), picture_margins=(0.0,),
+  )  # fmt: skip
+  scores = dict(denoiser.evaluate(trained, [{"image": noise[0, :16, :16]}]))
+  psnrs = [scores[f"{of}{task}/psnr"] for of in ("", "pictures_0/") for task in tasks.NAMES]
+  np.testing.assert_allclose(scores["psnr"], np.mean(psnrs), rtol=1e-6)
 
 
 def test_refusals(fresh, images):

@@ -53,9 +53,11 @@ def test_a_key_that_holds_a_slash_comes_back(tmp_path, monkeypatch):
 
 
 def test_no_path_of_the_machine_is_written(tiny_prior, tmp_path):
-  config = ml_collections.ConfigDict(tiny_prior.config)
-  config.update(dataset="folder:/home/me/faces", data_dir="/home/me/data", init_from="/home/me/w")
-  config = ml_collections.FrozenConfigDict(config)
+  paths = {
+    "dataset": "folder:/home/me/faces", "data_dir": "/home/me/data", "init_from": "/home/me/w",
+    "pictures": ("folder:/home/me/faces", "folder:/home/me/photographs"),
+  }  # fmt: skip
+  config = ml_collections.FrozenConfigDict(tiny_prior.config.to_dict() | paths)
   weights.save(tmp_path / "w", Trained(tiny_prior.variables, config))
   assert b"/home/me" not in (tmp_path / "w").read_bytes()
 
