@@ -4,14 +4,17 @@ Images here are `PIL.Image` in mode RGB, or uint8 arrays [H, W, C]; the pipeline
 float32 in [0, 1].
 """
 
+import contextlib
 import os
 import pathlib
+from collections.abc import Iterator
 
 import numpy as np
 from PIL import Image, ImageOps
 
 MAX_PIXELS = 64_000_000  # Larger pictures are refused, as a protection against decompression bombs.
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
+ORIENTATION = 0x0112  # The EXIF tag that says how a picture is turned.
 # The face crop of an aligned CelebA image: the square of 128 at row 50, column 25 of 178 x 218.
 CELEBA_SIZE, CELEBA_TOP, CELEBA_LEFT, CELEBA_SIDE = (178, 218), 50, 25, 128
 
@@ -52,6 +55,23 @@ def read_image(path: str | os.PathLike, background: str = "white") -> Image.Imag
   Raises:
     ImageError: If the file is missing, empty, will not decode or has over `MAX_PIXELS` pixels.
   """
+  with opened(path) as (_, upright):
+    return to_rgb(upright, background)
+
+
+@contextlib.contextmanager
+def opened(path: str | os.PathLike) -> Iterator[tuple[Image.Image, Image.Image]]:
+  """Opens a picture file and decodes it.
+
+  Args:
+    path: The file.
+
+  Yields:
+    (the picture as it is in the file, the picture turned as its EXIF data says).
+
+  Raises:
+    ImageError: As `read_image`; also if the body of the `with` statement fails.
+  """
   path = pathlib.Path(path)
   if not path.is_file():
     raise ImageError(f"{path}: no such file")
@@ -64,7 +84,7 @@ def read_image(path: str | os.PathLike, background: str = "white") -> Image.Imag
           f"{path}: {image.width}x{image.height} pixels are more than the {MAX_PIXELS:,} allowed"
         )
       image.load()
-      return to_rgb(ImageOps.exif_transpose(image), background)
+      yield image, ImageOps.exif_transpose(image)
   except ImageError:
     raise
   except Exception as error:  # Pillow's decoders raise many types of exceptions.

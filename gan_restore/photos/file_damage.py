@@ -12,7 +12,6 @@ from gan_restore.photos import crops
 
 _NOISE_MIN = 0.01  # Less noise than this is not worth removing.
 _SUBSAMPLINGS = {0: "4:4:4", 2: "4:2:0"}  # By Pillow's numbers.
-_ORIENTATION = 0x0112  # The EXIF tag.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,7 +104,7 @@ def find_jpeg(
     tables = [picture.quantization[layer[3]] for layer in picture.layer]
     # Without the Adobe marker, or with its transform 1, the planes are Y, Cb and Cr.
     ycc = grey or (picture.mode == "RGB" and picture.info.get("adobe_transform", 1) == 1)
-    turned = picture.getexif().get(_ORIENTATION, 1) != 1
+    turned = picture.getexif().get(images.ORIENTATION, 1) != 1
     left, top, right, bottom = box
     ends = picture.size
   block = 16 if subsampling == "4:2:0" else 8

@@ -1,0 +1,162 @@
+"""Filling the holes of photographs, at the resolution at which a prior sees their surroundings.
+
+Images are float32 [H, W, C] in [0, 1]. Masks are [H, W, 1], 1 where the pixel is missing.
+"""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from PIL import Image
+from scipy import ndimage
+
+from gan_restore.degradations import operators
+from gan_restore.photos.faces import Face
+
+_WIDTH = 64  # Wider holes are first filled at half the resolution.
+_TRUST = 0.1  # The standard deviation of what is known from half the resolution.
+_MARGIN = 32  # Pixels around a hole that the prior gets at least.
+_SIDES = (128, 192, 256, 384, 512)  # Of the squares around holes; few, because each is compiled.
+_FACE = 64  # Side of the aligned crop of a face.
+_EDGE = 0.15  # Width of the seam inside the crop of a face, in half sides of the crop.
+
+
+def fill_holes(restore: Callable, image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+  """Fills the holes of a photograph, each with its surroundings.
+
+  Args:
+    restore: (y, A) -> `Result`, for images of any size.
+    image: The photograph. Its missing pixels are ignored.
+    mask: The holes; at least one pixel is known.
+
+  Returns:
+    The photograph. Known pixels are unchanged.
+  """
+  image = image.copy()
+  for box, own in _parts(mask[..., 0] > 0):
+    image[box] = np.where(own[..., None], fill(restore, image[box], mask[box]), image[box])
+  return image
+
+
+def fill(restore: Callable, image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+  """Fills the hole of an image in one piece: first at half the resolution, if the hole is wide.
+
+  Args:
+    restore: As in `fill_holes`.
+    image: The image. Its missing pixels are ignored.
+    mask: The hole.
+
+  Returns:
+    The image.
+  """
+  if np.any(mask == 0) and 2 * ndimage.distance_transform_edt(mask[..., 0]).max() > _WIDTH:
+    guess = _enlarge(fill(restore, *_halve(image, mask)), image.shape[:2])
+    return _refine(restore, np.where(mask > 0, guess, image), mask)
+  y, A = image * (1 - mask), operators.inpaint(mask)
+  return np.where(mask > 0, np.asarray(restore(y[None], A).image)[0], image)
+
+
+def fill_face(restore: Callable, image: np.ndarray, mask: np.ndarray, face: Face) -> np.ndarray:
+  """Fills the hole in a face of a photograph, in an aligned crop of the face.
+
+  Args:
+    restore: (y, A, frame) -> `Result`, for aligned faces of 64x64.
+    image: The photograph, whose holes have been filled without regard to the face.
+    mask: The holes.
+    face: The face.
+
+  Returns:
+    The photograph. Known pixels are unchanged.
+  """
+  crop, hole = align(image, face), align(mask, face) > 0.01
+  if hole.all() or not hole.any():
+    return image
+  y = np.where(hole, 0, crop)
+  found = restore(y[None], operators.inpaint(np.float32(hole)), frame="celeba").image
+  drawn, (u, v) = put_back(np.asarray(found)[0], face, image.shape[:2])
+  weight = np.clip((1 - np.maximum(abs(u), abs(v))) / _EDGE, 0, 1)[..., None] * (mask > 0)
+  return image + np.float32(weight) * (drawn - image)
+
+
+def align(image: np.ndarray, face: Face, size: int = _FACE) -> np.ndarray:
+  """The aligned crop of a face [size, size, C], resampled by area."""
+  finer = max(1, int(np.ceil(face.side / size)))
+  to_frame = np.array([[2 / (size * finer), 0, -1], [0, 2 / (size * finer), -1], [0, 0, 1]])
+  matrix = (np.linalg.inv(np.vstack([face.frame, [0, 0, 1]])) @ to_frame)[:2]
+  large = _transform(image, matrix, (size * finer, size * finer))
+  return large.reshape(size, finer, size, finer, -1).mean((1, 3)).clip(0, 1)
+
+
+def put_back(
+  crop: np.ndarray, face: Face, shape: tuple[int, int]
+) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
+  """The inverse of `align`.
+
+  Args:
+    crop: The aligned crop [S, S, C] of a face.
+    face: The face.
+    shape: (H, W) of the photograph.
+
+  Returns:
+    (the crop in the photograph [H, W, C], the coordinates (u, v) [H, W] of its pixels in the face's
+    frame).
+  """
+  half, (height, width) = len(crop) / 2, shape
+  beyond = 8  # The crop is continued by reflection, for interpolation at its edge.
+  padded = np.pad(crop, ((beyond, beyond), (beyond, beyond), (0, 0)), mode="symmetric")
+  matrix = half * face.frame + [[0, 0, half + beyond]]
+  columns, rows = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
+  u, v = (a * columns + b * rows + c for a, b, c in face.frame)
+  return _transform(padded, matrix, shape).clip(0, 1), (u, v)
+
+
+def _transform(image, matrix, shape) -> np.ndarray:
+  """image(matrix (column, row, 1)) for the pixels of a shape (H, W), by cubic interpolation."""
+  planes = [
+    Image.fromarray(np.float32(image[..., c])).transform(
+      shape[::-1], Image.Transform.AFFINE, tuple(matrix.ravel()), Image.Resampling.BICUBIC
+    )
+    for c in range(image.shape[-1])
+  ]
+  return np.stack([np.asarray(plane) for plane in planes], -1)
+
+
+def _parts(missing: np.ndarray) -> Iterator[tuple[tuple[slice, slice], np.ndarray]]:
+  """The parts (rows, columns) of a photograph with a mask [H, W] that holes need, and in each the
+  pixels [h, w] of its own hole."""
+  shape = missing.shape
+  labels, _ = ndimage.label(ndimage.binary_dilation(missing, iterations=_MARGIN // 2))
+  boxes = []
+  for hole in ndimage.find_objects(labels * missing):
+    wanted = max(s.stop - s.start for s in hole) + 2 * _MARGIN
+    side = next((side for side in _SIDES if side >= wanted), max(shape))
+    box = []
+    for s, length in zip(hole, shape):
+      own = min(side, length)
+      first = min(max((s.start + s.stop - own) // 2, 0), length - own)
+      box.append(slice(first, first + own))
+    boxes.append(tuple(box))
+  if sum(missing[box].size for box in boxes) > missing.size:
+    yield (slice(None), slice(None)), missing
+    return
+  for number, box in enumerate(boxes, 1):
+    yield box, missing[box] & (labels[box] == number)
+
+
+def _refine(restore, image, mask):
+  """Restores the missing pixels of an image whose hole holds what half the resolution tells."""
+  found = np.asarray(restore(image[None], operators.denoise(_TRUST * mask[None])).image)[0]
+  return np.where(mask > 0, found, image)
+
+
+def _halve(image, mask):
+  """The means of the known pixels in blocks of 2x2, and the mask of the blocks without any."""
+  even = ((0, len(image) % 2), (0, image.shape[1] % 2), (0, 0))
+  image, known = (np.pad(x, even, mode="edge") for x in (image, 1 - mask))
+  blocks = lambda x: x.reshape(len(x) // 2, 2, x.shape[1] // 2, 2, -1).sum((1, 3))
+  count = blocks(known)
+  return np.float32(blocks(image * known) / np.maximum(count, 1)), np.float32(count == 0)
+
+
+def _enlarge(image, shape):
+  """Twice the resolution, by cubic interpolation, cropped to (H, W)."""
+  return _transform(image, np.array([[0.5, 0, 0], [0, 0.5, 0]]), shape).clip(0, 1)

@@ -1,0 +1,237 @@
+"""Photograph files in and out, with what a file holds besides colours.
+
+The format, EXIF and XMP data, the colour profile, transparency, grey, and 16 bits per channel are
+kept.
+"""
+
+import dataclasses
+import io
+import os
+import pathlib
+import zlib
+from typing import Any
+
+import numpy as np
+import png
+import tifffile
+from PIL import ExifTags, Image
+
+from gan_restore.data import images
+
+FORMATS = {
+  "jpg": "JPEG", "png": "PNG", "webp": "WEBP", "tiff": "TIFF", "bmp": "BMP", "gif": "GIF",
+  "ppm": "PPM",
+}  # fmt: skip
+_EXTENSIONS = {name: f".{extension}" for extension, name in FORMATS.items()}
+_OPAQUE = ("JPEG", "BMP", "PPM")  # Formats that are written without transparency.
+_METADATA = ("exif", "icc_profile", "dpi", "xmp")
+
+
+@dataclasses.dataclass(frozen=True)
+class Photograph:
+  """A decoded photograph, upright.
+
+  Attributes:
+    pixels: The colours [H, W, 3], or [H, W, 1] if it is grey: uint8 or uint16.
+    alpha: The opacity [H, W, 1], likewise; None if it is opaque.
+    format: One of the values of `FORMATS`.
+    metadata: Options of Pillow's `save`: `exif`, `icc_profile`, `dpi`, `xmp`.
+  """
+
+  pixels: np.ndarray
+  alpha: np.ndarray | None = None
+  format: str = "PNG"
+  metadata: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+  @property
+  def picture(self) -> Image.Image:
+    """The photograph in mode RGB, 8 bits; transparent pixels have their own colour."""
+    return Image.fromarray(images.to_uint8(self.to_float())).convert("RGB")
+
+  def to_float(self) -> np.ndarray:
+    """The colours, float32 [H, W, 3] in [0, 1]. Grey is repeated."""
+    values = self.pixels.astype(np.float32) / np.iinfo(self.pixels.dtype).max
+    return np.broadcast_to(values, (*values.shape[:2], 3))
+
+  def restored(
+    self, image: np.ndarray, mask: np.ndarray | None = None, *, colored: bool = False
+  ) -> "Photograph":
+    """This photograph with restored colours.
+
+    Args:
+      image: The colours [h, w, 3] in [0, 1], of any size.
+      mask: [H, W, 1], 1 where pixels were missing, if only they were restored. The other pixels
+        keep their values, bit for bit, and what was missing becomes opaque.
+      colored: Whether a grey photograph was given colours.
+
+    Returns:
+      The photograph. Grey ones stay grey unless they were given colours.
+    """
+    dtype, alpha = self.pixels.dtype, self.alpha
+    grey = self.pixels.shape[-1] == 1 and not colored
+    values = np.asarray(image, np.float64)
+    values = values.mean(-1, keepdims=True) if grey else values
+    full = np.iinfo(dtype).max
+    pixels = np.rint(values.clip(0, 1) * full).astype(dtype)
+    if mask is not None:
+      pixels = np.where(mask > 0, pixels, self.pixels)
+      alpha = None if alpha is None else np.where(mask > 0, dtype.type(full), alpha)
+    if alpha is not None and alpha.shape[:2] != pixels.shape[:2]:
+      resized = Image.fromarray(alpha[..., 0]).resize(pixels.shape[1::-1], Image.Resampling.NEAREST)
+      alpha = np.asarray(resized)[..., None]
+    return dataclasses.replace(self, pixels=pixels, alpha=alpha)
+
+
+def read(path: str | os.PathLike) -> Photograph:
+  """Decodes a photograph.
+
+  Args:
+    path: The file. The first picture is taken, if there are several.
+
+  Returns:
+    The photograph, turned upright if its EXIF data says how.
+
+  Raises:
+    ImageError: As `images.read_image`.
+  """
+  with images.opened(path) as (picture, upright):
+    format = "JPEG" if picture.format == "MPO" else picture.format
+    metadata = {name: upright.info[name] for name in _METADATA if upright.info.get(name)}
+    if format == "TIFF":
+      metadata["exif"] = _tiff_exif(picture)
+    if upright.mode == "CMYK":
+      metadata.pop("icc_profile", None)  # It is a profile of CMYK.
+    deep = _read_16_bits(path, picture)
+    if deep is not None:
+      colors, alpha = deep
+    else:
+      colors, alpha = _split(upright)
+  return Photograph(colors, alpha, format if format in _EXTENSIONS else "PNG", metadata)
+
+
+def _split(picture) -> tuple[np.ndarray, np.ndarray | None]:
+  """(colours, opacity or None) of a picture of Pillow."""
+  mode = picture.mode
+  if mode.startswith("I"):  # 16 bits.
+    return np.asarray(picture).clip(0, 2**16 - 1).astype(np.uint16)[..., None], None
+  grey = mode in ("1", "L", "LA", "La")
+  if mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in picture.info:
+    values = np.asarray(picture.convert("RGBA"))
+    alpha = values[..., 3:]
+    return values[..., : 1 if grey else 3], None if np.all(alpha == 255) else alpha
+  if grey:
+    return np.asarray(picture.convert("L"))[..., None], None
+  return np.asarray(images.to_rgb(picture)), None
+
+
+def _tiff_exif(picture) -> bytes:
+  """The descriptive tags of a TIFF file, without those about its pixels."""
+  found, exif = picture.getexif(), Image.Exif()
+  for tag in (270, 271, 272, 305, 306, 315, 33432):  # Description, camera, date, artist, ...
+    if tag in found:
+      exif[tag] = found[tag]
+  for part in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
+    exif.get_ifd(part).update(found.get_ifd(part))
+  return exif.tobytes()
+
+
+def _read_16_bits(path, picture) -> tuple[np.ndarray, np.ndarray | None] | None:
+  """(colours, opacity or None) of a file with 16 bits per channel, which Pillow would reduce to 8;
+  None of another file."""
+  if picture.format == "TIFF" and set(picture.tag_v2.get(258, ())) == {16}:  # BitsPerSample.
+    values = tifffile.imread(path, key=0)
+    if values.dtype != np.uint16:
+      return None
+  elif picture.format == "PNG" and (content := pathlib.Path(path).read_bytes())[24] == 16:
+    width, height, rows, _ = png.Reader(bytes=content).asDirect()
+    values = np.array(list(rows), np.uint16).reshape(height, width, -1)
+  else:
+    return None
+  values = values.reshape(*values.shape[:2], -1)
+  planes = values.shape[-1]
+  if planes > 4:
+    return None
+  values = _TURNS[picture.getexif().get(images.ORIENTATION, 1)](values)
+  colors = 3 if planes >= 3 else 1
+  return values[..., :colors], values[..., colors:] if planes > colors else None
+
+
+# What turns an array [H, W, C] upright, by EXIF's orientation.
+_TURNS = {
+  1: lambda x: x,
+  2: lambda x: x[:, ::-1],
+  3: lambda x: x[::-1, ::-1],
+  4: lambda x: x[::-1],
+  5: lambda x: x.swapaxes(0, 1),
+  6: lambda x: x.swapaxes(0, 1)[:, ::-1],
+  7: lambda x: x.swapaxes(0, 1)[::-1, ::-1],
+  8: lambda x: x.swapaxes(0, 1)[::-1],
+}
+
+
+def extension(format: str) -> str:
+  """The extension of files of a format, such as '.jpg'."""
+  return _EXTENSIONS[format]
+
+
+def write(path: str | os.PathLike, photograph: Photograph) -> None:
+  """Writes a photograph in its format. The file is complete or not there.
+
+  JPEGs have the quality 95, without subsampling. The other formats keep every value.
+
+  Args:
+    path: The file.
+    photograph: The photograph. Where the format has no transparency, the colours are laid over
+      white; where it has no 16 bits, they are reduced to 8.
+  """
+  path = pathlib.Path(path)
+  partial = path.with_name(f".{path.name}.partial")
+  try:
+    _write(partial, photograph)
+    os.replace(partial, path)
+  finally:
+    partial.unlink(missing_ok=True)
+
+
+def _write(path, photograph) -> None:
+  colors, alpha, format = photograph.pixels, photograph.alpha, photograph.format
+  deep = colors.dtype == np.uint16
+  values = colors if alpha is None else np.concatenate([colors, alpha], -1)
+  if deep and format == "TIFF":
+    tifffile.imwrite(
+      path, values[..., 0] if values.shape[-1] == 1 else values,
+      photometric="minisblack" if colors.shape[-1] == 1 else "rgb", compression="zlib",
+      iccprofile=photograph.metadata.get("icc_profile"),
+      extrasamples=None if alpha is None else ["unassalpha"],
+    )  # fmt: skip
+    return
+  if deep and format == "PNG":
+    _write_png_16(path, values, photograph.metadata)
+    return
+  values = np.rint(values / 257).astype(np.uint8) if deep else values
+  picture = Image.fromarray(values[..., 0] if values.shape[-1] == 1 else values)
+  if alpha is not None and format in _OPAQUE:
+    picture = images.to_rgb(picture)
+  options = dict(photograph.metadata)
+  if format == "JPEG":
+    options |= {"quality": 95, "subsampling": 0}
+  if format == "WEBP":
+    options |= {"lossless": True}
+  if format == "TIFF":
+    options |= {"compression": "tiff_adobe_deflate"}
+  picture.save(path, format=format, **options)
+
+
+def _write_png_16(path, values, metadata) -> None:
+  height, width, planes = values.shape
+  buffer = io.BytesIO()
+  writer = png.Writer(width, height, greyscale=planes < 3, alpha=planes % 2 == 0, bitdepth=16)
+  writer.write(buffer, values.reshape(height, -1))
+  first, *others = png.Reader(bytes=buffer.getvalue()).chunks()
+  further = []
+  if "icc_profile" in metadata:
+    further.append((b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata["icc_profile"])))
+  if "exif" in metadata:
+    further.append((b"eXIf", metadata["exif"].removeprefix(b"Exif\0\0")))
+  with open(path, "wb") as file:
+    png.write_chunks(file, [first, *further, *others])

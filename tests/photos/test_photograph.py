@@ -1,0 +1,181 @@
+"""Photograph files: everything that a file holds is kept."""
+
+import io
+
+import numpy as np
+import png
+import pytest
+import tifffile
+from PIL import Image, ImageCms
+
+from gan_restore.data.images import ImageError
+from gan_restore.photos import photograph
+
+PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+@pytest.fixture
+def pixels():
+  return np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
+
+
+def again(path, tmp_path, name="again"):
+  """What is read of a photograph that was read and written."""
+  found = photograph.read(path)
+  there = tmp_path / f"{name}{photograph.extension(found.format)}"
+  photograph.write(there, found)
+  return found, photograph.read(there), there
+
+
+@pytest.mark.parametrize("extension", ["png", "webp", "tiff", "bmp", "ppm"])
+def test_colors_of_8_bits_are_kept(extension, pixels, tmp_path):
+  path = tmp_path / f"photo.{extension}"
+  Image.fromarray(pixels).save(path, **({"lossless": True} if extension == "webp" else {}))
+  found, written, there = again(path, tmp_path)
+  np.testing.assert_array_equal(found.pixels, pixels)
+  np.testing.assert_array_equal(written.pixels, pixels)
+  assert there.suffix == path.suffix and found.alpha is None
+  np.testing.assert_array_equal(found.to_float(), np.float32(pixels) / 255)
+
+
+@pytest.mark.parametrize("mode", ["L", "1", "LA", "RGBA", "P", "CMYK", "I;16"])
+@pytest.mark.parametrize("extension", ["png", "tiff"])
+def test_modes(mode, extension, pixels, tmp_path):
+  path = tmp_path / f"photo.{extension}"
+  if mode == "I;16":
+    picture = Image.fromarray(pixels[..., 0].astype(np.uint16) * 200)
+  else:
+    picture = Image.fromarray(pixels).convert(mode)
+  if mode == "CMYK" and extension == "png":
+    pytest.skip("PNG has no CMYK")
+  if mode in ("LA", "RGBA"):
+    picture.putalpha(Image.fromarray(pixels[..., 1]))
+  picture.save(path)
+  found, written, _ = again(path, tmp_path)
+  grey = mode in ("L", "1", "LA", "I;16")
+  assert found.pixels.shape == (20, 30, 1 if grey else 3)
+  assert found.pixels.dtype == (np.uint16 if mode == "I;16" else np.uint8)
+  if mode in ("LA", "RGBA"):
+    np.testing.assert_array_equal(found.alpha[..., 0], pixels[..., 1])
+    np.testing.assert_array_equal(written.alpha, found.alpha)
+  np.testing.assert_array_equal(written.pixels, found.pixels)
+  if mode == "I;16":
+    np.testing.assert_array_equal(found.pixels, np.asarray(picture)[..., None])
+
+
+@pytest.mark.parametrize("planes", [1, 2, 3, 4])
+def test_png_of_16_bits(planes, tmp_path):
+  values = np.random.default_rng(0).integers(0, 2**16, (20, 30, planes), np.uint16)
+  with open(tmp_path / "photo.png", "wb") as file:
+    writer = png.Writer(30, 20, greyscale=planes < 3, alpha=planes % 2 == 0, bitdepth=16)
+    writer.write(file, values.reshape(20, -1))
+  for found in again(tmp_path / "photo.png", tmp_path)[:2]:
+    np.testing.assert_array_equal(found.pixels, values[..., : 3 if planes > 2 else 1])
+    assert (found.alpha is None) == (planes % 2 == 1)
+    if found.alpha is not None:
+      np.testing.assert_array_equal(found.alpha, values[..., -1:])
+
+
+@pytest.mark.parametrize("planes", [1, 3, 4])
+def test_tiff_of_16_bits(planes, tmp_path):
+  values = np.random.default_rng(0).integers(0, 2**16, (20, 30, planes), np.uint16)
+  tifffile.imwrite(
+    tmp_path / "photo.tiff", np.squeeze(values), photometric="rgb" if planes > 1 else "minisblack"
+  )
+  for found in again(tmp_path / "photo.tiff", tmp_path)[:2]:
+    assert found.pixels.dtype == np.uint16
+    np.testing.assert_array_equal(found.pixels, values[..., : 3 if planes > 2 else 1])
+    assert (found.alpha is not None) == (planes == 4)
+
+
+@pytest.mark.parametrize("extension", ["jpg", "png", "webp", "tiff"])
+def test_metadata_is_kept(extension, pixels, tmp_path):
+  exif = Image.Exif()
+  exif[0x010F] = "A camera"
+  exif.get_ifd(0x8769)[0x9003] = "2001:02:03 04:05:06"
+  path = tmp_path / f"photo.{extension}"
+  Image.fromarray(pixels).save(path, exif=exif, icc_profile=PROFILE, dpi=(300, 300))
+  *_, there = again(path, tmp_path)
+  with Image.open(there) as written:
+    assert written.getexif()[0x010F] == "A camera"
+    assert written.getexif().get_ifd(0x8769)[0x9003] == "2001:02:03 04:05:06"
+    assert written.info["icc_profile"] == PROFILE
+    if extension != "webp":  # It has no resolution.
+      assert round(float(written.info["dpi"][0])) == 300
+
+
+def test_metadata_of_a_png_of_16_bits(tmp_path):
+  values = np.random.default_rng(0).integers(0, 2**16, (20, 30, 3), np.uint16)
+  exif = Image.Exif()
+  exif[0x010F] = "A camera"
+  metadata = {"icc_profile": PROFILE, "exif": exif.tobytes()}
+  photograph.write(tmp_path / "a.png", photograph.Photograph(values, metadata=metadata))
+  with Image.open(tmp_path / "a.png") as written:
+    assert written.getexif()[0x010F] == "A camera" and written.info["icc_profile"] == PROFILE
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("bits", [8, 16])
+def test_photographs_are_turned_upright_once(orientation, bits, pixels, tmp_path):
+  """Pillow is the reference; 16 bits are turned as 8 bits are."""
+  exif = Image.Exif()
+  exif[0x0112] = orientation
+  path = tmp_path / "photo.png"
+  Image.fromarray(pixels).save(path, exif=exif)
+  wanted = photograph.read(path).pixels
+  if bits == 16:
+    deep = photograph.Photograph(pixels.astype(np.uint16) * 257, metadata={"exif": exif.tobytes()})
+    photograph.write(path, deep)
+    wanted = wanted.astype(np.uint16) * 257
+  found, written, _ = again(path, tmp_path)
+  np.testing.assert_array_equal(found.pixels, wanted)
+  np.testing.assert_array_equal(written.pixels, wanted)
+
+
+def test_only_missing_pixels_change(pixels):
+  mask = np.zeros((20, 30, 1))
+  mask[5:10, 5:10] = 1
+  alpha = np.where(mask > 0, 0, 77).astype(np.uint8)
+  for dtype, scale in ((np.uint8, 1), (np.uint16, 257)):
+    before = photograph.Photograph(pixels.astype(dtype) * dtype(scale), alpha.astype(dtype))
+    after = before.restored(np.full((20, 30, 3), 0.5), mask)
+    same = mask[..., 0] == 0
+    np.testing.assert_array_equal(after.pixels[same], before.pixels[same])
+    assert (after.pixels[~same] == round(0.5 * np.iinfo(dtype).max)).all()
+    np.testing.assert_array_equal(after.alpha[same], before.alpha[same])
+    assert (after.alpha[~same] == np.iinfo(dtype).max).all()
+
+
+def test_grey_stays_grey_unless_it_was_colored(pixels):
+  grey = photograph.Photograph(pixels[..., :1], pixels[..., 1:2])
+  image = np.random.default_rng(0).random((40, 60, 3))
+  assert grey.to_float().shape == (20, 30, 3)
+  enlarged = grey.restored(image)
+  assert enlarged.pixels.shape == enlarged.alpha.shape == (40, 60, 1)
+  np.testing.assert_array_equal(enlarged.alpha[::2, ::2], grey.alpha)
+  np.testing.assert_allclose(enlarged.pixels / 255, image.mean(-1, keepdims=True), atol=0.5 / 254)
+  assert grey.restored(image, colored=True).pixels.shape == (40, 60, 3)
+
+
+def test_a_format_without_transparency_shows_white(tmp_path):
+  clear = photograph.Photograph(
+    np.zeros((8, 8, 3), np.uint8), np.zeros((8, 8, 1), np.uint8), "JPEG"
+  )
+  photograph.write(tmp_path / "a.jpg", clear)
+  assert photograph.read(tmp_path / "a.jpg").pixels.min() > 250
+
+
+def test_files_that_cannot_be_read_or_written(pixels, tmp_path):
+  buffer = io.BytesIO()
+  Image.fromarray(pixels).save(buffer, format="png")
+  for name, content in (("cut.png", buffer.getvalue()[:200]), ("empty.png", b""), ("a.png", b"x")):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ImageError):
+      photograph.read(tmp_path / name)
+  with pytest.raises(OSError):
+    photograph.write(tmp_path / "nowhere" / "a.png", photograph.Photograph(pixels))
+  before = sorted(tmp_path.iterdir())
+  wrong = photograph.Photograph(pixels, metadata={"icc_profile": "not bytes"})
+  with pytest.raises(TypeError):
+    photograph.write(tmp_path / "b.png", wrong)
+  assert sorted(tmp_path.iterdir()) == before
