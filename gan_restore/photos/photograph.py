@@ -131,7 +131,8 @@ def _tiff_exif(picture) -> bytes:
     if tag in found:
       exif[tag] = found[tag]
   for part in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
-    exif.get_ifd(part).update(found.get_ifd(part))
+    if values := found.get_ifd(part):
+      exif.get_ifd(part).update(values)
   return exif.tobytes()
 
 
@@ -217,8 +218,6 @@ def _write(path, photograph) -> None:
     options |= {"quality": 95, "subsampling": 0}
   if format == "WEBP":
     options |= {"lossless": True}
-  if format == "TIFF":
-    options |= {"compression": "tiff_adobe_deflate"}
   picture.save(path, format=format, **options)
 
 
