@@ -94,7 +94,7 @@ def test_metadata_is_kept(extension, pixels, tmp_path):
   exif[0x010F] = "A camera"
   exif.get_ifd(0x8769)[0x9003] = "2001:02:03 04:05:06"
   path = tmp_path / f"photo.{extension}"
-  Image.fromarray(pixels).save(path, exif=exif, icc_profile=PROFILE, dpi=(300, 300))
+  Image.fromarray(pixels).save(path, exif=exif.tobytes(), icc_profile=PROFILE, dpi=(300, 300))
   *_, there = again(path, tmp_path)
   with Image.open(there) as written:
     assert written.getexif()[0x010F] == "A camera"
