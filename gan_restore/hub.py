@@ -70,9 +70,14 @@ class Restorer:
     Returns:
       A `Result`.
     """
-    if frame is not None and "frame" in inspect.signature(self.function).parameters:
+    if frame is not None and self.takes_frame:
       options["frame"] = frame
     return self.function(y, A, **options)
+
+  @property
+  def takes_frame(self) -> bool:
+    """Whether it can be told where the faces are."""
+    return "frame" in inspect.signature(self.function).parameters
 
 
 def restore(

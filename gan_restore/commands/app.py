@@ -12,7 +12,8 @@ from gan_restore import hub
 from gan_restore.commands import options
 from gan_restore.data import images
 from gan_restore.degradations import operators, tasks
-from gan_restore.photos import crops, restoration
+from gan_restore.photos import crops, faces, restoration
+from gan_restore.photos.damage import Damage
 
 SHOWN = 320  # Smaller pictures are enlarged to about this side on the page.
 
@@ -67,7 +68,7 @@ def restore(
   box = crops.choose_box(picture, crop)
   hole = "inpaint" in tasks.parts(task)
   plain = task.replace("inpaint", "inpaint:center") if hole else task
-  general = restoration.Damage(plain, simulate=simulate)
+  general = Damage(plain, simulate=simulate)
   shape = restoration.shapes(restorer, general, crop)(box)
   mask = _hole(editor, picture.size, shape[:2], box) if hole else None
   damage, key = tasks.get(task, mask=mask), jax.random.key(int(seed))
@@ -78,7 +79,11 @@ def restore(
   else:
     A = damage.operator(key, (1, *shape))
     y = operators.observe(A, part, (1, *shape))
-  result = restorer(y, A, frame="celeba" if crop == "face" else None)
+  if crop == "whole" and restorer.takes_frame:
+    find = faces.find_faces if faces.available() else restoration.find_none
+    result, _ = restoration.restore_whole(restorer, y, A, (1, *shape), find)
+  else:
+    result = restorer(y, A, frame="celeba" if crop == "face" else None)
   return _show(operators.show(A, y)), _show(result.image)
 
 

@@ -10,7 +10,8 @@ from gan_restore import hub
 from gan_restore.commands import options
 from gan_restore.degradations import masks, tasks
 from gan_restore.evaluation import reports
-from gan_restore.photos import crops, restoration
+from gan_restore.photos import crops, faces, photograph, restoration
+from gan_restore.photos.damage import Damage
 
 
 def add_arguments(p: argparse.ArgumentParser) -> None:
@@ -20,19 +21,40 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
     "--task",
     help=f"{tasks.HELP}; jpeg:auto with the file's own tables; auto for the damage that is"
     " detected in each file: these tables, transparent pixels, noise (default: inpaint if --mask is"
-    " given; otherwise the task of the method, if it supports only one)",
+    " given; otherwise the task of the method, if it supports only one, or auto)",
   )
   p.add_argument("--out", required=True, type=pathlib.Path, metavar="DIR")
   p.add_argument(
     "--mask",
-    metavar="FILE|KIND",
-    help=f"for inpaint: a picture, white where pixels are missing, or {masks.HELP}",
+    metavar="FILE|DIR|KIND",
+    help="for inpaint: a picture, white where pixels are missing; a folder with such a picture of"
+    f" each photograph's name; or {masks.HELP}",
+  )
+  p.add_argument(
+    "--faces",
+    choices=faces.CHOICES,
+    help="in which faces of whole pictures the prior of faces fills holes (default all, if the"
+    " extra faces is installed)",
+  )
+  p.add_argument(
+    "--min-face",
+    type=float,
+    default=faces.MIN_SIDE,
+    metavar="PIXELS",
+    help=f"the side of the smallest such face (default {faces.MIN_SIDE:g})",
+  )
+  p.add_argument(
+    "--enlarge",
+    type=int,
+    default=1,
+    metavar="FACTOR",
+    help="also enlarge the pictures by this factor",
   )
   p.add_argument(
     "--crop",
     choices=crops.CROPS,
     help="what to restore: the whole picture at its own size (default, if the method restores any"
-    " size), or a square that is resampled: the centre, or the largest frontal face",
+    " size), or a square that is resampled: the centre, or the largest face",
   )
   p.add_argument(
     "--size",
@@ -46,6 +68,21 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
     help="the pictures are clean: damage them first, and score the restorations",
   )
   p.add_argument(
+    "--format",
+    choices=tuple(photograph.FORMATS),
+    help="format of the restored pictures (default: that of each file, or png for squares)",
+  )
+  p.add_argument(
+    "--compare",
+    action="store_true",
+    help="also write DIR/compare/NAME.png, the damaged and the restored picture side by side",
+  )
+  p.add_argument(
+    "--save-faces",
+    action="store_true",
+    help="also write DIR/faces/NAME-1.png and so on, each face before and after",
+  )
+  p.add_argument(
     "--spread",
     action="store_true",
     help="also write DIR/spread/NAME.png, a picture of the standard deviation of the samples; white"
@@ -56,31 +93,38 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-  """Restores pictures and writes one PNG for each, and a sheet of damaged and restored ones."""
+  """Restores pictures. Whole pictures keep their size, format and metadata; squares are written as
+  PNG, with a sheet of damaged and restored ones."""
   squares = arguments.crop in ("center", "face") and arguments.size in (None, 64)
   method = arguments.method or (hub.FACES if squares else hub.PICTURES)
   restorer = options.method(method, arguments.seed)
-  task = arguments.task or ("inpaint" if arguments.mask else restorer.task)
-  if not task:
-    raise ValueError(f"--task is missing; it must be given for the method {method}: {tasks.HELP}")
+  task = arguments.task or ("inpaint" if arguments.mask else restorer.task or tasks.UNKNOWN)
   task = tasks.with_factor(task, restorer.factor)
-  damage = restoration.Damage(task, arguments.mask, arguments.simulate, arguments.seed)
   scores, failures, restored = restoration.restore_files(
     restorer,
-    damage,
+    Damage(task, arguments.mask, arguments.simulate, arguments.seed, arguments.enlarge),
     arguments.inputs,
-    arguments.out,
+    restoration.Outputs(
+      arguments.out, arguments.format, arguments.spread, arguments.compare, arguments.save_faces,
+      arguments.overwrite,
+    ),
     crop=arguments.crop,
     size=arguments.size,
-    spread=arguments.spread,
-    overwrite=arguments.overwrite,
+    find=_finder(arguments),
     say=tqdm.write,
-  )
+  )  # fmt: skip
   if scores:
     print(reports.markdown([{"image": pathlib.Path(p).name, **s} for p, s in scores.items()]))
   if restored:
-    print(f"Wrote {restored} restored pictures and a sheet to {arguments.out}")
+    print(f"Wrote {restored} restored pictures to {arguments.out}")
   if failures:
     print(f"{len(failures)} of {len(failures) + restored} failed:", file=sys.stderr)
     print("\n".join(f"  {failure}" for failure in failures), file=sys.stderr)
   return 1 if failures else 0
+
+
+def _finder(arguments):
+  """What finds the faces of --faces."""
+  if arguments.faces is None and not faces.available():
+    return restoration.find_none
+  return faces.finder(arguments.faces or "all", arguments.min_face)

@@ -1,1 +1,8 @@
-"""Restoring photographs: faces, crops, masks, files."""
+"""Restoring photographs: whole ones and crops, faces, masks, files.
+
+`restore` restores a photograph in memory.
+"""
+
+from gan_restore.photos.restoration import restore
+
+__all__ = ["restore"]

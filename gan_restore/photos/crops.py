@@ -18,39 +18,23 @@ def choose_box(picture: Image.Image, crop: str) -> Box:
   Args:
     picture: The photograph.
     crop: 'whole', the photograph; 'center', its centred square; or 'face', that of the largest
-      frontal face.
+      face.
 
   Returns:
     (left, top, right, bottom).
 
   Raises:
     ImageError: If there is no face.
+    ValueError: If a face is to be found, and the extra `faces` is not installed.
   """
   if crop == "whole":
     return 0, 0, *picture.size
   if crop == "center":
     return images.center_box(picture.size)
-  box = faces.find_face(picture)
+  box = faces.find_box(picture)
   if box is None:
-    raise images.ImageError("no frontal face found; --crop center crops the centre instead")
+    raise images.ImageError("no face found; --crop center crops the centre instead")
   return box
-
-
-def open_picture(path: str | os.PathLike, crop: str) -> tuple[Image.Image, Box]:
-  """A photograph, and the part to restore.
-
-  Args:
-    path: The photograph.
-    crop: As in `choose_box`.
-
-  Returns:
-    (photograph, part).
-
-  Raises:
-    ImageError: If the file cannot be used, or there is no face.
-  """
-  picture = images.read_image(path)
-  return picture, choose_box(picture, crop)
 
 
 def crop_picture(

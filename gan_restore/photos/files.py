@@ -52,7 +52,7 @@ def unused(path: pathlib.Path) -> pathlib.Path:
 def name_outputs(
   paths: Sequence[pathlib.Path], folder: pathlib.Path, taken: Sequence[str] = ()
 ) -> list[pathlib.Path]:
-  """`NAME.png` in a folder for each file, numbered where two files share a name.
+  """`FOLDER/NAME` for each file, without an extension, numbered where two files share a name.
 
   Args:
     paths: The inputs.
@@ -62,7 +62,7 @@ def name_outputs(
   Examples:
     >>> [path.name for path in name_outputs([pathlib.Path("a/x.jpg"), pathlib.Path("b/x.png")],
     ...                                     pathlib.Path("out"))]
-    ['x.png', 'x-2.png']
+    ['x', 'x-2']
   """
   used = set(taken)
   outputs = []
@@ -71,5 +71,5 @@ def name_outputs(
     while stem in used:
       stem, number = f"{path.stem}-{number}", number + 1
     used.add(stem)
-    outputs.append(folder / f"{stem}.png")
+    outputs.append(folder / stem)
   return outputs

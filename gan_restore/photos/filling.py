@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
+from gan_restore.data import images
 from gan_restore.degradations import operators
 from gan_restore.photos.faces import Face
 
@@ -18,6 +19,39 @@ _MARGIN = 32  # Pixels around a hole that the prior gets at least.
 _SIDES = (128, 192, 256, 384, 512)  # Of the squares around holes; few, because each is compiled.
 _FACE = 64  # Side of the aligned crop of a face.
 _EDGE = 0.15  # Width of the seam inside the crop of a face, in half sides of the crop.
+
+
+def fill_photograph(
+  restore: Callable,
+  restore_face: Callable,
+  image: np.ndarray,
+  mask: np.ndarray,
+  find: Callable[[Image.Image], list[Face]],
+) -> tuple[np.ndarray, list[Face]]:
+  """Fills the holes of a photograph: those in faces by the prior of faces.
+
+  Args:
+    restore: (y, A) -> `Result`, for images of any size.
+    restore_face: (y, A, frame) -> `Result`, for aligned faces of 64x64.
+    image: The photograph. Its missing pixels are ignored.
+    mask: The holes; at least one pixel is known.
+    find: Finds the faces of a picture.
+
+  Returns:
+    (the photograph, whose known pixels are unchanged; the faces with holes).
+  """
+  plain = image = fill_holes(restore, image, mask)
+  faces: list[Face] = []
+  # Faces are found more exactly, once their holes have been filled.
+  for _ in range(2):
+    found = find(Image.fromarray(images.to_uint8(image)))
+    faces = [face for face in found if align(mask, face).max() > 0]
+    image = plain
+    for face in faces:
+      image = fill_face(restore_face, image, mask, face)
+    if not faces:
+      break
+  return image, faces
 
 
 def fill_holes(restore: Callable, image: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -67,18 +101,18 @@ def fill_face(restore: Callable, image: np.ndarray, mask: np.ndarray, face: Face
   Returns:
     The photograph. Known pixels are unchanged.
   """
-  crop, hole = align(image, face), align(mask, face) > 0.01
-  if hole.all() or not hole.any():
+  crop, hole = align(image, face), align(1 - mask, face) < 0.99  # Or outside of the photograph.
+  if hole.all() or not np.any(align(mask, face) > 0):
     return image
   y = np.where(hole, 0, crop)
-  found = restore(y[None], operators.inpaint(np.float32(hole)), frame="celeba").image
+  found = restore(y[None], operators.inpaint(hole.astype(np.float32)), frame="celeba").image
   drawn, (u, v) = put_back(np.asarray(found)[0], face, image.shape[:2])
   weight = np.clip((1 - np.maximum(abs(u), abs(v))) / _EDGE, 0, 1)[..., None] * (mask > 0)
   return image + np.float32(weight) * (drawn - image)
 
 
 def align(image: np.ndarray, face: Face, size: int = _FACE) -> np.ndarray:
-  """The aligned crop of a face [size, size, C], resampled by area."""
+  """The aligned crop of a face [size, size, C], resampled by area; 0 outside of the image."""
   finer = max(1, int(np.ceil(face.side / size)))
   to_frame = np.array([[2 / (size * finer), 0, -1], [0, 2 / (size * finer), -1], [0, 0, 1]])
   matrix = (np.linalg.inv(np.vstack([face.frame, [0, 0, 1]])) @ to_frame)[:2]
@@ -112,7 +146,7 @@ def put_back(
 def _transform(image, matrix, shape) -> np.ndarray:
   """image(matrix (column, row, 1)) for the pixels of a shape (H, W), by cubic interpolation."""
   planes = [
-    Image.fromarray(np.float32(image[..., c])).transform(
+    Image.fromarray(image[..., c].astype(np.float32)).transform(
       shape[::-1], Image.Transform.AFFINE, tuple(matrix.ravel()), Image.Resampling.BICUBIC
     )
     for c in range(image.shape[-1])
@@ -129,17 +163,20 @@ def _parts(missing: np.ndarray) -> Iterator[tuple[tuple[slice, slice], np.ndarra
   for hole in ndimage.find_objects(labels * missing):
     wanted = max(s.stop - s.start for s in hole) + 2 * _MARGIN
     side = next((side for side in _SIDES if side >= wanted), max(shape))
-    box = []
-    for s, length in zip(hole, shape):
-      own = min(side, length)
-      first = min(max((s.start + s.stop - own) // 2, 0), length - own)
-      box.append(slice(first, first + own))
-    boxes.append(tuple(box))
+    rows, columns = (_around(s, side, length) for s, length in zip(hole, shape))
+    boxes.append((rows, columns))
   if sum(missing[box].size for box in boxes) > missing.size:
     yield (slice(None), slice(None)), missing
     return
   for number, box in enumerate(boxes, 1):
     yield box, missing[box] & (labels[box] == number)
+
+
+def _around(hole, side, length) -> slice:
+  """A slice of `side` indices, or of all, with those of the hole in its middle if it can be."""
+  side = min(side, length)
+  first = min(max((hole.start + hole.stop - side) // 2, 0), length - side)
+  return slice(first, first + side)
 
 
 def _refine(restore, image, mask):

@@ -32,7 +32,7 @@ class Photograph:
   """A decoded photograph, upright.
 
   Attributes:
-    pixels: The colours [H, W, 3], or [H, W, 1] if it is grey: uint8 or uint16.
+    pixels: The colours [H, W, 3], or [H, W, 1] if it is grey: uint8, uint16 or float32 in [0, 1].
     alpha: The opacity [H, W, 1], likewise; None if it is opaque.
     format: One of the values of `FORMATS`.
     metadata: Options of Pillow's `save`: `exif`, `icc_profile`, `dpi`, `xmp`.
@@ -44,13 +44,19 @@ class Photograph:
   metadata: dict[str, Any] = dataclasses.field(default_factory=dict)
 
   @property
+  def full(self) -> int:
+    """The value of white, and of opaque pixels."""
+    dtype = self.pixels.dtype
+    return np.iinfo(dtype).max if np.issubdtype(dtype, np.integer) else 1
+
+  @property
   def picture(self) -> Image.Image:
     """The photograph in mode RGB, 8 bits; transparent pixels have their own colour."""
     return Image.fromarray(images.to_uint8(self.to_float())).convert("RGB")
 
   def to_float(self) -> np.ndarray:
     """The colours, float32 [H, W, 3] in [0, 1]. Grey is repeated."""
-    values = self.pixels.astype(np.float32) / np.iinfo(self.pixels.dtype).max
+    values = self.pixels.astype(np.float32) / self.full
     return np.broadcast_to(values, (*values.shape[:2], 3))
 
   def restored(
@@ -71,15 +77,51 @@ class Photograph:
     grey = self.pixels.shape[-1] == 1 and not colored
     values = np.asarray(image, np.float64)
     values = values.mean(-1, keepdims=True) if grey else values
-    full = np.iinfo(dtype).max
-    pixels = np.rint(values.clip(0, 1) * full).astype(dtype)
+    pixels = values.clip(0, 1) * self.full
+    pixels = (pixels if self.full == 1 else np.rint(pixels)).astype(dtype)
     if mask is not None:
       pixels = np.where(mask > 0, pixels, self.pixels)
-      alpha = None if alpha is None else np.where(mask > 0, dtype.type(full), alpha)
+      alpha = None if alpha is None else np.where(mask > 0, dtype.type(self.full), alpha)
     if alpha is not None and alpha.shape[:2] != pixels.shape[:2]:
       resized = Image.fromarray(alpha[..., 0]).resize(pixels.shape[1::-1], Image.Resampling.NEAREST)
       alpha = np.asarray(resized)[..., None]
     return dataclasses.replace(self, pixels=pixels, alpha=alpha)
+
+  def like(self, image: Image.Image | np.ndarray) -> Image.Image | np.ndarray:
+    """This photograph as a value of the type of another, for which `of` made a photograph."""
+    values = self.pixels if self.alpha is None else np.concatenate([self.pixels, self.alpha], -1)
+    single = values.shape[-1] == 1
+    if isinstance(image, Image.Image):
+      return Image.fromarray(values[..., 0] if single else values)
+    return values[..., 0] if single and image.ndim == 2 else values
+
+
+def of(image: Image.Image | np.ndarray) -> Photograph:
+  """A photograph in memory.
+
+  Args:
+    image: A picture of Pillow; or an array [H, W], or [H, W, C] of 1, 3 or 4 channels: uint8,
+      uint16 or float in [0, 1].
+
+  Returns:
+    The photograph.
+
+  Raises:
+    ValueError: If the array has another shape or type, or values outside of its range.
+  """
+  if isinstance(image, Image.Image):
+    return Photograph(*_split(image))
+  if image.ndim not in (2, 3) or image.shape[2:] not in ((), (1,), (3,), (4,)) or not image.size:
+    raise ValueError(f"the image has shape {image.shape}; it must be [H, W] or [H, W, 1, 3 or 4]")
+  if np.issubdtype(image.dtype, np.floating):
+    image = image.astype(np.float32)
+    if not (image.min() >= 0 and image.max() <= 1):
+      raise ValueError("the image has values outside of [0, 1], or NaN; they must be in [0, 1]")
+  elif image.dtype not in (np.uint8, np.uint16):
+    raise ValueError(f"the image is {image.dtype}; it must be uint8, uint16 or float in [0, 1]")
+  values = image.reshape(*image.shape[:2], -1)
+  colors = min(values.shape[-1], 3)
+  return Photograph(values[..., :colors], values[..., 3:] if values.shape[-1] == 4 else None)
 
 
 def read(path: str | os.PathLike) -> Photograph:
@@ -170,9 +212,15 @@ _TURNS = {
 }
 
 
-def extension(format: str) -> str:
-  """The extension of files of a format, such as '.jpg'."""
-  return _EXTENSIONS[format]
+def extension(format: str, path: pathlib.Path | None = None) -> str:
+  """The extension of files of a format: that of `path`, if it is of the format.
+
+  Examples:
+    >>> extension("JPEG"), extension("JPEG", pathlib.Path("a.JPEG")), extension("PNG")
+    ('.jpg', '.JPEG', '.png')
+  """
+  own = path.suffix if path else ""
+  return own if Image.registered_extensions().get(own.lower()) == format else _EXTENSIONS[format]
 
 
 def write(path: str | os.PathLike, photograph: Photograph) -> None:

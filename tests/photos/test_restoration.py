@@ -1,28 +1,35 @@
 """Restores photographs from file to file, for the damage that a user names."""
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers import picture_size
 from PIL import Image
 
-from gan_restore import hub
+from gan_restore import hub, photos
+from gan_restore.data import framing
 from gan_restore.degradations import operators
 from gan_restore.photos import restoration
+from gan_restore.photos.damage import Damage
+from gan_restore.photos.faces import Face
+from gan_restore.photos.file_damage import FileDamage
+from gan_restore.restorers.result import Result
 
 
 def test_the_size_of_what_was_observed():
   """A photograph that is already damaged has the size of y. A clean one has that of the image."""
   shape = (64, 64, 3)
   for task, size in (("denoise", 64), ("super_resolve:4", 16), ("blur:1+super_resolve:2", 32)):
-    damage = restoration.Damage(task)
+    damage = Damage(task)
     assert damage.picture_size(shape) == (size, size)
-    assert restoration.Damage(task, simulate=True).picture_size(shape) == (64, 64)
+    assert Damage(task, simulate=True).picture_size(shape) == (64, 64)
     assert damage.image_size((31, 47), 3) == (31 * 64 // size, 47 * 64 // size)
-  assert restoration.Damage("motion_blur:9@0@cut").image_size((50, 40), 3) == (50, 48)
+  assert Damage("motion_blur:9@0@cut").image_size((50, 40), 3) == (50, 48)
 
 
 def test_the_damage_of_a_photograph_does_not_depend_on_its_batch(faces):
-  damage = restoration.Damage("denoise:0.1", simulate=True)
-  own = restoration.FileDamage("denoise:0.1")
+  damage = Damage("denoise:0.1", simulate=True)
+  own = FileDamage("denoise:0.1")
   whole, _ = damage.observe(faces[:4], 4 * [own], (64, 64, 3), 0)
   last, A = damage.observe(faces[2:4], 2 * [own], (64, 64, 3), 2)
   np.testing.assert_array_equal(whole[2:], last)
@@ -33,8 +40,8 @@ def test_a_mask_of_each_photograph(faces, tmp_path):
   mask = np.zeros((2, 64, 64, 1), np.float32)
   mask[0, :8], mask[1, 8:16] = 1, 1
   (tmp_path / "mask.png").touch()
-  y, A = restoration.Damage("inpaint", str(tmp_path / "mask.png")).observe(
-    faces[:2], [restoration.FileDamage("inpaint", own) for own in mask], (64, 64, 3), 0
+  y, A = Damage("inpaint", str(tmp_path / "mask.png")).observe(
+    faces[:2], [FileDamage("inpaint", own) for own in mask], (64, 64, 3), 0
   )
   np.testing.assert_array_equal(operators.hole(A), mask)
   np.testing.assert_allclose(y, faces[:2] * (1 - mask), atol=1e-6)
@@ -51,12 +58,11 @@ def test_a_photograph_whose_mask_hides_everything_does_not_stop_the_others(faces
     Image.fromarray(mask).save(tmp_path / f"{name}.png")
     pixels.save(tmp_path / f"photo_{name}.png")
   failed = {}
+  outputs = lambda name: restoration.Outputs(tmp_path / name)
   for name in ("dots", "one"):
-    damage = restoration.Damage(
-      "super_resolve:16+inpaint", str(tmp_path / f"{name}.png"), simulate=True
-    )
+    damage = Damage("super_resolve:16+inpaint", str(tmp_path / f"{name}.png"), simulate=True)
     _, failures, restored = restoration.restore_files(
-      hub.load("tv", iterations=2), damage, [str(tmp_path / f"photo_{name}.png")], tmp_path / name
+      hub.load("tv", iterations=2), damage, [str(tmp_path / f"photo_{name}.png")], outputs(name)
     )
     failed[name] = failures, restored
   (failure,), restored = failed["dots"]
@@ -76,14 +82,14 @@ def test_a_photograph_whose_mask_hides_everything_does_not_stop_the_others(faces
 )
 def test_damages_that_do_not_fit(task, mask, message):
   with pytest.raises(ValueError, match=message):
-    restoration.Damage(task, mask)
+    Damage(task, mask)
 
 
 def test_what_is_detected_cannot_be_simulated():
   for task in ("auto", "jpeg:auto", "denoise+jpeg:auto"):
     with pytest.raises(ValueError, match="it cannot be simulated"):
-      restoration.Damage(task, simulate=True)
-    restoration.Damage(task)
+      Damage(task, simulate=True)
+    Damage(task)
 
 
 def test_each_file_has_its_own_damage(faces, tmp_path):
@@ -100,8 +106,8 @@ def test_each_file_has_its_own_damage(faces, tmp_path):
   Image.fromarray(pixels[4]).resize((96, 80)).save(tmp_path / "e.jpg")
   said = []
   _, failures, restored = restoration.restore_files(
-    hub.load("tv", iterations=2), restoration.Damage("auto"), [str(tmp_path)], tmp_path / "out",
-    crop="center", say=said.append,
+    hub.load("tv", iterations=2), Damage("auto"), [str(tmp_path)],
+    restoration.Outputs(tmp_path / "out"), crop="center", say=said.append,
   )  # fmt: skip
   assert restored == 4 and "blocks were lost" in failures[0] and "e.jpg" in failures[0]
   for sentence, name, found, task in zip(
@@ -119,12 +125,12 @@ def test_a_detected_damage_with_a_mask(faces, tmp_path):
   Image.fromarray(np.round(255 * faces[0]).astype(np.uint8)).save(tmp_path / "a.jpg", quality=20)
   said = []
   restoration.restore_files(
-    hub.load("tv", iterations=2), restoration.Damage("auto", "center"), [str(tmp_path / "a.jpg")],
-    tmp_path / "out", say=said.append,
+    hub.load("tv", iterations=2), Damage("auto", "center"), [str(tmp_path / "a.jpg")],
+    restoration.Outputs(tmp_path / "out"), say=said.append,
   )  # fmt: skip
   assert said[0].endswith("restored from jpeg:auto+inpaint")
   with pytest.raises(ValueError, match="it must be a picture file"):
-    restoration.Damage("auto", "nowhere.png")
+    Damage("auto", "nowhere.png")
 
 
 def test_a_method_for_one_damage_restores_the_files_that_have_it(faces, tmp_path):
@@ -135,7 +141,7 @@ def test_a_method_for_one_damage_restores_the_files_that_have_it(faces, tmp_path
   Image.fromarray(pixels[0]).save(tmp_path / "a.jpg", quality=20)
   Image.fromarray(np.concatenate([pixels[3], alpha], -1)).save(tmp_path / "b.png")
   _, failures, restored = restoration.restore_files(
-    hub.load("mirror"), restoration.Damage("auto"), [str(tmp_path)], tmp_path / "out"
+    hub.load("mirror"), Damage("auto"), [str(tmp_path)], restoration.Outputs(tmp_path / "out")
   )
   assert restored == 1 and len(failures) == 1 and "a.jpg: mirror restores only" in failures[0]
 
@@ -143,13 +149,156 @@ def test_a_method_for_one_damage_restores_the_files_that_have_it(faces, tmp_path
 def test_a_border_that_was_cut_off(faces, tmp_path):
   """y has 56 columns and 64 rows: the middle of the square."""
   Image.fromarray(np.round(255 * faces[0]).astype(np.uint8)).save(tmp_path / "a.png")
-  damage = restoration.Damage("motion_blur:9@0@cut")
+  damage = Damage("motion_blur:9@0@cut")
   assert damage.picture_size((64, 64, 3)) == (64, 56)
   _, failures, restored = restoration.restore_files(
     hub.load("tv", iterations=2),
     damage,
     [str(tmp_path / "a.png")],
-    tmp_path / "out",
+    restoration.Outputs(tmp_path / "out"),
     crop="center",
   )
   assert restored == 1 and not failures
+
+
+# --- Whole photographs ----------------------------------------------------------------------------
+
+
+def double(y, A):
+  """A restorer that fills holes with 1, and knows nothing of other damage."""
+  hole = operators.missing(A, y.shape)
+  image = y if hole is None else jnp.where(hole > 0, 1.0, y)
+  return Result(image=image, generated=image)
+
+
+@pytest.fixture
+def whole():
+  """A restorer of images of any size, like the prior of pictures."""
+  return hub.Restorer(lambda y, A, *, frame=None: double(y, A), channels=3)
+
+
+def run(restorer, damage, path, out, **options):
+  names = ("format", "spread", "compare", "faces", "overwrite")
+  own = {name: options.pop(name) for name in names if name in options}
+  return restoration.restore_files(
+    restorer, damage, [str(path)], restoration.Outputs(out, **own), **options
+  )
+
+
+def test_only_missing_pixels_of_a_whole_photograph_change(whole, tmp_path):
+  """Its format, its metadata and its other pixels are those of the file."""
+  pixels = np.random.default_rng(0).integers(0, 200, (50, 70, 4), np.uint8)
+  mask = np.zeros((50, 70), np.uint8)
+  mask[10:20, 30:45] = 255
+  Image.fromarray(mask).save(tmp_path / "mask.png")
+  exif = Image.Exif()
+  exif[0x010F] = "A camera"
+  for mode, extension in (("RGB", "webp"), ("RGBA", "png"), ("L", "tif"), ("LA", "png")):
+    picture = Image.fromarray(pixels).convert(mode)
+    path = tmp_path / f"{mode}.{extension}"
+    picture.save(path, exif=exif.tobytes(), **({"lossless": True} if extension == "webp" else {}))
+    damage = Damage("inpaint", str(tmp_path / "mask.png"))
+    assert run(whole, damage, path, tmp_path / "out")[1:] == ([], 1)
+    with Image.open(tmp_path / "out" / path.name) as restored:
+      assert restored.mode == mode and restored.getexif()[0x010F] == "A camera"
+      found, given = np.asarray(restored), np.asarray(picture)
+    np.testing.assert_array_equal(found[mask == 0], given[mask == 0])
+    assert np.all(found[mask > 0] == 255)
+
+
+def test_a_folder_of_masks(whole, tmp_path):
+  (tmp_path / "masks").mkdir()
+  for i in range(3):
+    Image.new("RGB", (40, 40), (100, 100, 100)).save(tmp_path / f"{i}.png")
+    mask = np.zeros((40, 40), np.uint8)
+    mask[10 * i : 10 * i + 5] = 255
+    if i < 2:
+      Image.fromarray(mask).save(tmp_path / "masks" / f"{i}.png")
+  _, failures, restored = restoration.restore_files(
+    whole, Damage("inpaint", str(tmp_path / "masks")),
+    [str(tmp_path / f"{i}.png") for i in range(3)], restoration.Outputs(tmp_path / "out"),
+  )  # fmt: skip
+  assert restored == 2 and len(failures) == 1 and "no pictures named 2" in failures[0]
+  for i in range(2):
+    found = np.asarray(Image.open(tmp_path / "out" / f"{i}.png"))
+    np.testing.assert_array_equal(np.flatnonzero(found[:, 0, 0] == 255), 10 * i + np.arange(5))
+
+
+def test_what_else_is_written(whole, tmp_path):
+  """The format, the comparison, and each face."""
+  Image.new("L", (80, 60), 90).save(tmp_path / "a.jpg")
+  face = Face(1.0, framing.shift(framing.aligned(32, 32), -10, -5))
+  said = []
+  options = {"compare": True, "faces": True, "format": "png", "say": said.append}
+  mask = np.zeros((60, 80, 1), np.float32)
+  mask[20:30, 20:30] = 1
+  run(whole, Damage("inpaint", mask), tmp_path / "a.jpg", tmp_path / "out",
+      find=lambda picture: [face], **options)  # fmt: skip
+  out = tmp_path / "out"
+  assert sorted(path.relative_to(out).as_posix() for path in out.rglob("*.*")) == [
+    "a.png", "compare/a.png", "faces/a-1.png"
+  ]  # fmt: skip
+  assert picture_size(out / "compare" / "a.png") == (160, 60)
+  assert picture_size(out / "faces" / "a-1.png") == (128, 64)
+  assert "filled holes in 1 face; wrote" in said[-1]
+  _, failures, _ = run(whole, Damage("inpaint", mask), tmp_path / "a.jpg", out, format="png")
+  assert "a.png exists; --overwrite replaces it" in failures[0]
+
+
+def test_enlarged_photographs(tmp_path):
+  """Grey stays grey, and the opacity is enlarged too."""
+  alpha = np.full((24, 32), 255, np.uint8)
+  alpha[:, :16] = 128
+  noisy = np.random.default_rng(0).normal(128, 30, (24, 32)).clip(0, 255).astype(np.uint8)
+  Image.merge("LA", [Image.fromarray(noisy), Image.fromarray(alpha)]).save(tmp_path / "a.png")
+  said = []
+  restorer = hub.load("tv", iterations=2)
+  for task, where in (("auto", "b"), ("denoise:0.1", "c")):
+    done = run(restorer, Damage(task, enlarge=2), tmp_path / "a.png", tmp_path / where,
+               say=said.append)  # fmt: skip
+    assert done[1:] == ([], 1)
+    with Image.open(tmp_path / where / "a.png") as found:
+      assert found.size == (64, 48) and found.mode == "LA"
+      np.testing.assert_array_equal(np.asarray(found)[::2, ::2, 1], alpha)
+  assert said[0].endswith("restored from super_resolve:2+denoise:auto")
+
+
+# --- In memory ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(40, 50), (40, 50, 1), (40, 50, 3), (40, 50, 4)])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_photographs_in_memory(shape, dtype, whole):
+  """The restoration has the type and the shape of the image, and its known pixels."""
+  full = 1 if dtype == np.float32 else np.iinfo(dtype).max
+  image = (np.random.default_rng(0).random(shape) * full * 0.9).astype(dtype)
+  mask = np.zeros((40, 50), bool)
+  mask[5:10, 20:30] = True
+  found = photos.restore(image, "inpaint", mask, restorer=whole)
+  assert found.shape == shape and found.dtype == dtype
+  np.testing.assert_array_equal(found[~mask], image[~mask])
+  assert np.all(found[mask] == full)
+  if dtype == np.uint8 and shape != (40, 50, 1):
+    picture = Image.fromarray(image)
+    found = photos.restore(picture, "inpaint", Image.fromarray(mask), restorer=whole)
+    assert found.mode == picture.mode and found.size == picture.size
+
+
+def test_color_for_a_grey_photograph():
+  grey, restorer = np.full((16, 16), 99, np.uint8), hub.load("tv", iterations=2)
+  assert photos.restore(grey, "colorize", restorer=restorer).shape == (16, 16, 3)
+  assert photos.restore(grey, "denoise:0.1", restorer=restorer).shape == (16, 16)
+
+
+def test_photographs_in_memory_that_cannot_be(whole):
+  grey = np.full((16, 16, 3), 99, np.uint8)
+  for arguments, message in (
+    ((grey[None], "denoise"), "it must be"),
+    ((grey.astype(int), "denoise"), "must be uint8, uint16 or float"),
+    ((grey.astype(float), "denoise"), "they must be in"),
+    ((grey, "inpaint", np.ones((8, 8))), "the mask has the size"),
+    ((grey, "inpaint"), "needs --mask"),
+    ((grey,), "no damage found"),
+  ):
+    with pytest.raises(ValueError, match=message):
+      photos.restore(*arguments, restorer=whole)

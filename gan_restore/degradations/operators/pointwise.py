@@ -47,7 +47,7 @@ class Inpaint(_Pointwise):
     return self.mask
 
 
-def inpaint(mask: jax.Array) -> Inpaint:
+def inpaint(mask: jax.Array | np.ndarray) -> Inpaint:
   """Blanks the missing pixels: A(x) = x (1 - mask).
 
   Args:

@@ -1,0 +1,206 @@
+"""The damage to photographs, as a user names it."""
+
+import dataclasses
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from gan_restore.data import images
+from gan_restore.degradations import checks, masks, operators, tasks
+from gan_restore.evaluation import scoring
+from gan_restore.photos import crops, file_damage
+from gan_restore.photos.file_damage import FileDamage
+from gan_restore.photos.photograph import Photograph
+
+
+@dataclasses.dataclass(frozen=True)
+class Damage:
+  """The damage to the photographs.
+
+  Attributes:
+    task: A name of `tasks.get`; or 'auto', the damage that is detected in each file (see
+      `file_damage`).
+    mask: The mask of each `inpaint` of the task that does not name one: the path of a picture; the
+      path of a folder with a picture of the name of each photograph; or a kind of `masks`; the
+      mask [H, W, 1] of the only photograph; or None.
+    simulate: Whether the photographs are clean, and are damaged first.
+    seed: Random seed of masks and noise.
+    enlarge: Factor by which the photographs are also enlarged. The task is then that of the small
+      photographs, after `super_resolve`.
+
+  Raises:
+    ValueError: If the task and the mask do not fit together.
+  """
+
+  task: str
+  mask: str | np.ndarray | None = None
+  simulate: bool = False
+  seed: int = 0
+  enlarge: int = 1
+
+  def __post_init__(self):
+    checks.at_least(self.enlarge, 1, "--enlarge")
+    if self.task != tasks.UNKNOWN:
+      object.__setattr__(self, "task", self._enlarged(self.task))
+    if self.simulate and tasks.UNKNOWN in (self.task, *self._jpegs):
+      raise ValueError(f"--task {self.task} is detected in a file, so it cannot be simulated")
+    if self.task == tasks.UNKNOWN:  # It takes a mask, but needs none.
+      holes = [""] if self.mask is not None else []
+    else:
+      tasks.get(self.task, jpeg=operators.jpeg())
+      parts = [part.partition(":") for part in tasks.parts(self.task)]
+      holes = [value for kind, _, value in parts if kind == "inpaint"]
+    if self.mask is not None and "" not in holes:
+      raise ValueError(
+        f"--mask is given, but --task {self.task} has no inpaint without a mask of its own; it must"
+        f" have one, such as inpaint+{self.task}"
+      )
+    if self.mask is None and "" in holes:
+      raise ValueError(
+        f"--task {self.task} needs --mask: a picture, white where pixels are missing, or a kind of"
+        " mask"
+      )
+    if (
+      isinstance(self.mask, str)
+      and not masks.is_kind(self.mask)
+      and not pathlib.Path(self.mask).exists()
+    ):
+      raise ValueError(
+        f"--mask is {self.mask}; it must be a picture file, a folder of them, or one of the kinds"
+        f" {masks.HELP}"
+      )
+    kinds = [kind or self.mask for kind in holes]
+    for kind in kinds:
+      if (
+        isinstance(kind, str)
+        and masks.is_kind(kind)
+        and not masks.is_fixed(kind)
+        and not self.simulate
+      ):
+        raise ValueError(
+          f"the mask {kind} is random, so it cannot be that of the damage; it must be the mask of"
+          " the damage, unless --simulate is given"
+        )
+
+  def _enlarged(self, task: str) -> str:
+    """A task after the enlargement."""
+    parts = [f"super_resolve:{self.enlarge}"] * (self.enlarge > 1) + [task] * bool(task)
+    return "+".join(parts)
+
+  @property
+  def _jpegs(self) -> list[str]:
+    """The qualities of `jpeg` in the task."""
+    return [part[5:] for part in tasks.parts(self.task) if part.startswith("jpeg:")]
+
+  def mask_file(self, path: pathlib.Path) -> pathlib.Path | None:
+    """The file of the mask of a photograph `path`; None if the mask is no file.
+
+    Raises:
+      ImageError: If the mask is a folder without exactly one picture of the photograph's name.
+    """
+    if not isinstance(self.mask, str) or masks.is_kind(self.mask):
+      return None
+    given = pathlib.Path(self.mask)
+    if not given.is_dir():
+      return given
+    found = [file for file in images.find_images(given) if file.stem == path.stem]
+    if len(found) != 1:
+      raise images.ImageError(
+        f"{given} has {len(found) or 'no'} pictures named {path.stem}; it must have one, the mask"
+      )
+    return found[0]
+
+  def picture_size(self, shape: tuple[int, int, int]) -> tuple[int, int]:
+    """(h, w) of the photographs, or their crops, for images of a shape (H, W, C): the size of y as
+    a picture, or that of the images if the damage is simulated."""
+    task = self._enlarged("") if self.task == tasks.UNKNOWN else self.task
+    if self.simulate or not task:
+      return shape[:2]
+    A = tasks.get(task, jpeg=operators.jpeg()).operator(jax.random.key(0), (1, *shape))
+    return A.picture_size((1, *shape))
+
+  def image_size(self, picture: tuple[int, int], channels: int) -> tuple[int, int]:
+    """(H, W) of the images, for photographs of a size (h, w): the inverse of `picture_size`."""
+    # The size of y is a linear function of that of the image, so two sizes determine it.
+    sizes = zip(*(self.picture_size((side, side, channels)) for side in (128, 256)), picture)
+    height, width = (round(128 + (y - small) * 128 / (large - small)) for small, large, y in sizes)
+    return height, width
+
+  def of_file(
+    self,
+    path: pathlib.Path | None,
+    photo: Photograph,
+    square: np.ndarray,
+    mask: np.ndarray | None,
+    box: crops.Box,
+    shape: tuple[int, int, int],
+  ) -> FileDamage:
+    """The damage of one file.
+
+    Args:
+      path: The file; None if there is none.
+      photo: The photograph.
+      square: Its crop, from `crops.crop_picture`.
+      mask: The mask of the crop, if `mask` is a file.
+      box: The crop in the file.
+      shape: (H, W, C) of the images.
+
+    Returns:
+      The damage.
+
+    Raises:
+      ValueError: If no damage is detected that the task asks for; or if no pixel is missing, or
+        all are, at the size at which the task applies the mask.
+    """
+    if isinstance(self.mask, str) and masks.is_kind(self.mask) and self.task == tasks.UNKNOWN:
+      mask = np.asarray(masks.get(self.mask)(jax.random.key(0), (1, *square.shape[:2])))[0]
+    found = FileDamage(self.task, mask)
+    if self.task == tasks.UNKNOWN:
+      found = file_damage.detect(path, photo, square, box, mask)
+      found = dataclasses.replace(found, task=self._enlarged(found.task))
+      if not found.task:
+        raise ValueError(f"{found.sentence}; --task must name the damage")
+    elif tasks.UNKNOWN in self._jpegs:
+      compression, why = file_damage.find_jpeg(path, square.shape[:2], box)
+      if compression is None:
+        raise ValueError(f"jpeg:auto needs the file's tables, but it is {why or 'not a JPEG'}")
+      found = FileDamage(self.task, mask, compression, file_damage.describe(compression))
+    if found.mask is not None:
+      task = tasks.get(found.task, mask=found.mask, jpeg=found.jpeg)
+      task.operator(jax.random.key(0), (1, *shape))
+    return found
+
+  def observe(
+    self,
+    squares: np.ndarray,
+    damages: Sequence[FileDamage],
+    shape: tuple[int, int, int],
+    first: int,
+  ) -> tuple[jax.Array, Any]:
+    """The observation y and the operator A.
+
+    Args:
+      squares: Crops of the photographs [N, h, w, C] in [0, 1], of the size
+        `self.picture_size(shape)`.
+      damages: Of each photograph, from `of_file`; they may differ in masks and tables only.
+      shape: (H, W, C) of the images.
+      first: Index of the first photograph.
+
+    Returns:
+      (y, A).
+    """
+    given = lambda own: own.mask if own.mask is not None else self.mask
+    if self.simulate:
+      own = [tasks.get(own.task, mask=given(own)) for own in damages]
+      return scoring.damage(own, squares, first, self.seed)
+    masks_given = [own.mask for own in damages if own.mask is not None]
+    mask = np.stack(masks_given) if masks_given else self.mask
+    tables = [own.jpeg for own in damages if own.jpeg is not None]
+    compression = jax.tree.map(lambda *rows: np.concatenate(rows), *tables) if tables else None
+    task = tasks.get(damages[0].task, mask=mask, jpeg=compression)
+    batch = (len(squares), *shape)
+    A = task.operator(jax.random.key(self.seed), batch)
+    return operators.observe(A, squares, batch), A
