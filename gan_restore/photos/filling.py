@@ -3,6 +3,7 @@
 Images are float32 [H, W, C] in [0, 1]. Masks are [H, W, 1], 1 where the pixel is missing.
 """
 
+import functools
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -14,7 +15,8 @@ from gan_restore.degradations import operators
 from gan_restore.photos.faces import Face
 
 _WIDTH = 64  # Wider holes are first filled at half the resolution.
-_TRUST = 0.1  # The standard deviation of what is known from half the resolution.
+_TRUST, _RIM = 0.02, 0.2  # The standard deviations of a guess in a hole, and at its rim.
+_REACH = 4.0  # Pixels over which the guess at the rim gains trust.
 _MARGIN = 32  # Pixels around a hole that the prior gets at least.
 _SIDES = (128, 192, 256, 384, 512)  # Of the squares around holes; few, because each is compiled.
 _FACE = 64  # Side of the aligned crop of a face.
@@ -48,7 +50,7 @@ def fill_photograph(
     faces = [face for face in found if align(mask, face).max() > 0]
     image = plain
     for face in faces:
-      image = fill_face(restore_face, image, mask, face)
+      image = fill_face(restore, restore_face, image, mask, face)
     if not faces:
       break
   return image, faces
@@ -65,10 +67,7 @@ def fill_holes(restore: Callable, image: np.ndarray, mask: np.ndarray) -> np.nda
   Returns:
     The photograph. Known pixels are unchanged.
   """
-  image = image.copy()
-  for box, own in _parts(mask[..., 0] > 0):
-    image[box] = np.where(own[..., None], fill(restore, image[box], mask[box]), image[box])
-  return image
+  return _by_parts(functools.partial(fill, restore), image, mask)
 
 
 def fill(restore: Callable, image: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -89,11 +88,14 @@ def fill(restore: Callable, image: np.ndarray, mask: np.ndarray) -> np.ndarray:
   return np.where(mask > 0, np.asarray(restore(y[None], A).image)[0], image)
 
 
-def fill_face(restore: Callable, image: np.ndarray, mask: np.ndarray, face: Face) -> np.ndarray:
+def fill_face(
+  restore: Callable, restore_face: Callable, image: np.ndarray, mask: np.ndarray, face: Face
+) -> np.ndarray:
   """Fills the hole in a face of a photograph, in an aligned crop of the face.
 
   Args:
-    restore: (y, A, frame) -> `Result`, for aligned faces of 64x64.
+    restore: As in `fill_holes`. It joins the face to its surroundings.
+    restore_face: (y, A, frame) -> `Result`, for aligned faces of 64x64.
     image: The photograph, whose holes have been filled without regard to the face.
     mask: The holes.
     face: The face.
@@ -105,10 +107,11 @@ def fill_face(restore: Callable, image: np.ndarray, mask: np.ndarray, face: Face
   if hole.all() or not np.any(align(mask, face) > 0):
     return image
   y = np.where(hole, 0, crop)
-  found = restore(y[None], operators.inpaint(hole.astype(np.float32)), frame="celeba").image
+  found = restore_face(y[None], operators.inpaint(hole.astype(np.float32)), frame="celeba").image
   drawn, (u, v) = put_back(np.asarray(found)[0], face, image.shape[:2])
   weight = np.clip((1 - np.maximum(abs(u), abs(v))) / _EDGE, 0, 1)[..., None] * (mask > 0)
-  return image + np.float32(weight) * (drawn - image)
+  image = image + weight.astype(np.float32) * (drawn - image)
+  return _by_parts(functools.partial(_refine, restore), image, weight > 0)
 
 
 def align(image: np.ndarray, face: Face, size: int = _FACE) -> np.ndarray:
@@ -154,6 +157,15 @@ def _transform(image, matrix, shape) -> np.ndarray:
   return np.stack([np.asarray(plane) for plane in planes], -1)
 
 
+def _by_parts(fill_part, image, mask) -> np.ndarray:
+  """The image with each of its holes filled by `fill_part`: (part of the image, mask) -> part."""
+  image = image.copy()
+  for box, own in _parts(mask[..., 0] > 0):
+    filled = fill_part(image[box], mask[box].astype(np.float32))
+    image[box] = np.where(own[..., None], filled, image[box])
+  return image
+
+
 def _parts(missing: np.ndarray) -> Iterator[tuple[tuple[slice, slice], np.ndarray]]:
   """The parts (rows, columns) of a photograph with a mask [H, W] that holes need, and in each the
   pixels [h, w] of its own hole."""
@@ -180,9 +192,11 @@ def _around(hole, side, length) -> slice:
 
 
 def _refine(restore, image, mask):
-  """Restores the missing pixels of an image whose hole holds what half the resolution tells."""
-  found = np.asarray(restore(image[None], operators.denoise(_TRUST * mask[None])).image)[0]
-  return np.where(mask > 0, found, image)
+  """Restores the hole of an image from a guess of its pixels, which joins the rim badly."""
+  depth = ndimage.distance_transform_edt(mask)
+  sigma = mask * (_TRUST + _RIM * np.exp(-depth / _REACH))
+  found = restore(image[None], operators.denoise(sigma[None].astype(np.float32))).image
+  return np.where(mask > 0, np.asarray(found)[0], image)
 
 
 def _halve(image, mask):

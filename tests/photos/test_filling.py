@@ -101,7 +101,7 @@ def test_a_face_is_put_back_where_it_was(scale, angle, photo):
 def test_a_hole_in_a_face_is_filled_in_its_crop(photo):
   face = Face(1.0, framing.shift(framing.aligned(100, 100), -50, -20))
   mask, restore = square(30), Recorder(0.25)
-  filled = filling.fill_face(restore, photo, mask, face)
+  filled = filling.fill_face(Recorder(), restore, photo, mask, face)
   ((y, _, options),) = restore.given
   assert y.shape == (1, 64, 64, 3) and options == {"frame": "celeba"}
   np.testing.assert_array_equal(filled[mask[..., 0] == 0], photo[mask[..., 0] == 0])
@@ -109,12 +109,12 @@ def test_a_hole_in_a_face_is_filled_in_its_crop(photo):
   # What lies outside of the photograph is missing too.
   at_border = Face(1.0, framing.shift(framing.aligned(100, 100), -50, -100))
   mask[110:120, 80:90] = 1
-  filling.fill_face(restore, photo, mask, at_border)
+  filling.fill_face(Recorder(), restore, photo, mask, at_border)
   assert np.all(operators.hole(restore.given[-1][1])[:, 32:] == 1)
   # A hole elsewhere is none of its business.
   elsewhere = np.zeros_like(mask)
   elsewhere[140:, 190:] = 1
-  assert filling.fill_face(restore, photo, elsewhere, face) is photo
+  assert filling.fill_face(Recorder(), restore, photo, elsewhere, face) is photo
 
 
 def test_faces_without_holes_are_left_alone(photo):
