@@ -155,7 +155,7 @@ class Damage:
       ValueError: If no damage is detected that the task asks for; or if no pixel is missing, or
         all are, at the size at which the task applies the mask.
     """
-    if isinstance(self.mask, str) and masks.is_kind(self.mask) and self.task == tasks.UNKNOWN:
+    if mask is None and isinstance(self.mask, str) and self.task == tasks.UNKNOWN:
       mask = np.asarray(masks.get(self.mask)(jax.random.key(0), (1, *square.shape[:2])))[0]
     found = FileDamage(self.task, mask)
     if self.task == tasks.UNKNOWN:

@@ -6,12 +6,13 @@ Images are float32 [H, W, C] in [0, 1]. Masks are [H, W, 1], 1 where the pixel i
 import functools
 from collections.abc import Callable, Iterator
 
+import jax
 import numpy as np
 from PIL import Image
 from scipy import ndimage
 
 from gan_restore.data import images
-from gan_restore.degradations import operators
+from gan_restore.degradations import masks, operators
 from gan_restore.photos.faces import Face
 
 _WIDTH = 64  # Wider holes are first filled at half the resolution.
@@ -144,6 +145,26 @@ def put_back(
   columns, rows = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
   u, v = (a * columns + b * rows + c for a, b, c in face.frame)
   return _transform(padded, matrix, shape).clip(0, 1), (u, v)
+
+
+def facial_mask(kind: str, faces: list[Face], shape: tuple[int, int]) -> np.ndarray:
+  """The mask of parts of the faces of a photograph.
+
+  Args:
+    kind: A kind of `masks` for which `masks.is_facial` holds.
+    faces: The faces.
+    shape: (H, W) of the photograph.
+
+  Returns:
+    [H, W, 1].
+  """
+  crop = np.asarray(masks.get(kind)(jax.random.key(0), (1, 256, 256)))[0]
+  mask = np.zeros((*shape, 1), np.float32)
+  for face in faces:
+    drawn, (u, v) = put_back(crop, face, shape)
+    inside = np.maximum(abs(u), abs(v))[..., None] < 1
+    mask = np.maximum(mask, inside & (drawn > 0.5))
+  return mask
 
 
 def _transform(image, matrix, shape) -> np.ndarray:

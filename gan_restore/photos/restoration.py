@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from gan_restore import hub
 from gan_restore.data import images
-from gan_restore.degradations import operators, tasks
+from gan_restore.degradations import masks, operators, tasks
 from gan_restore.evaluation import figures, reports, scoring
 from gan_restore.hub import Restorer
 from gan_restore.photos import crops, files, filling, photograph
@@ -157,7 +157,7 @@ def restore_files(
         photo = dataclasses.replace(photo, format=outputs.kind(photo, crop))
         output = output.with_name(output.name + photograph.extension(photo.format, path))
         outputs.check(output)
-        square, own, shape = _observed(damage, path, photo, crop, shape_of)
+        square, own, shape = _observed(damage, path, photo, crop, shape_of, find)
         if own.sentence:
           say(f"{path}: {own.sentence}; restored from {own.task}")
         yield _Item(path, output, photo, square, own, shape)
@@ -263,7 +263,7 @@ def shapes(
   return lambda box: (*side, channels)
 
 
-def _observed(damage, path, photo, crop, shape_of):
+def _observed(damage, path, photo, crop, shape_of, find):
   """(the crop of a photograph [h, w, C], its damage, the shape (H, W, C) of the image)."""
   picture = photo.picture
   box = crops.choose_box(picture, crop)
@@ -276,6 +276,10 @@ def _observed(damage, path, photo, crop, shape_of):
   mask = damage.mask if isinstance(damage.mask, np.ndarray) else None
   if path is not None and (file := damage.mask_file(path)):
     mask = crops.crop_mask(crops.read_mask(file, picture), size, box)
+  elif crop == "whole" and isinstance(damage.mask, str) and masks.is_facial(damage.mask):
+    mask = filling.facial_mask(damage.mask, find(picture), picture.size[::-1])
+    if not mask.any():
+      raise images.ImageError(f"no face found, for the mask {damage.mask}")
   return square, damage.of_file(path, photo, square, mask, box, shape), shape
 
 
@@ -400,7 +404,9 @@ def restore(
     hole = (given.reshape(*size, -1).max(-1, keepdims=True) != 0).astype(np.float32)
   restorer = restorer or hub.load(hub.PICTURES)
   damage = Damage(task, hole)
-  square, own, shape = _observed(damage, None, photo, "whole", shapes(restorer, damage, "whole"))
+  square, own, shape = _observed(
+    damage, None, photo, "whole", shapes(restorer, damage, "whole"), find
+  )
   y, A = damage.observe(square[None], [own], shape, 0)
   if restorer.takes_frame:
     result, _ = restore_whole(restorer, y, A, (1, *shape), find)

@@ -224,6 +224,21 @@ def test_a_folder_of_masks(whole, tmp_path):
     np.testing.assert_array_equal(np.flatnonzero(found[:, 0, 0] == 255), 10 * i + np.arange(5))
 
 
+def test_parts_of_the_faces_of_a_photograph(whole, tmp_path):
+  """The mask lies where the face is; without a face, it is a failure in a sentence."""
+  Image.new("RGB", (120, 90), (9, 99, 199)).save(tmp_path / "a.png")
+  face = Face(1.0, framing.shift(framing.aligned(60, 60), -40, -10))
+  damage = Damage("inpaint", "lips")
+  done = run(whole, damage, tmp_path / "a.png", tmp_path / "out", find=lambda picture: [face])
+  assert done[1:] == ([], 1)
+  found = np.asarray(Image.open(tmp_path / "out" / "a.png"))
+  rows, columns = np.nonzero(np.any(found != (9, 99, 199), -1))
+  # The lips are at 0.79 of the crop's height and 0.495 of its width.
+  assert abs(rows.mean() - (10 + 0.79 * 60)) < 1 and abs(columns.mean() - (40 + 0.495 * 60)) < 1
+  _, failures, _ = run(whole, damage, tmp_path / "a.png", tmp_path / "none")
+  assert "no face found, for the mask lips" in failures[0]
+
+
 def test_what_else_is_written(whole, tmp_path):
   """The format, the comparison, and each face."""
   Image.new("L", (80, 60), 90).save(tmp_path / "a.jpg")
