@@ -171,7 +171,7 @@ class Damage:
     if found.mask is not None:
       task = tasks.get(found.task, mask=found.mask, jpeg=found.jpeg)
       task.operator(jax.random.key(0), (1, *shape))
-    return found
+    return dataclasses.replace(found, grey=photo.grey)
 
   def observe(
     self,
@@ -203,4 +203,9 @@ class Damage:
     task = tasks.get(damages[0].task, mask=mask, jpeg=compression)
     batch = (len(squares), *shape)
     A = task.operator(jax.random.key(self.seed), batch)
-    return operators.observe(A, squares, batch), A
+    y = operators.observe(A, squares, batch)
+    # The prior knows that the errors of JPEG are alike in all channels.
+    jpeg = any(part.startswith("jpeg") for part in tasks.parts(damages[0].task))
+    if damages[0].grey and not jpeg and operators.hole(A) is None:
+      A = operators.compose(operators.grey(), A)
+    return y, A

@@ -23,6 +23,7 @@ class FileDamage:
     task: A name of `tasks.get`; empty if there is none.
     mask: The mask of its part [H, W, 1], or None.
     jpeg: The operator of `jpeg:auto`, or None.
+    grey: Whether the photograph is grey, so that its noise is too.
     sentence: What was detected, for people; empty if the task named the damage.
   """
 
@@ -30,11 +31,12 @@ class FileDamage:
   mask: np.ndarray | None = None
   jpeg: operators.Jpeg | None = None
   sentence: str = ""
+  grey: bool = False
 
   @property
   def kind(self) -> tuple:
     """What the photographs of a batch have in common."""
-    return self.task, self.mask is None, self.jpeg and self.jpeg.subsampling
+    return self.task, self.mask is None, self.jpeg and self.jpeg.subsampling, self.grey
 
 
 def detect(

@@ -44,6 +44,11 @@ class Photograph:
   metadata: dict[str, Any] = dataclasses.field(default_factory=dict)
 
   @property
+  def grey(self) -> bool:
+    """Whether it has no colours, in one channel or in three equal ones."""
+    return bool(np.all(self.pixels == self.pixels[..., :1]))
+
+  @property
   def full(self) -> int:
     """The value of white, and of opaque pixels."""
     dtype = self.pixels.dtype
@@ -74,9 +79,9 @@ class Photograph:
       The photograph. Grey ones stay grey unless they were given colours.
     """
     dtype, alpha = self.pixels.dtype, self.alpha
-    grey = self.pixels.shape[-1] == 1 and not colored
     values = np.asarray(image, np.float64)
-    values = values.mean(-1, keepdims=True) if grey else values
+    if self.grey and not colored:
+      values = values.mean(-1, keepdims=True).repeat(self.pixels.shape[-1], -1)
     pixels = values.clip(0, 1) * self.full
     pixels = (pixels if self.full == 1 else np.rint(pixels)).astype(dtype)
     if mask is not None:

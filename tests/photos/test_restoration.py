@@ -9,7 +9,7 @@ from PIL import Image
 from gan_restore import hub, photos
 from gan_restore.data import framing
 from gan_restore.degradations import operators
-from gan_restore.photos import restoration
+from gan_restore.photos import photograph, restoration
 from gan_restore.photos.damage import Damage
 from gan_restore.photos.faces import Face
 from gan_restore.photos.file_damage import FileDamage
@@ -276,6 +276,22 @@ def test_enlarged_photographs(tmp_path):
       assert found.size == (64, 48) and found.mode == "LA"
       np.testing.assert_array_equal(np.asarray(found)[::2, ::2, 1], alpha)
   assert said[0].endswith("restored from super_resolve:2+denoise:auto")
+
+
+def test_the_noise_of_grey_photographs(tmp_path):
+  """In one channel or in three, it is stated as that of a grey picture; colours have their own."""
+  shape = (1, 32, 32, 3)
+  stated = {}
+  for mode in ("L", "RGB"):
+    photo = photograph.of(Image.new("L", (32, 32), 99).convert(mode))
+    damage = Damage("denoise:0.1")
+    own = damage.of_file(None, photo, photo.to_float(), None, (0, 0, 32, 32), shape[1:])
+    assert own.grey
+    _, A = damage.observe(photo.to_float()[None], [own], shape[1:], 0)
+    stated[mode] = operators.noise(A, shape)
+    assert photo.restored(np.random.default_rng(0).random(shape[1:])).grey
+  _, A = damage.observe(np.zeros(shape), [FileDamage("denoise:0.1")], shape[1:], 0)
+  assert stated["L"] == stated["RGB"] > 1.7 * operators.noise(A, shape)
 
 
 # --- In memory ------------------------------------------------------------------------------------

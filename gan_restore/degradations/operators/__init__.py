@@ -22,6 +22,7 @@ that broadcasts against y. The errors of different values of y are assumed to be
 
 from gan_restore.degradations.operators.base import (
   Deviation,
+  Grey,
   Identity,
   Operator,
   Shape,
@@ -32,6 +33,7 @@ from gan_restore.degradations.operators.base import (
   expect,
   gain,
   given,
+  grey,
   hole,
   image_shape,
   kernel,
@@ -102,6 +104,7 @@ __all__ = [
   "Demosaic",
   "Denoise",
   "Deviation",
+  "Grey",
   "Identity",
   "Inpaint",
   "Jpeg",
@@ -132,6 +135,7 @@ __all__ = [
   "expect",
   "gain",
   "given",
+  "grey",
   "hole",
   "hsv_value",
   "image_shape",

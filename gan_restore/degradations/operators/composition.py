@@ -43,7 +43,8 @@ class Compose(Operator):
 
   def given(self, y: jax.Array, shape: Shape, after: Callable) -> Operator:
     outer = base.given(self.outer, y, base.output_shape(self.inner, shape), after)
-    return Compose(outer, base.given(self.inner, y, shape, Compose(after, outer)))
+    after = after if isinstance(outer, base.Identity) else Compose(after, outer)
+    return Compose(outer, base.given(self.inner, y, shape, after))
 
   def noise(self, shape: Shape) -> Deviation:
     """The noise of each part passes through all later parts."""
