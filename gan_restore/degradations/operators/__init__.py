@@ -22,7 +22,6 @@ that broadcasts against y. The errors of different values of y are assumed to be
 
 from gan_restore.degradations.operators.base import (
   Deviation,
-  Grey,
   Identity,
   Operator,
   Shape,
@@ -33,7 +32,6 @@ from gan_restore.degradations.operators.base import (
   expect,
   gain,
   given,
-  grey,
   hole,
   image_shape,
   kernel,
@@ -64,12 +62,14 @@ from gan_restore.degradations.operators.convolution import (
 )
 from gan_restore.degradations.operators.noise_models import (
   Denoise,
+  Grey,
   Poisson,
   PoissonGaussian,
   SaltAndPepper,
   Speckle,
   denoise,
   estimate_sigma,
+  grey,
   poisson,
   poisson_gaussian,
   salt_and_pepper,

@@ -147,39 +147,6 @@ class Identity(Operator):
     return 1
 
 
-@flax.struct.dataclass
-class Grey(Identity):
-  """See `grey`."""
-
-  def propagate(self, sigma: Deviation, shape: Shape) -> Deviation:
-    return sigma * shape[-1] ** 0.5
-
-  def project(self, x: jax.Array, y: jax.Array) -> jax.Array:
-    return y
-
-  def kernel(self) -> jax.Array | None:
-    return jnp.ones((1, 1, 1))
-
-
-def grey() -> Grey:
-  """For a grey picture, whose channels are equal: compose(grey(), A).
-
-  The noise of the damage A is then the same in each of the C channels, but restorers take the noise
-  of channels for independent. So it is stated as the square root of C times as large. The mean of
-  the channels, which is the picture, then has the noise that A states.
-
-  Returns:
-    An operator that leaves images as they are.
-
-  Examples:
-    >>> from gan_restore import operators
-    >>> A = operators.compose(operators.grey(), operators.denoise(0.1))
-    >>> round(operators.noise(A, (1, 64, 64, 3)), 3)
-    0.173
-  """
-  return Grey()
-
-
 def as_operator(A: Callable) -> Callable:
   """A as a pytree that can be an argument of a jitted function: a plain function is wrapped.
 

@@ -184,6 +184,42 @@ def _undo_clipping(found, y, mix):
   return min(sigma, 1)
 
 
+# --- Noise of grey pictures -----------------------------------------------------------------------
+
+
+@flax.struct.dataclass
+class Grey(base.Identity):
+  """See `grey`."""
+
+  def propagate(self, sigma: Deviation, shape: Shape) -> Deviation:
+    return sigma * shape[-1] ** 0.5
+
+  def project(self, x: jax.Array, y: jax.Array) -> jax.Array:
+    return y
+
+  def kernel(self) -> jax.Array | None:
+    return jnp.ones((1, 1, 1))
+
+
+def grey() -> Grey:
+  """For a grey picture, whose channels are equal: compose(grey(), A).
+
+  The noise of the damage A is then the same in each of the C channels, but restorers take the noise
+  of channels for independent. So it is stated as the square root of C times as large. The mean of
+  the channels, which is the picture, then has the noise that A states.
+
+  Returns:
+    An operator that leaves images as they are.
+
+  Examples:
+    >>> from gan_restore import operators
+    >>> A = operators.compose(operators.grey(), operators.denoise(0.1))
+    >>> round(operators.noise(A, (1, 64, 64, 3)), 3)
+    0.173
+  """
+  return Grey()
+
+
 # --- Noise that depends on the image ------------------------------------------------------------
 
 
