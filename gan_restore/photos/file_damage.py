@@ -12,7 +12,7 @@ from gan_restore.photos import crops
 from gan_restore.photos.photograph import Photograph
 
 _NOISE_MIN = 0.01  # Less noise than this is not worth removing.
-_SUBSAMPLINGS = {0: "4:4:4", 2: "4:2:0"}  # By Pillow's numbers.
+_SUBSAMPLINGS = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}  # By Pillow's numbers.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,13 +110,15 @@ def find_jpeg(
     turned = picture.getexif().get(images.ORIENTATION, 1) != 1
     left, top, right, bottom = box
     ends = picture.size
-  block = 16 if subsampling == "4:2:0" else 8
+  height = 16 if subsampling == "4:2:0" else 8
+  width = 8 if subsampling == "4:4:4" else 16
   # No block is cut but by the picture's end.
   whole = all(
-    side % block == 0 or end == last for side, end, last in zip(size, (bottom, right), ends[::-1])
+    side % block == 0 or end == last
+    for side, block, end, last in zip(size, (height, width), (bottom, right), ends[::-1])
   )
   same = (bottom - top, right - left) == tuple(size)
-  if not same or turned or left % block or top % block or not whole:
+  if not same or turned or left % width or top % height or not whole:
     return None, "a JPEG whose blocks were lost when it was cropped, turned or resampled"
   if subsampling is None or not ycc or any(table != tables[1] for table in tables[2:]):
     return None, "a JPEG of a kind that is not supported"

@@ -10,13 +10,15 @@ import flax
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 from gan_restore.degradations import checks
 from gan_restore.degradations.operators import base
 from gan_restore.degradations.operators.base import Deviation, Operator, Shape
-from gan_restore.degradations.operators.pixels import enlarge
 
-SUBSAMPLINGS = ("4:2:0", "4:4:4")
+# The axes of the chroma planes [N, h, w] that have half the resolution.
+_HALVED = {"4:2:0": (1, 2), "4:2:2": (2,), "4:4:4": ()}
+SUBSAMPLINGS = tuple(_HALVED)
 
 # The standard's example tables (ITU-T T.81, annex K), by rows of vertical frequency.
 _LUMA = np.array([
@@ -50,12 +52,12 @@ class Jpeg(Operator):
   subsampling: str = flax.struct.field(pytree_node=False, default="4:2:0")
 
   @property
-  def _halved(self) -> bool:
-    return self.subsampling == "4:2:0"
+  def _halved(self) -> tuple[int, ...]:
+    return _HALVED[self.subsampling]
 
   @property
   def mixes(self) -> bool:
-    return self._halved
+    return bool(self._halved)
 
   @property
   def reduction(self) -> int | None:
@@ -68,7 +70,8 @@ class Jpeg(Operator):
       return x
     y, *chroma = _to_planes(x)
     size = x.shape[1:3]
-    return _to_image([y, *(_upsample(_downsample(plane), size) for plane in chroma)])
+    axes = self._halved
+    return _to_image([y, *(_upsample(_downsample(p, axes), size, axes) for p in chroma)])
 
   def corrupt(self, x: jax.Array, key: jax.Array) -> jax.Array:
     """Encodes and decodes, with libjpeg's roundings (its slow integer transform)."""
@@ -76,15 +79,17 @@ class Jpeg(Operator):
     planes = [eight_bits(plane) for plane in _to_planes(eight_bits(255 * x) / 255)]
     decoded = []
     for i, plane in enumerate(planes):
-      small = i > 0 and self._halved
-      if small:
+      axes = self._halved if i else ()
+      if axes:
         # libjpeg rounds up and down in turn.
-        plane = jnp.floor(_downsample(plane) + 0.25 + 0.25 * (jnp.arange(-(-x.shape[2] // 2)) % 2))
+        turn = jnp.arange(-(-x.shape[2] // 2)) % 2
+        bias = (turn + 1) / 4 if len(axes) == 2 else turn / 2
+        plane = jnp.floor(_downsample(plane, axes) + bias)
       table = self._table(i)
       coefficients = jnp.round(8 * _transform(plane)) / 8  # libjpeg keeps three binary digits.
       plane = _inverse(_round(coefficients / table) * table, plane.shape[1:])
       plane = eight_bits(plane)
-      decoded.append(_upsample(plane, x.shape[1:3]) if small else plane)
+      decoded.append(_upsample(plane, x.shape[1:3], axes))
     return eight_bits(255 * _to_image([jnp.round(plane) for plane in decoded])) / 255
 
   def _table(self, plane: int) -> jax.Array:
@@ -95,9 +100,8 @@ class Jpeg(Operator):
     """The planes that were transformed: of y, so that they are those of the file; of any other
     image, by the encoder's averages."""
     first, *chroma = _to_planes(image)
-    if not self._halved:
-      return [first, *chroma]
-    return [first, *(_undo_upsample(p) if of_y else _downsample(p) for p in chroma)]
+    reduce = _undo_upsample if of_y else _downsample
+    return [first, *(reduce(plane, self._halved) for plane in chroma)]
 
   def given(self, y: jax.Array, shape: Shape, after: Callable) -> Operator:
     """The standard deviation comes from the bins of y's own coefficients."""
@@ -113,8 +117,8 @@ class Jpeg(Operator):
     for i, plane in enumerate(self._planes(picture, of_y=True)):
       table = self._table(i)
       variance = _bin_variance(_round(_transform(plane) / table), table, _DECAY[min(i, 1)])
-      if i and self._halved:
-        variance *= (5 / 8) ** 2  # What the interpolation leaves of it.
+      if i:
+        variance *= (5 / 8) ** len(self._halved)  # What the interpolation leaves of it.
       variances.append(variance)
     if len(variances) == 1:
       found = variances[0][:, None]
@@ -137,9 +141,9 @@ class Jpeg(Operator):
       return sigma
     luma = np.outer(_TO_RGB[:, 0], _TO_YCC[0])
     chroma = _TO_RGB[:, 1:] @ _TO_YCC[1:]
-    # The weight of a pixel itself in its interpolated mean of 2x2 pixels, and the sum of squares of
-    # all weights.
-    own, squares = 9 / 64, (81 + 9 + 9 + 1) / 1024
+    # The weight of a pixel itself in its interpolated mean of two pixels along each axis, and the
+    # sum of squares of all weights.
+    own, squares = (of_axis ** len(self._halved) for of_axis in (3 / 8, 5 / 16))
     weights = jnp.asarray(luma**2 + 2 * luma * chroma * own + chroma**2 * squares, jnp.float32)
     variance = jnp.broadcast_to(jnp.square(sigma), (*(jnp.shape(sigma)[:-1] or (1, 1, 1)), 3))
     return jnp.sqrt(jnp.einsum("...j,ij->...i", variance, weights, precision="highest"))
@@ -151,16 +155,16 @@ class Jpeg(Operator):
     clipped = jnp.any((y < 0.5 / 255) | (y > 1 - 0.5 / 255), -1).astype(x.dtype)
     own, given = _to_planes(x), self._planes(y, of_y=True)
     for i, (plane, target) in enumerate(zip(own, given)):
-      table = self._table(i)
+      table, axes = self._table(i), self._halved if i else ()
       center = _round(_transform(target) / table)
-      small = _downsample(plane) if i and self._halved else plane
+      small = _downsample(plane, axes)
       coefficients = _transform(small)
       inside = jnp.clip(coefficients, (center - 0.5) * table, (center + 0.5) * table)
-      spoilt = _in_blocks(_downsample(clipped) if i and self._halved else clipped) > 0
+      spoilt = _in_blocks(_downsample(clipped, axes)) > 0
       inside = jnp.where(spoilt, coefficients, inside)
       change = _inverse(inside - coefficients, small.shape[1:]) - 128
-      if i and self._halved:
-        change = enlarge(change[..., None], 2)[:, : plane.shape[1], : plane.shape[2], 0]
+      for axis in axes:
+        change = lax.slice_in_dim(jnp.repeat(change, 2, axis), 0, plane.shape[axis], axis=axis)
       found.append(plane + change)
     return _to_image(found)
 
@@ -170,12 +174,13 @@ def jpeg(quality: int = 50, subsampling: str = "4:2:0") -> Jpeg:
 
   The damage is that of libjpeg. The model leaves out the rounding of the coefficients and keeps the
   lower resolution of the chroma. The picture y must still have the pixels of the file, uncropped or
-  cropped at multiples of 8 pixels (of 16 with 4:2:0), because the blocks begin at its upper left
+  cropped at multiples of 8 pixels (of 16 along halved axes), because the blocks begin at its upper left
   corner.
 
   Args:
     quality: 1 to 100, as in libjpeg and Pillow.
-    subsampling: The chroma's resolution: '4:2:0' (half) or '4:4:4' (whole).
+    subsampling: The chroma's resolution: '4:2:0' (half along both axes), '4:2:2' (half along the
+      rows) or '4:4:4' (whole).
 
   Returns:
     An operator [N, H, W, C] -> [N, H, W, C], for C = 1 and 3.
@@ -260,16 +265,19 @@ def _to_image(planes):
   return jnp.stack(channels, -1) / 255
 
 
-def _downsample(plane):
-  """Means of 2x2 pixels; the last row and column are repeated if their number is odd."""
-  n, h, w = plane.shape
-  plane = jnp.pad(plane, ((0, 0), (0, h % 2), (0, w % 2)), mode="edge")
-  return plane.reshape(n, -(-h // 2), 2, -(-w // 2), 2).mean((2, 4))
+def _downsample(plane, axes):
+  """Means of two pixels along each of the axes; the last one is repeated if their number is odd."""
+  for axis in axes:
+    line = jnp.moveaxis(plane, axis, -1)
+    line = jnp.pad(line, ((0, 0), (0, 0), (0, line.shape[-1] % 2)), mode="edge")
+    plane = jnp.moveaxis((line[..., ::2] + line[..., 1::2]) / 2, -1, axis)
+  return plane
 
 
-def _upsample(plane, size):
-  """Twice the resolution by linear interpolation ("fancy upsampling"), cut to `size`."""
-  for axis in (1, 2):
+def _upsample(plane, size, axes):
+  """Twice the resolution along each of the axes by linear interpolation ("fancy upsampling"), cut
+  to `size`."""
+  for axis in axes:
     line = jnp.moveaxis(plane, axis, -1)
     padded = jnp.pad(line, ((0, 0), (0, 0), (1, 1)), mode="edge")
     before, after = padded[..., :-2], padded[..., 2:]
@@ -278,9 +286,9 @@ def _upsample(plane, size):
   return plane[:, : size[0], : size[1]]
 
 
-def _undo_upsample(plane):
+def _undo_upsample(plane, axes):
   """The plane of half the resolution whose `_upsample` is this one."""
-  for axis in (1, 2):
+  for axis in axes:
     line = jnp.moveaxis(plane, axis, -1)
     odd = line.shape[-1] % 2
     even, uneven = line[..., ::2], line[..., 1::2]

@@ -12,7 +12,7 @@ from skimage import data as pictures
 from gan_restore.degradations import operators
 
 KEY = jax.random.key(0)
-SAMPLINGS = {"4:2:0": 2, "4:4:4": 0}
+SAMPLINGS = {"4:2:0": 2, "4:2:2": 1, "4:4:4": 0}
 
 
 def pillows(pixels, **options):
