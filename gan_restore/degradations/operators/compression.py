@@ -174,8 +174,8 @@ def jpeg(quality: int = 50, subsampling: str = "4:2:0") -> Jpeg:
 
   The damage is that of libjpeg. The model leaves out the rounding of the coefficients and keeps the
   lower resolution of the chroma. The picture y must still have the pixels of the file, uncropped or
-  cropped at multiples of 8 pixels (of 16 along halved axes), because the blocks begin at its upper left
-  corner.
+  cropped at multiples of 8 pixels (of 16 along halved axes), because the blocks begin at its upper
+  left corner.
 
   Args:
     quality: 1 to 100, as in libjpeg and Pillow.
