@@ -5,7 +5,7 @@ DATA ?=
 WORKDIR ?= runs/$(@:train-%=%)
 PYTEST := $(BIN)/python -m pytest --numprocesses=logical --maxprocesses=4 --dist=worksteal
 
-.PHONY: demo test test-slow lint format bench bench-accelerator app clean
+.PHONY: demo test test-slow test-browser lint format bench bench-accelerator app clean
 
 demo: .venv/installed
 	$(BIN)/python -m gan_restore.main --config=configs/demo.py --workdir=out/demo/toy_faces
@@ -14,10 +14,14 @@ demo: .venv/installed
 # The small networks of the fast tests take longer to compile than to run: less is optimised.
 test: export XLA_FLAGS := $(XLA_FLAGS) --xla_backend_optimization_level=0
 test: .venv/installed-test
-	$(PYTEST) -m "not slow"
+	$(PYTEST) -m "not slow and not browser"
 
 test-slow: .venv/installed-test
 	$(PYTEST) -m slow
+
+# It also needs Chromium.
+test-browser: .venv/installed-test .venv/installed-browser
+	$(BIN)/python -m pytest -m browser tests/commands/test_app.py
 
 lint: .venv/installed-test
 	$(BIN)/ruff check .

@@ -1,30 +1,55 @@
 """`gan-restore app`: the web page (needs the extra `app`)."""
 
 import argparse
+import dataclasses
 import functools
+import pathlib
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
-import jax
 import numpy as np
 from PIL import Image
 
 from gan_restore import hub
 from gan_restore.commands import options
-from gan_restore.data import images
-from gan_restore.degradations import operators, tasks
-from gan_restore.photos import crops, faces, restoration
+from gan_restore.degradations import tasks
+from gan_restore.photos import crops, faces, photograph, restoration
 from gan_restore.photos.damage import Damage
 
-SHOWN = 320  # Smaller pictures are enlarged to about this side on the page.
+MAX_BYTES = 40_000_000  # Of an uploaded file.
+MAX_PIXELS = 16_000_000  # Of an uploaded picture.
+MAX_SECONDS = 600  # Of a restoration.
+MAX_QUEUE = 8  # People who wait at a time.
+EDITOR = 1200  # Larger pictures are painted on at this size of the longer side.
+DAMAGES = {
+  "Find out automatically": tasks.UNKNOWN,
+  "Parts are missing: paint over them": "inpaint",
+  "Noise": "denoise:auto",
+  "JPEG compression": "jpeg:auto",
+  "A shaken camera (motion_blur:LENGTH@ANGLE)": "motion_blur:7@0+denoise:0.01",
+  "Out of focus (defocus:RADIUS)": "defocus:2+denoise:0.01",
+  "Grey: it needs colours": "colorize:luma",
+  "Too small: enlarge it twice": "super_resolve:2",
+  "Much too small: enlarge it four times": "super_resolve:4",
+}
 
 
 def add_arguments(p: argparse.ArgumentParser) -> None:
   """Adds the arguments of the command to its parser `p`."""
   p.add_argument("--port", type=int, default=7860, help="1 to 65535 (default 7860)")
+  p.add_argument(
+    "--host",
+    default="127.0.0.1",
+    help="the address to listen on (default 127.0.0.1, this machine only; 0.0.0.0 for all)",
+  )
 
 
 def run(arguments: argparse.Namespace) -> int:
-  """Serves a web page that restores pictures, on this machine only (needs the extra `app`)."""
+  """Serves a web page that restores photographs (needs the extra `app`)."""
   if not 0 < arguments.port < 2**16:
     raise ValueError(f"--port is {arguments.port}; it must be between 1 and 65535")
   try:
@@ -33,66 +58,144 @@ def run(arguments: argparse.Namespace) -> int:
     raise ValueError(
       f"{error}; pip install 'gan_restore[app]' installs what the page needs"
     ) from error
-  page.launch(server_port=arguments.port)
+  page.queue(max_size=MAX_QUEUE, default_concurrency_limit=1)
+  page.launch(
+    server_name=arguments.host, server_port=arguments.port, max_file_size=MAX_BYTES,
+    footer_links=[],
+  )  # fmt: skip
   return 0
 
 
+# --- Without the page's components ----------------------------------------------------------------
+
+
+class CancelledError(Exception):
+  """The restoration was cancelled."""
+
+
 def restore(
-  editor: dict | None, task: str, method: str, simulate: bool, crop: str, seed: int
-) -> tuple[Image.Image, Image.Image]:
-  """Restores a picture of the page.
+  path: str | None,
+  editor: dict | None,
+  task: str,
+  folder: pathlib.Path,
+  *,
+  method: str = hub.PICTURES,
+  crop: str = "whole",
+  simulate: bool = False,
+  seed: int = 0,
+) -> tuple[Image.Image, Image.Image, pathlib.Path, list[str]]:
+  """Restores an uploaded photograph.
 
   Args:
-    editor: The value of Gradio's image editor: `background` is the picture, and `layers` are the
-      drawings on it, which mark the hole for the task `inpaint`.
-    task: A name of `tasks.get`.
+    path: Its file.
+    editor: The value of Gradio's image editor: `layers` are the drawings on the photograph, which
+      mark its missing parts.
+    task: A name of `tasks.get`, or 'auto'.
+    folder: The folder of the session. While it holds a file `cancel`, restorations end.
     method: The name of a restorer, as in `--method`.
-    simulate: Whether the picture is clean and is damaged first.
     crop: What to restore, one of `crops.CROPS`. Methods of a fixed size restore the centre instead
-      of the whole picture.
+      of the whole photograph.
+    simulate: Whether the photograph is clean and is damaged first.
     seed: Random seed of latents and noise.
 
   Returns:
-    (damaged, restored): pictures.
+    (the damaged picture, the restored one, its file in the format of the photograph, sentences on
+    what was done).
 
   Raises:
-    ValueError: If the picture cannot be restored; the message is a sentence for the user.
+    ValueError: If the photograph cannot be restored; the message is a sentence for the user.
+    CancelledError: If the restoration was cancelled.
   """
-  if not editor or editor.get("background") is None:
-    raise ValueError("Choose a picture first.")
+  if not path:
+    raise ValueError("Choose a photograph first.")
+  photo = photograph.read(path)
+  pixels = photo.pixels.shape[0] * photo.pixels.shape[1]
+  if pixels > MAX_PIXELS:
+    raise ValueError(f"The photograph has {pixels:,} pixels; at most {MAX_PIXELS:,} are allowed.")
+  hole = task == tasks.UNKNOWN or "inpaint" in tasks.parts(task)
+  mask = painted(editor, photo.pixels.shape[:2]) if hole else None
+  if mask is None and "inpaint" in tasks.parts(task):
+    raise ValueError("Paint over the parts of the photograph that are missing.")
   restorer = _restorer(method, int(seed))
-  task = tasks.with_factor(task, restorer.factor)
-  picture = images.to_rgb(Image.fromarray(np.asarray(editor["background"])))
   if restorer.size and crop == "whole":
     crop = "center"
-  box = crops.choose_box(picture, crop)
-  hole = "inpaint" in tasks.parts(task)
-  plain = task.replace("inpaint", "inpaint:center") if hole else task
-  general = Damage(plain, simulate=simulate)
-  shape = restoration.shapes(restorer, general, crop)(box)
-  mask = _hole(editor, picture.size, shape[:2], box) if hole else None
-  damage, key = tasks.get(task, mask=mask), jax.random.key(int(seed))
-  size = general.picture_size(shape)
-  part = crops.crop_picture(picture, size, shape[2], box)[None]
-  if simulate:
-    y, A = damage.corrupt(part, key)
-  else:
-    A = damage.operator(key, (1, *shape))
-    y = operators.observe(A, part, (1, *shape))
-  if crop == "whole" and restorer.takes_frame:
-    find = faces.find_faces if faces.available() else restoration.find_none
-    result, _ = restoration.restore_whole(restorer, y, A, (1, *shape), find)
-  else:
-    result = restorer(y, A, frame="celeba" if crop == "face" else None)
-  return _show(operators.show(A, y)), _show(result.image)
+  task = tasks.with_factor(task, restorer.factor)
+  out = pathlib.Path(tempfile.mkdtemp(dir=folder))
+  deadline = time.monotonic() + MAX_SECONDS
+  checked = functools.partial(_unless_cancelled, folder / "cancel", deadline)
+  sentences: list[str] = []
+  _, failures, _ = restoration.restore_files(
+    dataclasses.replace(restorer, function=checked(restorer.function)),
+    Damage(task, mask, simulate, int(seed)),
+    [path],
+    restoration.Outputs(out, compare=True),
+    crop=crop,
+    find=checked(faces.find_faces if faces.available() else restoration.find_none),
+    say=sentences.append,
+  )
+  if failures:
+    raise ValueError(failures[0].removeprefix(f"{path}: "))
+  (file,) = (found for found in out.iterdir() if found.stem == pathlib.Path(path).stem)
+  with Image.open(restoration.beside(file, "compare")) as both:
+    width = both.width // 2
+    before, after = (both.crop((x, 0, x + width, both.height)) for x in (0, width))
+  tidy = [sentence.removeprefix(f"{path}: ").partition("wrote ")[0] for sentence in sentences]
+  return before, after, file, [sentence.strip(" ;") for sentence in tidy if sentence]
 
 
-def _show(batch) -> Image.Image:
-  """The one image of a batch; small ones are enlarged without smoothing."""
-  pixels = images.to_uint8(batch[0])
-  shown = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
-  factor = max(1, SHOWN // max(shown.size))
-  return shown.resize([factor * side for side in shown.size], Image.Resampling.NEAREST)
+def _unless_cancelled(file, deadline, function) -> Callable:
+  """A function that ends the restoration if the file is there, or time is up."""
+
+  @functools.wraps(function)
+  def checked(*arguments, **named):
+    if file.exists():
+      raise CancelledError
+    if time.monotonic() > deadline:
+      raise ValueError(f"The restoration took more than {MAX_SECONDS} seconds.")
+    return function(*arguments, **named)
+
+  return checked
+
+
+def painted(editor: dict | None, size: tuple[int, int]) -> np.ndarray | None:
+  """The mask [H, W, 1] of what was painted, at the size (H, W) of the photograph; None if nothing
+  was."""
+  layers = [np.asarray(layer)[..., 3] > 0 for layer in (editor or {}).get("layers", [])]
+  drawn = np.any(layers, 0) if layers else np.zeros((1, 1), bool)
+  if not drawn.any():
+    return None
+  mask = Image.fromarray(np.where(drawn, np.uint8(255), np.uint8(0)))
+  return (np.asarray(mask.resize(size[::-1], Image.Resampling.NEAREST))[..., None] > 0).astype(
+    np.float32
+  )
+
+
+def to_paint_on(path: str | None, mask: str | None = None) -> dict | None:
+  """The value of the image editor for a photograph, with its mask, if it has one, painted on it.
+
+  Raises:
+    ValueError: If a file is no picture, or the mask has another size.
+  """
+  if not path:
+    return None
+  picture = photograph.read(path).picture
+  layers = []
+  if mask:
+    drawn = crops.read_mask(mask, picture)
+    layer = Image.new("RGBA", picture.size)
+    layer.paste((255, 0, 0, 255), mask=drawn)
+    layers = [_reduced(layer, Image.Resampling.NEAREST)]
+  shown = _reduced(picture, Image.Resampling.BOX)
+  composite = shown.convert("RGBA")
+  for layer in layers:
+    composite.alpha_composite(layer)
+  return {"background": shown, "layers": layers, "composite": composite}
+
+
+def _reduced(picture, resampling) -> Image.Image:
+  factor = min(1.0, EDITOR / max(picture.size))
+  size = [max(1, round(factor * side)) for side in picture.size]
+  return picture if factor == 1 else picture.resize(size, resampling)
 
 
 @functools.lru_cache(maxsize=16)
@@ -100,19 +203,30 @@ def _restorer(method: str, seed: int) -> hub.Restorer:
   return options.method(method, seed)
 
 
-def _hole(editor, size, shape, box) -> np.ndarray:
-  """The mask [H, W, 1] of what was drawn on the picture."""
-  drawn = np.zeros(size[::-1], bool)
-  for layer in editor.get("layers", []):
-    drawn |= np.asarray(layer)[..., 3] > 0
-  if not drawn.any():
-    raise ValueError("Draw over the part of the picture that is to be filled.")
-  return crops.crop_mask(Image.fromarray(np.where(drawn, np.uint8(255), np.uint8(0))), shape, box)
-
-
 def methods() -> list[tuple[str, str]]:
   """(label on the page, name) of every restorer with shipped weights."""
   return [(f"{name}, for {task or 'any damage'}", name) for name, task in hub.shipped().items()]
+
+
+def examples(folder: pathlib.Path) -> list[str]:
+  """Files of damaged pictures in the public domain, written to a folder."""
+  from skimage import data  # Slow to import.
+
+  portrait = Image.fromarray(data.astronaut()).crop((64, 0, 384, 288))
+  rng = np.random.default_rng(0)
+  noisy = np.asarray(portrait) + rng.normal(0, 25, (288, 320, 3))
+  grey = np.asarray(portrait.convert("L")) + rng.normal(0, 20, (288, 320))
+  pictures = {
+    "compressed.jpg": portrait,
+    "noisy.png": Image.fromarray(noisy.clip(0, 255).astype(np.uint8)),
+    "grey.png": Image.fromarray(grey.clip(0, 255).astype(np.uint8)),
+  }
+  for name, picture in pictures.items():
+    picture.save(folder / name, **({"quality": 12} if name.endswith("jpg") else {}))
+  return [str(folder / name) for name in pictures]
+
+
+# --- The page -------------------------------------------------------------------------------------
 
 
 def build() -> Any:
@@ -123,32 +237,98 @@ def build() -> Any:
   """
   import gradio as gr
 
-  def run(*arguments):
-    try:
-      return restore(*arguments)
-    except ValueError as error:
-      raise gr.Error(str(error), print_exception=False) from error
+  own = pathlib.Path(tempfile.mkdtemp(prefix="gan_restore-"))
+  remove = functools.partial(shutil.rmtree, ignore_errors=True)
 
-  with gr.Blocks(title="gan_restore") as page:
+  def sentence(function):
+    """A function whose errors are shown as a sentence."""
+
+    @functools.wraps(function)
+    def safe(*arguments):
+      try:
+        return function(*arguments)
+      except ValueError as error:
+        raise gr.Error(str(error), print_exception=False) from error
+
+    return safe
+
+  def start() -> pathlib.Path:
+    return pathlib.Path(tempfile.mkdtemp(dir=own))
+
+  def cancel(folder):
+    (folder / "cancel").touch()
+    return "Cancelled."
+
+  def run(path, editor, task, method, crop, simulate, seed, folder) -> Iterator[tuple]:
+    (folder / "cancel").unlink(missing_ok=True)
+    done: dict[str, Any] = {}
+
+    def work():
+      try:
+        done["result"] = restore(
+          path, editor, task, folder, method=method, crop=crop, simulate=simulate, seed=seed
+        )
+      except (ValueError, CancelledError) as error:
+        done["error"] = error
+      except Exception as error:
+        done["error"] = ValueError(f"The restoration failed: {error}")
+
+    thread, begin = threading.Thread(target=work, daemon=True), time.monotonic()
+    thread.start()
+    while thread.is_alive():
+      yield gr.skip(), gr.skip(), f"Restoring: {time.monotonic() - begin:.0f} seconds."
+      thread.join(0.5)
+    if isinstance(done.get("error"), CancelledError):
+      yield gr.skip(), gr.skip(), "Cancelled."
+    elif "error" in done:
+      raise gr.Error(str(done["error"]), print_exception=False)
+    else:
+      before, after, file, sentences = done["result"]
+      said = "; ".join([*sentences, f"{time.monotonic() - begin:.0f} seconds"])
+      note = " What is filled in is a guess, not evidence." if "face" in said else ""
+      yield (before, after), gr.update(value=str(file), interactive=True), f"Done: {said}.{note}"
+
+  with gr.Blocks(title="gan_restore", analytics_enabled=False, delete_cache=(600, 3600)) as page:
+    folder = gr.State(start, delete_callback=remove)
     gr.Markdown(
-      "# gan_restore\nChoose a picture. To fill a hole, draw over it. The method for any damage"
-      " restores pictures of any size; the others restore a 64x64 face."
+      "# gan_restore\n1. Choose a photograph. 2. Paint over what is missing, if anything is."
+      " 3. Say what else is wrong with it, or leave that to the program. 4. Restore."
     )
     with gr.Row():
-      editor = gr.ImageEditor(label="Picture", image_mode="RGBA")
-      damaged = gr.Image(label="Damaged", interactive=False)
-      restored = gr.Image(label="Restored", interactive=False)
-    with gr.Row():
-      task = gr.Dropdown(
-        [*tasks.ALL, "denoise:auto"],
-        value="inpaint",
-        label="Damage (or several: denoise:0.05+jpeg:40)",
-        allow_custom_value=True,
-      )
-      method = gr.Dropdown(methods(), value=hub.PICTURES, label="Method")
-      simulate = gr.Checkbox(False, label="The picture is clean: damage it first")
-      crop = gr.Radio(crops.CROPS, value="whole", label="Restore")
-      seed = gr.Number(0, precision=0, label="Seed")
-    button = gr.Button("Restore", variant="primary")
-    button.click(run, [editor, task, method, simulate, crop, seed], [damaged, restored])
+      with gr.Column(min_width=300):
+        upload = gr.File(label="Photograph", file_types=["image"], type="filepath", height=120)
+        gr.Examples(examples(own), upload, label="Examples (public domain)")
+        editor = gr.ImageEditor(
+          label="Paint over what is missing", image_mode="RGBA", sources=(), transforms=(),
+          layers=False, type="numpy", format="png",
+          brush=gr.Brush(default_size=12, colors=["#ff0000"], color_mode="fixed"),
+        )  # fmt: skip
+      with gr.Column(min_width=300):
+        task = gr.Dropdown(
+          list(DAMAGES.items()), value=tasks.UNKNOWN, label="What is wrong with it?",
+          info="or a damage of `gan-restore restore --help`, such as blur:1.5+denoise:0.02",
+          allow_custom_value=True,
+        )  # fmt: skip
+        with gr.Row():
+          button = gr.Button("Restore", variant="primary")
+          stop = gr.Button("Cancel", variant="stop")
+        status = gr.Markdown()
+        slider = gr.ImageSlider(label="Before and after", interactive=False, format="png")
+        download = gr.DownloadButton("Download the restored photograph", interactive=False)
+        with gr.Accordion("More options", open=False):
+          mask = gr.File(
+            label="A mask: white where pixels are missing", type="filepath", height=100
+          )
+          method = gr.Dropdown(methods(), value=hub.PICTURES, label="Method")
+          crop = gr.Radio(crops.CROPS, value="whole", label="Part to restore")
+          simulate = gr.Checkbox(False, label="The photograph is clean: damage it first")
+          seed = gr.Number(0, precision=0, label="Seed")
+    for changed in (upload, mask):
+      changed.change(sentence(to_paint_on), [upload, mask], editor)
+    running = button.click(
+      run,
+      [upload, editor, task, method, crop, simulate, seed, folder],
+      [slider, download, status],
+    )
+    stop.click(cancel, folder, status, cancels=[running], queue=False)
   return page

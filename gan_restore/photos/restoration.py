@@ -204,13 +204,13 @@ def restore_files(
         else:
           photo, own = Photograph(images.to_uint8(image), format=item.photo.format), []
         photograph.write(item.output, photo)
-        after = photo.to_float()
+        before, after = given[i] if damage.simulate else item.square, photo.to_float()
         for number, face in enumerate(own if outputs.faces else [], 1):
           side = max(SIZE[0], round(face.side))
-          pair = [filling.align(x, face, side) for x in (_resized(given[i], after), after)]
+          pair = [filling.align(x, face, side) for x in (_resized(before, after), after)]
           _write_png(beside(item.output, "faces", f"-{number}"), np.concatenate(pair, 1))
         if outputs.compare:
-          pair = [_resized(given[i], after), after]
+          pair = [_resized(before, after), _resized(after, after)]
           _write_png(beside(item.output, "compare"), np.concatenate(pair, 1))
         if outputs.spread and result.spread is not None:
           deviation = np.minimum(np.asarray(result.spread[i]) / WHITE, 1)
@@ -273,8 +273,11 @@ def _observed(damage, path, photo, crop, shape_of, find):
     square = photo.to_float()  # All of its bits.
   else:
     square = crops.crop_picture(picture, size, shape[2], box)
-  mask = damage.mask if isinstance(damage.mask, np.ndarray) else None
-  if path is not None and (file := damage.mask_file(path)):
+  mask = None
+  if isinstance(damage.mask, np.ndarray):
+    given = Image.fromarray(np.where(damage.mask[..., 0] > 0, np.uint8(255), np.uint8(0)))
+    mask = crops.crop_mask(given, size, box)
+  elif path is not None and (file := damage.mask_file(path)):
     mask = crops.crop_mask(crops.read_mask(file, picture), size, box)
   elif crop == "whole" and isinstance(damage.mask, str) and masks.is_facial(damage.mask):
     mask = filling.facial_mask(damage.mask, find(picture), picture.size[::-1])

@@ -1,6 +1,9 @@
-"""Tests the function behind the web page, and the page itself if Gradio is installed."""
+"""The page: its functions, and the page itself in a browser, if Gradio and Chromium are there."""
 
+import os
+import shutil
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -10,51 +13,93 @@ from skimage import data
 
 from gan_restore import hub
 from gan_restore.commands import app
+from gan_restore.photos import photograph
+
+
+@pytest.fixture
+def portrait(tmp_path):
+  """The file of the portrait."""
+  path = tmp_path / "portrait.png"
+  Image.fromarray(data.astronaut()).crop((96, 0, 352, 224)).save(path)
+  return str(path)
 
 
 @pytest.fixture
 def editor():
-  """The portrait with a stroke over the left eye, in the form that Gradio's editor returns."""
-  picture = data.astronaut()
-  layer = np.zeros((*picture.shape[:2], 4), np.uint8)
-  layer[90:120, 190:230] = 255
-  return {"background": picture, "layers": [layer]}
+  """A stroke over the eyes, as Gradio's editor returns it, at half the size of the portrait."""
+  layer = np.zeros((112, 128, 4), np.uint8)
+  layer[40:55, 47:75] = 255
+  return {"layers": [layer]}
 
 
-def pixels(image):
-  return np.asarray(image.resize((64, 64), Image.Resampling.BOX)).astype(int)
+def restore(path, editor, task, folder, **options):
+  return app.restore(path, editor, task, folder, **options)
 
 
-@pytest.mark.parametrize("method", ["denoiser", "map:num_steps=2", "cdcgan"])
-def test_what_is_drawn_is_the_hole(method, editor):
-  damaged, restored = app.restore(editor, "inpaint", method, False, "face", 0)
-  assert damaged.size == restored.size == (app.SHOWN, app.SHOWN)
-  hole = (pixels(damaged) == 0).all(-1)
-  assert 0.02 < hole.mean() < 0.2
-  np.testing.assert_allclose(pixels(restored)[~hole], pixels(damaged)[~hole], atol=2)
-  assert pixels(restored)[hole].mean() > 50
+def test_what_is_painted_is_the_hole(portrait, editor, tmp_path):
+  """The other pixels are those of the file."""
+  method = "tv:iterations=2"
+  before, after, file, _ = restore(portrait, editor, "inpaint", tmp_path, method=method)
+  given, restored = np.asarray(Image.open(portrait)), np.asarray(Image.open(file))
+  np.testing.assert_array_equal(np.asarray(before), given)
+  np.testing.assert_array_equal(np.asarray(after), restored)
+  changed = np.any(restored != given, -1)
+  assert changed[80:110, 94:150].mean() > 0.9
+  changed[80:110, 94:150] = False
+  assert not changed.any()
+  assert file.name == "portrait.png"
 
 
-@pytest.mark.parametrize("simulate", [True, False])
-@pytest.mark.parametrize("task", ["colorize", "super_resolve", "denoise"])
-def test_other_damage(task, simulate, editor):
-  damaged, _ = app.restore(editor, task, "denoiser", simulate, "face", 0)
-  spread = pixels(damaged).std(-1).max()
-  assert spread == 0 if task == "colorize" else spread > 0
+def test_what_is_wrong_is_found_out(tmp_path):
+  for path in app.examples(tmp_path):
+    *_, file, sentences = restore(path, None, "auto", tmp_path, method="tv:iterations=2")
+    assert file.suffix == path[-4:] and "restored from" in sentences[0]
+  assert photograph.read(file).grey
 
 
-def test_a_whole_picture_keeps_its_size(editor):
-  size = np.asarray(editor["background"]).shape[1::-1]
-  damaged, restored = app.restore(editor, "inpaint", "tv:iterations=2", False, "whole", 0)
-  assert damaged.size == restored.size == size
-  damaged, _ = app.restore(editor, "inpaint", "mirror", True, "center", 0)
-  assert damaged.size == (app.SHOWN, app.SHOWN)
+@pytest.mark.parametrize("task", app.DAMAGES.values())
+def test_every_choice_restores(task, editor, tmp_path):
+  """A JPEG, and files of other kinds for the choices that need no JPEG."""
+  noise = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
+  paths = [tmp_path / "a.jpg"]
+  Image.fromarray(noise).save(paths[0])
+  if not task.startswith("jpeg"):
+    paths += [tmp_path / "palette.gif", tmp_path / "deep.png"]
+    Image.fromarray(noise).convert("P").save(paths[1])
+    photograph.write(paths[2], photograph.Photograph(noise.astype(np.uint16) * 257))
+  for path in paths:
+    _, after, file, _ = restore(str(path), editor, task, tmp_path, method="tv:iterations=2")
+    factor = int(task[-1]) if "super" in task else 1
+    assert after.size == (64 * factor, 48 * factor) and file.suffix == path.suffix
 
 
-def test_from_8x8_pixels(editor):
-  damaged, restored = app.restore(editor, "coarsen", "resgan:celeba", True, "face", 0)
-  assert len(np.unique(pixels(damaged).reshape(-1, 3), axis=0)) <= 64
-  assert len(np.unique(pixels(restored).reshape(-1, 3), axis=0)) > 1000
+@pytest.mark.parametrize("method", ["map:num_steps=2", "cdcgan"])
+def test_methods_of_one_size(method, portrait, editor, tmp_path):
+  """They restore a square."""
+  _, after, *_ = restore(portrait, editor, "inpaint", tmp_path, method=method)
+  assert after.size == (64, 64)
+
+
+def test_simulated_damage(portrait, tmp_path):
+  options = {"method": "tv:iterations=2", "simulate": True, "crop": "center"}
+  before, after, *_ = restore(portrait, None, "colorize", tmp_path, **options)
+  assert np.ptp(np.asarray(before), -1).max() == 0 and after.size == (64, 64)
+
+
+def test_a_mask_is_painted_on_the_photograph(portrait, tmp_path):
+  """And what is painted on a photograph that is shown smaller has the photograph's size."""
+  large = tmp_path / "large.png"
+  Image.open(portrait).resize((2400, 2100)).save(large)
+  mask = np.zeros((2100, 2400), np.uint8)
+  mask[600:900, 1000:1500] = 255
+  Image.fromarray(mask).save(tmp_path / "mask.png")
+  shown = app.to_paint_on(str(large), str(tmp_path / "mask.png"))
+  assert shown["background"].size == shown["layers"][0].size == (1200, 1050)
+  found = app.painted(shown, mask.shape)
+  assert found.shape == (*mask.shape, 1)
+  assert np.mean(found[..., 0] != mask / 255) < 0.001
+  assert app.to_paint_on(str(large))["layers"] == [] and app.to_paint_on(None) is None
+  assert app.painted(None, (8, 8)) is None
 
 
 def test_every_method_is_there():
@@ -62,21 +107,33 @@ def test_every_method_is_there():
   assert {name for _, name in app.methods()} == set(hub.shipped())
 
 
-def test_refusals(editor):
-  with pytest.raises(ValueError, match="Choose a picture"):
-    app.restore(None, "denoise", "denoiser", True, "face", 0)
-  with pytest.raises(ValueError, match="Draw over the part of the picture"):
-    app.restore({**editor, "layers": []}, "inpaint", "map", True, "face", 0)
-  with pytest.raises(ValueError, match="no face found"):
-    black = {"background": np.zeros((90, 90, 3), np.uint8)}
-    app.restore(black, "denoise", "denoiser", True, "face", 0)
+def test_refusals(portrait, editor, tmp_path, monkeypatch):
+  with pytest.raises(ValueError, match="Choose a photograph"):
+    restore(None, None, "denoise", tmp_path)
+  with pytest.raises(ValueError, match="Paint over the parts"):
+    restore(portrait, {"layers": []}, "inpaint", tmp_path)
+  with pytest.raises(ValueError, match="unknown task"):
+    restore(portrait, None, "magic", tmp_path)
   with pytest.raises(ValueError, match="cdcgan restores only inpaint"):
-    app.restore(editor, "denoise", "cdcgan", True, "face", 0)
+    restore(portrait, editor, "denoise", tmp_path, method="cdcgan")
+  (tmp_path / "text.png").write_text("no picture")
+  with pytest.raises(ValueError, match="cannot be decoded"):
+    restore(str(tmp_path / "text.png"), None, "denoise", tmp_path)
+  with pytest.raises(ValueError, match="cannot be decoded"):
+    app.to_paint_on(str(tmp_path / "text.png"))
+  monkeypatch.setattr(app, "MAX_PIXELS", 1000)
+  with pytest.raises(ValueError, match="has 57,344 pixels; at most 1,000"):
+    restore(portrait, None, "denoise", tmp_path)
 
 
-def test_a_method_of_small_grey_images(editor, digits):
-  damaged, restored = app.restore(editor, "coarsen", digits, True, "face", 0)
-  assert damaged.mode == restored.mode == "L" and restored.size == (308, 308)
+def test_restorations_end_when_they_are_cancelled_or_take_too_long(portrait, tmp_path, monkeypatch):
+  (tmp_path / "cancel").touch()
+  with pytest.raises(app.CancelledError):
+    restore(portrait, None, "denoise:auto", tmp_path)
+  (tmp_path / "cancel").unlink()
+  monkeypatch.setattr(app, "MAX_SECONDS", -1)
+  with pytest.raises(ValueError, match="took more than"):
+    restore(portrait, None, "denoise:auto", tmp_path)
 
 
 def test_a_port_that_there_is_not(capsys):
@@ -84,12 +141,210 @@ def test_a_port_that_there_is_not(capsys):
   assert status == 2 and "--port is 99999; it must be between 1 and 65535" in error
 
 
-def test_the_page_is_built():
-  pytest.importorskip("gradio", reason="needs the extra app")
-  assert app.build().title == "gan_restore"
-
-
 def test_without_gradio_it_says_what_to_install(capsys, monkeypatch):
   monkeypatch.setitem(sys.modules, "gradio", None)
   status, _, error = run(capsys, "app")
   assert status == 2 and "pip install 'gan_restore[app]'" in error and "Traceback" not in error
+
+
+# --- In a browser ---------------------------------------------------------------------------------
+
+
+SCREENSHOT = os.environ.get("GAN_RESTORE_SCREENSHOT")  # Where to write the README's, if anywhere.
+
+
+def in_browser(test):
+  """A test of the page. Gradio's own warnings are no errors."""
+  return pytest.mark.browser(pytest.mark.filterwarnings("default")(test))
+
+
+@pytest.fixture(scope="module")
+def address():
+  """The address of the page, with a quick method, unless a screenshot is made."""
+  pytest.importorskip("gradio", reason="needs the extra app")
+  patch = pytest.MonkeyPatch()
+  if not SCREENSHOT:
+    patch.setattr(app.hub, "PICTURES", "tv")
+    patch.setattr(app, "methods", lambda: [("tv", "tv")])
+  page = app.build()
+  page.queue(max_size=app.MAX_QUEUE, default_concurrency_limit=1)
+  _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, footer_links=[])
+  yield url
+  page.close()
+  patch.undo()
+
+
+@pytest.fixture(scope="module")
+def browser():
+  sync_api = pytest.importorskip("playwright.sync_api", reason="needs the extra browser")
+  path = shutil.which("chromium") or shutil.which("chromium-browser")
+  if path is None:
+    pytest.skip("needs Chromium")
+  with sync_api.sync_playwright() as playwright:
+    with playwright.chromium.launch(executable_path=path, args=["--no-sandbox"]) as browser:
+      yield browser
+
+
+@pytest.fixture
+def view(browser, address):
+  """A new session of the page."""
+  with browser.new_context(viewport={"width": 1200, "height": 1000}) as context:
+    tab = context.new_page()
+    tab.goto(address)
+    tab.get_by_role("button", name="Restore", exact=True).wait_for()
+    yield tab
+
+
+def upload(tab, path):
+  tab.locator("input[type=file]").first.set_input_files(path)
+
+
+def paint(tab):
+  """A stroke across the middle of the canvas."""
+  canvas = tab.locator("canvas").first
+  tab.get_by_role("button", name="Restore", exact=True).wait_for()
+  tab.wait_for_timeout(2000)  # The photograph is drawn on the canvas.
+  box = canvas.bounding_box()
+  row = box["y"] + 0.45 * box["height"]
+  tab.mouse.move(box["x"] + 0.45 * box["width"], row)
+  tab.mouse.down()
+  tab.mouse.move(box["x"] + 0.55 * box["width"], row, steps=10)
+  tab.mouse.up()
+  tab.wait_for_timeout(1000)
+
+
+def choose(tab, label):
+  tab.get_by_label("What is wrong with it?").click()
+  tab.get_by_role("option", name=label).click()
+
+
+def press(tab, name="Restore"):
+  tab.get_by_role("button", name=name, exact=True).click()
+
+
+def downloaded(tab, folder):
+  """The file behind the download button, once the restoration is done."""
+  tab.get_by_text("Done:").wait_for(timeout=60_000)
+  with tab.expect_download() as download:
+    tab.get_by_role("button", name="Download the restored photograph").click()
+  path = folder / f"downloaded-{download.value.suggested_filename}"
+  download.value.save_as(path)
+  return path
+
+
+@in_browser
+def test_paint_and_restore(view, portrait, tmp_path):
+  """The pixels under the stroke change, and no others; a task without a hole changes others."""
+  upload(view, portrait)
+  paint(view)
+  choose(view, "Parts are missing")
+  press(view)
+  given = np.asarray(Image.open(portrait)).astype(int)
+  path = downloaded(view, tmp_path)
+  assert path.suffix == ".png"
+  changed = np.any(np.asarray(Image.open(path)) != given, -1)
+  rows, columns = np.nonzero(changed)
+  if SCREENSHOT:
+    view.mouse.move(0, 0)
+    view.screenshot(path=SCREENSHOT, clip={"x": 100, "y": 0, "width": 1000, "height": 790})
+  assert 20 < changed.sum() < 0.1 * changed.size
+  assert rows.min() > 40 and rows.max() < 180 and columns.min() > 60 and columns.max() < 200
+  choose(view, "Noise")
+  press(view)
+  view.get_by_text("Restoring:").wait_for()
+  changed = np.any(np.asarray(Image.open(downloaded(view, tmp_path))) != given, -1)
+  assert changed.mean() > 0.3
+
+
+@in_browser
+def test_an_example_and_what_is_found_out(view, tmp_path):
+  view.get_by_role("button", name="grey.png").click()
+  view.wait_for_timeout(1500)
+  press(view)
+  with Image.open(downloaded(view, tmp_path)) as picture:
+    assert picture.mode == "L"
+  assert view.get_by_text("restored from denoise:auto").is_visible()
+
+
+@in_browser
+def test_bad_uploads_and_forgotten_ones(view, tmp_path):
+  press(view)
+  view.get_by_text("Choose a photograph first").first.wait_for()
+  (tmp_path / "text.png").write_text("no picture")
+  upload(view, tmp_path / "text.png")
+  view.get_by_text("cannot be decoded").first.wait_for()
+
+
+@in_browser
+def test_cancel(view, portrait, monkeypatch):
+  """The button ends the restoration, and the page restores again."""
+  waiting = threading.Event()
+  patient = lambda *arguments, **options: (
+    waiting.wait(30) or (_ for _ in ()).throw(ValueError("it was not cancelled"))
+  )
+  monkeypatch.setattr(app, "restore", patient)
+  upload(view, portrait)
+  view.wait_for_timeout(1500)
+  press(view)
+  view.get_by_text("Restoring:").wait_for()
+  press(view, "Cancel")
+  view.get_by_text("Cancelled.").wait_for()
+  waiting.set()
+  monkeypatch.undo()
+
+
+@in_browser
+def test_two_people_get_their_own_results(browser, address, portrait, tmp_path):
+  other = tmp_path / "other.png"
+  Image.effect_noise((64, 48), 60).convert("RGB").save(other)
+  results = []
+  with browser.new_context() as first, browser.new_context() as second:
+    tabs = [context.new_page() for context in (first, second)]
+    for tab, path in zip(tabs, (portrait, other)):
+      tab.goto(address)
+      upload(tab, path)
+      tab.wait_for_timeout(1500)
+      choose(tab, "Noise")
+    for tab in tabs:
+      press(tab)
+    for i, tab in enumerate(tabs):
+      (tmp_path / str(i)).mkdir()
+      results.append(downloaded(tab, tmp_path / str(i)))
+  assert [Image.open(path).size for path in results] == [(256, 224), (64, 48)]
+
+
+@in_browser
+def test_the_keyboard_alone(view, portrait, tmp_path):
+  """Tab leads to the damage and to the button, and Enter presses it."""
+  upload(view, portrait)
+  view.wait_for_timeout(1500)
+  choices = view.get_by_label("What is wrong with it?")
+  choices.focus()
+  view.keyboard.press("Control+A")
+  view.keyboard.type("denoise:0.05")
+  view.keyboard.press("Enter")
+  for _ in range(20):
+    view.keyboard.press("Tab")
+    if view.evaluate("document.activeElement.textContent.trim()") == "Restore":
+      break
+  else:
+    pytest.fail("the button Restore is not reached")
+  view.keyboard.press("Enter")
+  assert downloaded(view, tmp_path).exists()
+
+
+@in_browser
+def test_the_width_of_a_phone(browser, address):
+  with browser.new_context(viewport={"width": 390, "height": 844}) as context:
+    tab = context.new_page()
+    tab.goto(address)
+    tab.get_by_role("button", name="Restore", exact=True).wait_for()
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+@in_browser
+def test_files_of_others_cannot_be_read(address):
+  import httpx
+
+  for path in ("/etc/hostname", __file__):
+    assert httpx.get(f"{address}gradio_api/file={path}").status_code in (403, 404)
