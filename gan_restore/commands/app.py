@@ -216,14 +216,14 @@ def examples(folder: pathlib.Path) -> list[str]:
   rng = np.random.default_rng(0)
   noisy = np.asarray(portrait) + rng.normal(0, 25, (288, 320, 3))
   grey = np.asarray(portrait.convert("L")) + rng.normal(0, 20, (288, 320))
+  portrait.save(folder / "compressed.jpg", quality=12)
   pictures = {
-    "compressed.jpg": portrait,
     "noisy.png": Image.fromarray(noisy.clip(0, 255).astype(np.uint8)),
     "grey.png": Image.fromarray(grey.clip(0, 255).astype(np.uint8)),
   }
   for name, picture in pictures.items():
-    picture.save(folder / name, **({"quality": 12} if name.endswith("jpg") else {}))
-  return [str(folder / name) for name in pictures]
+    picture.save(folder / name)
+  return [str(folder / name) for name in ("compressed.jpg", *pictures)]
 
 
 # --- The page -------------------------------------------------------------------------------------
