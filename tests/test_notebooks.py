@@ -10,8 +10,9 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_runs(path, monkeypatch):
+def test_runs(path, monkeypatch, tmp_path):
   monkeypatch.setenv("GAN_RESTORE_NOTEBOOK_STEPS", "3")
+  monkeypatch.setenv("GAN_RESTORE_NOTEBOOK_RUNS", str(tmp_path))
   monkeypatch.setenv("MPLBACKEND", "agg")
   notebook = nbformat.read(path, as_version=4)
   assert "install" in notebook.cells[1].source
