@@ -45,8 +45,9 @@ train-denoiser: .venv/installed
 # PICTURES is the folder of its data sets; see the config.
 PICTURES ?= .
 train-denoiser-pictures: .venv/installed
-	$(call TRAIN,denoiser-pictures.py:$(PICTURES),$(WORKDIR))
-	$(call TRAIN,denoiser-pictures.py:$(PICTURES),$(WORKDIR)) --mode=evaluate
+	$(call TRAIN,denoiser-pictures.py:first:$(PICTURES),$(WORKDIR)/first)
+	$(call TRAIN,denoiser-pictures.py:second:$(PICTURES),$(WORKDIR)/second) --config.init_from=$(WORKDIR)/first
+	$(call TRAIN,denoiser-pictures.py:second:$(PICTURES),$(WORKDIR)/second) --mode=evaluate
 
 train-unet_gan: .venv/installed
 	$(call TRAIN,unet_gan.py:first,$(WORKDIR))

@@ -3,6 +3,7 @@
 Images are float32 [H, W, C] in [0, 1]. Masks are [H, W, 1], 1 where the pixel is missing.
 """
 
+import dataclasses
 import functools
 from collections.abc import Callable, Iterator
 
@@ -11,7 +12,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from gan_restore.data import images
+from gan_restore.data import framing, images
 from gan_restore.degradations import masks, operators
 from gan_restore.photos.faces import Face
 
@@ -44,16 +45,17 @@ def fill_photograph(
     (the photograph, whose known pixels are unchanged; the faces with holes).
   """
   plain = image = fill_holes(restore, image, mask)
-  faces: list[Face] = []
   # Faces are found more exactly, once their holes have been filled.
   for _ in range(2):
     found = find(Image.fromarray(images.to_uint8(image)))
-    faces = [face for face in found if align(mask, face).max() > 0]
-    image = plain
-    for face in faces:
-      image = fill_face(restore, restore_face, image, mask, face)
+    near = [(face, *_surroundings(face, mask.shape[:2])) for face in found]
+    near = [(face, box, own) for face, box, own in near if align(mask[box], own).max() > 0]
+    faces = [face for face, *_ in near]
     if not faces:
-      break
+      return plain, []
+    image = plain.copy()
+    for _, box, own in near:
+      image[box] = fill_face(restore, restore_face, image[box], mask[box], own)
   return image, faces
 
 
@@ -113,6 +115,16 @@ def fill_face(
   weight = np.clip((1 - np.maximum(abs(u), abs(v))) / _EDGE, 0, 1)[..., None] * (mask > 0)
   image = image + weight.astype(np.float32) * (drawn - image)
   return _by_parts(functools.partial(_refine, restore), image, weight > 0)
+
+
+def _surroundings(face, shape) -> tuple[tuple[slice, slice], Face]:
+  """The part (rows, columns) of a photograph with the square of a face, and the face in it."""
+  reach = 0.75 * face.side + _MARGIN
+  first = np.clip(np.floor(face.center - reach), 0, np.subtract(shape[::-1], 1)).astype(int)
+  last = np.clip(np.ceil(face.center + reach), first + 1, shape[::-1]).astype(int)
+  (left, top), (right, bottom) = first, last
+  own = dataclasses.replace(face, frame=framing.shift(face.frame, int(left), int(top)))
+  return (slice(top, bottom), slice(left, right)), own
 
 
 def align(image: np.ndarray, face: Face, size: int = _FACE) -> np.ndarray:
@@ -191,7 +203,7 @@ def _parts(missing: np.ndarray) -> Iterator[tuple[tuple[slice, slice], np.ndarra
   """The parts (rows, columns) of a photograph with a mask [H, W] that holes need, and in each the
   pixels [h, w] of its own hole."""
   shape = missing.shape
-  labels, _ = ndimage.label(ndimage.binary_dilation(missing, iterations=_MARGIN // 2))
+  labels, _ = ndimage.label(ndimage.maximum_filter(missing, _MARGIN + 1))
   boxes = []
   for hole in ndimage.find_objects(labels * missing):
     wanted = max(s.stop - s.start for s in hole) + 2 * _MARGIN

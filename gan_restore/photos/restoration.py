@@ -353,7 +353,7 @@ def restore_whole(
   filled, faces = [], []
   for i, image in enumerate(np.asarray(result.image)):
     found = filling.fill_photograph(
-      restorer, hub.load(hub.FACES), image, np.asarray(missing[i % len(missing)]), find
+      restorer, hub.restore, image, np.asarray(missing[i % len(missing)]), find
     )
     filled.append(found[0])
     faces.append(found[1])
