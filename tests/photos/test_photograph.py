@@ -1,6 +1,8 @@
 """Photograph files: everything that a file holds is kept."""
 
+import dataclasses
 import io
+import warnings
 
 import numpy as np
 import png
@@ -179,3 +181,34 @@ def test_files_that_cannot_be_read_or_written(pixels, tmp_path):
   with pytest.raises(TypeError):
     photograph.write(tmp_path / "b.png", wrong)
   assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("extension", ["jpg", "png", "webp", "tiff", "bmp", "gif"])
+def test_broken_files_are_read_or_refused_in_a_sentence(extension, tmp_path):
+  """1,000 files with changed, missing or further bytes."""
+  rng = np.random.default_rng(0)
+  exif = Image.Exif()
+  exif[0x0112] = 6
+  buffer = io.BytesIO()
+  noise = rng.integers(0, 256, (24, 32, 3), np.uint8)
+  options = {} if extension in ("bmp", "gif") else {"exif": exif.tobytes()}
+  Image.fromarray(noise).save(buffer, format=photograph.FORMATS[extension], **options)
+  whole = np.frombuffer(buffer.getvalue(), np.uint8)
+  path, refused = tmp_path / f"a.{extension}", 0
+  for i in range(1000 // 6 + 1):
+    broken = whole.copy()
+    if i % 3 == 0:
+      broken = broken[: rng.integers(len(broken))]
+    else:
+      # The head of a file says most about it.
+      end = len(broken) if i % 3 == 1 else min(len(broken), 200)
+      broken[rng.integers(0, end, rng.integers(1, 6))] = rng.integers(0, 256)
+    path.write_bytes(broken.tobytes())
+    try:
+      with warnings.catch_warnings(action="ignore"):
+        found = photograph.read(path)
+        photograph.write(tmp_path / "written.png", dataclasses.replace(found, format="PNG"))
+    except ImageError as error:
+      refused += 1
+      assert str(path) in str(error)
+  assert refused > 20
