@@ -1,7 +1,7 @@
 """Tasks: a corruption of clean images and the operator that models it, by name.
 
 `NAMES` are the five tasks of the MAP paper (its section 4.1); `coarsen` is that of the ResGAN
-paper. Images are float32 [N, H, W, C] in [0, 1].
+paper; `NOISES` are those that add random noise. Images are float32 [N, H, W, C] in [0, 1].
 """
 
 import dataclasses
@@ -44,6 +44,7 @@ class Task:
 
 
 NAMES = ("inpaint", "colorize", "super_resolve", "denoise", "quantize")
+NOISES = ("denoise", "poisson", "poisson_gaussian", "salt_and_pepper", "speckle")
 UNKNOWN = "auto"  # Stands for a strength that is not known.
 
 

@@ -204,8 +204,8 @@ class Damage:
     batch = (len(squares), *shape)
     A = task.operator(jax.random.key(self.seed), batch)
     y = operators.observe(A, squares, batch)
+    kinds = {part.partition(":")[0] for part in tasks.parts(damages[0].task)}
     # The prior knows that the errors of JPEG are alike in all channels.
-    jpeg = any(part.startswith("jpeg") for part in tasks.parts(damages[0].task))
-    if damages[0].grey and not jpeg and operators.hole(A) is None:
+    if damages[0].grey and kinds & {*tasks.NOISES} and "jpeg" not in kinds:
       A = operators.compose(operators.grey(), A)
     return y, A
