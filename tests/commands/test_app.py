@@ -181,7 +181,9 @@ def browser():
   if path is None:
     pytest.skip("needs Chromium")
   with sync_api.sync_playwright() as playwright:
-    with playwright.chromium.launch(executable_path=path, args=["--no-sandbox"]) as browser:
+    with playwright.chromium.launch(
+      executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage"]
+    ) as browser:
       yield browser
 
 

@@ -212,8 +212,10 @@ def test_without_the_extra_faces(capsys, tmp_path, monkeypatch):
   for faces_option in (["--faces", "all"], ["--crop", "face"]):
     status, _, error = run(capsys, "restore", tmp_path / "a.png", *options, *faces_option)
     assert status != 0 and "pip install 'gan_restore[faces]'" in error and "Traceback" not in error
-  monkeypatch.setattr(faces, "available", lambda: False)
+  assert not faces.available()
   assert run(capsys, "restore", tmp_path / "a.png", *options)[0] == 0
+  monkeypatch.undo()
+  assert faces.available()
 
 
 def test_crop_face(capsys, prior, tmp_path):
