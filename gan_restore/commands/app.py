@@ -17,7 +17,7 @@ from PIL import Image
 from gan_restore import hub
 from gan_restore.commands import options
 from gan_restore.degradations import tasks
-from gan_restore.photos import crops, faces, photograph, restoration
+from gan_restore.photos import crops, faces, files, photograph, restoration
 from gan_restore.photos.damage import Damage
 
 MAX_BYTES = 40_000_000  # Of an uploaded file.
@@ -52,17 +52,18 @@ def run(arguments: argparse.Namespace) -> int:
   """Serves a web page that restores photographs (needs the extra `app`)."""
   if not 0 < arguments.port < 2**16:
     raise ValueError(f"--port is {arguments.port}; it must be between 1 and 65535")
-  try:
-    page = build()
-  except ImportError as error:
-    raise ValueError(
-      f"{error}; pip install 'gan_restore[app]' installs what the page needs"
-    ) from error
-  page.queue(max_size=MAX_QUEUE, default_concurrency_limit=1)
-  page.launch(
-    server_name=arguments.host, server_port=arguments.port, max_file_size=MAX_BYTES,
-    footer_links=[],
-  )  # fmt: skip
+  with tempfile.TemporaryDirectory(prefix="gan_restore-") as own:
+    try:
+      page = build(pathlib.Path(own))
+    except ImportError as error:
+      raise ValueError(
+        f"{error}; pip install 'gan_restore[app]' installs what the page needs"
+      ) from error
+    page.queue(max_size=MAX_QUEUE, default_concurrency_limit=1)
+    page.launch(
+      server_name=arguments.host, server_port=arguments.port, max_file_size=MAX_BYTES,
+      footer_links=[],
+    )  # fmt: skip
   return 0
 
 
@@ -83,6 +84,7 @@ def restore(
   crop: str = "whole",
   simulate: bool = False,
   seed: int = 0,
+  stop: threading.Event | None = None,
 ) -> tuple[Image.Image, Image.Image, pathlib.Path, list[str]]:
   """Restores an uploaded photograph.
 
@@ -91,12 +93,13 @@ def restore(
     editor: The value of Gradio's image editor: `layers` are the drawings on the photograph, which
       mark its missing parts.
     task: A name of `tasks.get`, or 'auto'.
-    folder: The folder of the session. While it holds a file `cancel`, restorations end.
+    folder: The folder of the session.
     method: The name of a restorer, as in `--method`.
     crop: What to restore, one of `crops.CROPS`. Methods of a fixed size restore the centre instead
       of the whole photograph.
     simulate: Whether the photograph is clean and is damaged first.
     seed: Random seed of latents and noise.
+    stop: Ends the restoration when it is set.
 
   Returns:
     (the damaged picture, the restored one, its file in the format of the photograph, sentences on
@@ -109,9 +112,7 @@ def restore(
   if not path:
     raise ValueError("Choose a photograph first.")
   photo = photograph.read(path)
-  pixels = photo.pixels.shape[0] * photo.pixels.shape[1]
-  if pixels > MAX_PIXELS:
-    raise ValueError(f"The photograph has {pixels:,} pixels; at most {MAX_PIXELS:,} are allowed.")
+  _check_size("photograph", photo.pixels.shape[:2])
   hole = task == tasks.UNKNOWN or "inpaint" in tasks.parts(task)
   mask = painted(editor, photo.pixels.shape[:2]) if hole else None
   if mask is None and "inpaint" in tasks.parts(task):
@@ -120,13 +121,16 @@ def restore(
   if restorer.size and crop == "whole":
     crop = "center"
   task = tasks.with_factor(task, restorer.factor)
+  damage = Damage(task, mask, simulate, int(seed))
+  if crop == "whole":
+    _check_size("result", damage.image_size(photo.pixels.shape[:2], 3))
   out = pathlib.Path(tempfile.mkdtemp(dir=folder))
   deadline = time.monotonic() + MAX_SECONDS
-  checked = functools.partial(_unless_cancelled, folder / "cancel", deadline)
+  checked = functools.partial(_unless_stopped, stop or threading.Event(), deadline)
   sentences: list[str] = []
   _, failures, _ = restoration.restore_files(
     dataclasses.replace(restorer, function=checked(restorer.function)),
-    Damage(task, mask, simulate, int(seed)),
+    damage,
     [path],
     restoration.Outputs(out, compare=True),
     crop=crop,
@@ -135,7 +139,8 @@ def restore(
   )
   if failures:
     raise ValueError(failures[0].removeprefix(f"{path}: "))
-  (file,) = (found for found in out.iterdir() if found.stem == pathlib.Path(path).stem)
+  (stem,) = (name.stem for name in files.name_outputs([pathlib.Path(path)], out, ("sheet",)))
+  (file,) = (f for f in out.iterdir() if f.is_file() and f.stem == stem and f.suffix != ".json")
   with Image.open(restoration.beside(file, "compare")) as both:
     width = both.width // 2
     before, after = (both.crop((x, 0, x + width, both.height)) for x in (0, width))
@@ -143,12 +148,18 @@ def restore(
   return before, after, file, [sentence.strip(" ;") for sentence in tidy if sentence]
 
 
-def _unless_cancelled(file, deadline, function) -> Callable:
-  """A function that ends the restoration if the file is there, or time is up."""
+def _check_size(what, size) -> None:
+  pixels = size[0] * size[1]
+  if pixels > MAX_PIXELS:
+    raise ValueError(f"The {what} has {pixels:,} pixels; at most {MAX_PIXELS:,} are allowed.")
+
+
+def _unless_stopped(stop, deadline, function) -> Callable:
+  """A function that ends the restoration if it is stopped, or time is up."""
 
   @functools.wraps(function)
   def checked(*arguments, **named):
-    if file.exists():
+    if stop.is_set():
       raise CancelledError
     if time.monotonic() > deadline:
       raise ValueError(f"The restoration took more than {MAX_SECONDS} seconds.")
@@ -229,16 +240,20 @@ def examples(folder: pathlib.Path) -> list[str]:
 # --- The page -------------------------------------------------------------------------------------
 
 
-def build() -> Any:
+def build(own: pathlib.Path) -> Any:
   """The page, a `gradio.Blocks`.
+
+  Args:
+    own: A folder for the files of the sessions. That of a session is removed when it ends.
 
   Raises:
     ImportError: If the extra `app` is not installed.
   """
   import gradio as gr
 
-  own = pathlib.Path(tempfile.mkdtemp(prefix="gan_restore-"))
-  remove = functools.partial(shutil.rmtree, ignore_errors=True)
+  def remove(folder):
+    if folder:
+      shutil.rmtree(folder, ignore_errors=True)
 
   def sentence(function):
     """A function whose errors are shown as a sentence."""
@@ -256,18 +271,20 @@ def build() -> Any:
     return pathlib.Path(tempfile.mkdtemp(dir=own))
 
   def cancel(folder):
-    (folder / "cancel").touch()
+    (folder / "cancelled").touch()
     return "Cancelled."
 
   def run(path, editor, task, method, crop, simulate, seed, folder) -> Iterator[tuple]:
-    (folder / "cancel").unlink(missing_ok=True)
+    cancelled, stop = folder / "cancelled", threading.Event()
+    cancelled.unlink(missing_ok=True)
     done: dict[str, Any] = {}
 
     def work():
       try:
         done["result"] = restore(
-          path, editor, task, folder, method=method, crop=crop, simulate=simulate, seed=seed
-        )
+          path, editor, task, folder, method=method, crop=crop, simulate=simulate, seed=seed,
+          stop=stop,
+        )  # fmt: skip
       except (ValueError, CancelledError) as error:
         done["error"] = error
       except Exception as error:
@@ -275,10 +292,13 @@ def build() -> Any:
 
     thread, begin = threading.Thread(target=work, daemon=True), time.monotonic()
     thread.start()
-    while thread.is_alive():
-      yield gr.skip(), gr.skip(), f"Restoring: {time.monotonic() - begin:.0f} seconds."
-      thread.join(0.5)
-    if isinstance(done.get("error"), CancelledError):
+    try:
+      while thread.is_alive() and not cancelled.exists():
+        yield gr.skip(), gr.skip(), f"Restoring: {time.monotonic() - begin:.0f} seconds."
+        thread.join(0.5)
+    finally:
+      stop.set()  # It has ended, was cancelled, or the session is over.
+    if cancelled.exists():
       yield gr.skip(), gr.skip(), "Cancelled."
     elif "error" in done:
       raise gr.Error(str(done["error"]), print_exception=False)
@@ -289,7 +309,8 @@ def build() -> Any:
       yield (before, after), gr.update(value=str(file), interactive=True), f"Done: {said}.{note}"
 
   with gr.Blocks(title="gan_restore", analytics_enabled=False, delete_cache=(600, 3600)) as page:
-    folder = gr.State(start, delete_callback=remove)
+    folder = gr.State(None, delete_callback=remove)
+    page.load(start, outputs=folder, queue=False)
     gr.Markdown(
       "# gan_restore\n1. Choose a photograph. 2. Paint over what is missing, if anything is."
       " 3. Say what else is wrong with it, or leave that to the program. 4. Restore."

@@ -75,7 +75,7 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
   p.add_argument(
     "--compare",
     action="store_true",
-    help="also write DIR/compare/NAME.png, the damaged and the restored picture side by side",
+    help="also write DIR/compare/NAME.png, the picture before and after, side by side",
   )
   p.add_argument(
     "--save-faces",
@@ -95,6 +95,8 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
   """Restores pictures. Whole pictures keep their size, format and metadata; squares are written as
   PNG, with a sheet of damaged and restored ones."""
+  if arguments.out.exists() and not arguments.out.is_dir():
+    raise ValueError(f"--out is {arguments.out}, which is a file; it must be a folder")
   squares = arguments.crop in ("center", "face") and arguments.size in (None, 64)
   method = arguments.method or (hub.FACES if squares else hub.PICTURES)
   restorer = options.method(method, arguments.seed)
@@ -116,7 +118,7 @@ def run(arguments: argparse.Namespace) -> int:
   if scores:
     print(reports.markdown([{"image": pathlib.Path(p).name, **s} for p, s in scores.items()]))
   if restored:
-    print(f"Wrote {restored} restored pictures to {arguments.out}")
+    print(f"Wrote {restored} restored picture{'s' * (restored > 1)} to {arguments.out}")
   if failures:
     print(f"{len(failures)} of {len(failures) + restored} failed:", file=sys.stderr)
     print("\n".join(f"  {failure}" for failure in failures), file=sys.stderr)

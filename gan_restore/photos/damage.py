@@ -1,7 +1,9 @@
 """The damage to photographs, as a user names it."""
 
 import dataclasses
+import math
 import pathlib
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,8 +30,8 @@ class Damage:
       mask [H, W, 1] of the only photograph; or None.
     simulate: Whether the photographs are clean, and are damaged first.
     seed: Random seed of masks and noise.
-    enlarge: Factor by which the photographs are also enlarged. The task is then that of the small
-      photographs, after `super_resolve`.
+    enlarge: Factor by which the photographs are also enlarged. They are taken for large ones that
+      were reduced with the bicubic kernel; the task is the damage after that.
 
   Raises:
     ValueError: If the task and the mask do not fit together.
@@ -87,7 +89,7 @@ class Damage:
 
   def _enlarged(self, task: str) -> str:
     """A task after the enlargement."""
-    parts = [f"super_resolve:{self.enlarge}"] * (self.enlarge > 1) + [task] * bool(task)
+    parts = [f"super_resolve:{self.enlarge}@bicubic"] * (self.enlarge > 1) + [task] * bool(task)
     return "+".join(parts)
 
   @property
@@ -125,8 +127,12 @@ class Damage:
   def image_size(self, picture: tuple[int, int], channels: int) -> tuple[int, int]:
     """(H, W) of the images, for photographs of a size (h, w): the inverse of `picture_size`."""
     # The size of y is a linear function of that of the image, so two sizes determine it.
-    sizes = zip(*(self.picture_size((side, side, channels)) for side in (128, 256)), picture)
-    height, width = (round(128 + (y - small) * 128 / (large - small)) for small, large, y in sizes)
+    factors = re.findall(r"super_resolve:(\d+)", self._enlarged("") + self.task)
+    unit = 128 * math.prod(max(int(factor), 1) for factor in factors)
+    sizes = zip(*(self.picture_size((side, side, channels)) for side in (unit, 2 * unit)), picture)
+    height, width = (
+      round(unit + (y - small) * unit / (large - small)) for small, large, y in sizes
+    )
     return height, width
 
   def of_file(
@@ -160,9 +166,10 @@ class Damage:
     found = FileDamage(self.task, mask)
     if self.task == tasks.UNKNOWN:
       found = file_damage.detect(path, photo, square, box, mask)
-      found = dataclasses.replace(found, task=self._enlarged(found.task))
-      if not found.task:
-        raise ValueError(f"{found.sentence}; --task must name the damage")
+      if not found.task and self.enlarge == 1:
+        raise ValueError(f"{found.sentence}; --task must name the damage, or --mask a hole")
+      sentence = found.sentence if found.task else ""
+      found = dataclasses.replace(found, task=self._enlarged(found.task), sentence=sentence)
     elif tasks.UNKNOWN in self._jpegs:
       compression, why = file_damage.find_jpeg(path, square.shape[:2], box)
       if compression is None:
@@ -205,7 +212,7 @@ class Damage:
     A = task.operator(jax.random.key(self.seed), batch)
     y = operators.observe(A, squares, batch)
     kinds = {part.partition(":")[0] for part in tasks.parts(damages[0].task)}
-    # The prior knows that the errors of JPEG are alike in all channels.
+    # JPEG's errors are alike in the channels of colour pictures too, and the prior was trained so.
     if damages[0].grey and kinds & {*tasks.NOISES} and "jpeg" not in kinds:
       A = operators.compose(operators.grey(), A)
     return y, A

@@ -112,7 +112,7 @@ def find_jpeg(
     ends = picture.size
   height = 16 if subsampling == "4:2:0" else 8
   width = 8 if subsampling == "4:4:4" else 16
-  # No block is cut but by the picture's end.
+  # Only the picture's edge cuts blocks.
   whole = all(
     side % block == 0 or end == last
     for side, block, end, last in zip(size, (height, width), (bottom, right), ends[::-1])
@@ -148,7 +148,7 @@ def _transparent(photo, size, box) -> np.ndarray | None:
   """The mask [H, W, 1] of the transparent pixels of a part; None if there are none."""
   if photo.alpha is None:
     return None
-  clear = photo.alpha[..., 0] < np.iinfo(photo.alpha.dtype).max / 2
+  clear = photo.alpha[..., 0] < photo.full / 2
   hole = Image.fromarray(np.where(clear, np.uint8(255), np.uint8(0)))
   try:
     return crops.crop_mask(hole, size, box)

@@ -225,7 +225,7 @@ def _around(hole, side, length) -> slice:
 
 
 def _refine(restore, image, mask):
-  """Restores the hole of an image from a guess of its pixels, which joins the rim badly."""
+  """Restores the hole of an image from a guess that does not yet fit the pixels around it."""
   depth = ndimage.distance_transform_edt(mask)
   sigma = mask * (_TRUST + _RIM * np.exp(-depth / _REACH))
   found = restore(image[None], operators.denoise(sigma[None].astype(np.float32))).image

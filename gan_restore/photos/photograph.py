@@ -1,7 +1,7 @@
 """Photograph files in and out, with what a file holds besides colours.
 
-The format, EXIF and XMP data, the colour profile, transparency, grey, and 16 bits per channel are
-kept.
+The format, EXIF data, the colour profile, transparency, grey, and 16 bits per channel are kept. XMP
+data is kept in JPEG and WebP. A TIFF of 16 bits per channel keeps its colour profile only.
 """
 
 import dataclasses
@@ -65,14 +65,19 @@ class Photograph:
     return np.broadcast_to(values, (*values.shape[:2], 3))
 
   def restored(
-    self, image: np.ndarray, mask: np.ndarray | None = None, *, colored: bool = False
+    self,
+    image: np.ndarray,
+    mask: np.ndarray | None = None,
+    *,
+    keep: bool = True,
+    colored: bool = False,
   ) -> "Photograph":
     """This photograph with restored colours.
 
     Args:
       image: The colours [h, w, 3] in [0, 1], of any size.
-      mask: [H, W, 1], 1 where pixels were missing, if only they were restored. The other pixels
-        keep their values, bit for bit, and what was missing becomes opaque.
+      mask: [h, w, 1], 1 where pixels were missing, if any were. They become opaque.
+      keep: Whether the other pixels keep their values, bit for bit, if there is a mask.
       colored: Whether a grey photograph was given colours.
 
     Returns:
@@ -84,19 +89,25 @@ class Photograph:
       values = values.mean(-1, keepdims=True).repeat(self.pixels.shape[-1], -1)
     pixels = values.clip(0, 1) * self.full
     pixels = (pixels if self.full == 1 else np.rint(pixels)).astype(dtype)
-    if mask is not None:
+    if mask is not None and keep:
       pixels = np.where(mask > 0, pixels, self.pixels)
-      alpha = None if alpha is None else np.where(mask > 0, dtype.type(self.full), alpha)
     if alpha is not None and alpha.shape[:2] != pixels.shape[:2]:
       resized = Image.fromarray(alpha[..., 0]).resize(pixels.shape[1::-1], Image.Resampling.NEAREST)
       alpha = np.asarray(resized)[..., None]
-    return dataclasses.replace(self, pixels=pixels, alpha=alpha)
+    if alpha is not None and mask is not None:
+      alpha = np.where(mask > 0, dtype.type(self.full), alpha)
+    metadata = dict(self.metadata)
+    if pixels.shape[-1] != self.pixels.shape[-1]:
+      metadata.pop("icc_profile", None)  # It is a profile of grey pictures.
+    return dataclasses.replace(self, pixels=pixels, alpha=alpha, metadata=metadata)
 
   def like(self, image: Image.Image | np.ndarray) -> Image.Image | np.ndarray:
     """This photograph as a value of the type of another, for which `of` made a photograph."""
     values = self.pixels if self.alpha is None else np.concatenate([self.pixels, self.alpha], -1)
     single = values.shape[-1] == 1
     if isinstance(image, Image.Image):
+      if values.dtype == np.uint16 and not single:  # Pillow has no such colours.
+        values = np.rint(values / 257).astype(np.uint8)
       return Image.fromarray(values[..., 0] if single else values)
     return values[..., 0] if single and image.ndim == 2 else values
 
@@ -186,12 +197,14 @@ def _tiff_exif(picture) -> bytes:
 def _read_16_bits(path, picture) -> tuple[np.ndarray, np.ndarray | None] | None:
   """(colours, opacity or None) of a file with 16 bits per channel, which Pillow would reduce to 8;
   None of another file."""
-  if picture.format == "TIFF" and set(picture.tag_v2.get(258, ())) == {16}:  # BitsPerSample.
+  tags = picture.tag_v2 if picture.format == "TIFF" else {}
+  # 16 bits per sample, and black is zero, or the colours are RGB.
+  if set(tags.get(258, ())) == {16} and tags.get(262) in (1, 2):
     values = tifffile.imread(path, key=0)
     if values.dtype != np.uint16:
       return None
   elif picture.format == "PNG" and (content := pathlib.Path(path).read_bytes())[24] == 16:
-    width, height, rows, _ = png.Reader(bytes=content).asDirect()
+    width, height, rows, _ = png.Reader(bytes=content).read()
     values = np.array(list(rows), np.uint16).reshape(height, width, -1)
   else:
     return None
@@ -199,7 +212,7 @@ def _read_16_bits(path, picture) -> tuple[np.ndarray, np.ndarray | None] | None:
   planes = values.shape[-1]
   if planes > 4:
     return None
-  values = _TURNS[picture.getexif().get(images.ORIENTATION, 1)](values)
+  values = _TURNS.get(picture.getexif().get(images.ORIENTATION, 1), _TURNS[1])(values)
   colors = 3 if planes >= 3 else 1
   return values[..., :colors], values[..., colors:] if planes > colors else None
 
@@ -231,7 +244,8 @@ def extension(format: str, path: pathlib.Path | None = None) -> str:
 def write(path: str | os.PathLike, photograph: Photograph) -> None:
   """Writes a photograph in its format. The file is complete or not there.
 
-  JPEGs have the quality 95, without subsampling. The other formats keep every value.
+  JPEGs have the quality 95, without subsampling. GIFs have at most 256 colours. The other formats
+  keep every value.
 
   Args:
     path: The file.
@@ -270,7 +284,7 @@ def _write(path, photograph) -> None:
   if format == "JPEG":
     options |= {"quality": 95, "subsampling": 0}
   if format == "WEBP":
-    options |= {"lossless": True}
+    options |= {"lossless": True, "exact": True}
   picture.save(path, format=format, **options)
 
 

@@ -5,6 +5,7 @@ filled part by part (see `filling`), those in faces by the prior of aligned face
 """
 
 import dataclasses
+import glob
 import itertools
 import pathlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -57,9 +58,9 @@ class Outputs:
     format: One of `photograph.FORMATS`, such as 'png'. The default is the format of the photograph,
       or PNG for crops.
     spread: Whether to write `spread/NAME.png`, the standard deviation of the samples.
-    compare: Whether to write `compare/NAME.png`, the damaged and the restored picture side by side.
-    faces: Whether to write `faces/NAME-1.png` and so on: each face of a whole photograph, damaged
-      and restored.
+    compare: Whether to write `compare/NAME.png`, the picture before and after, side by side.
+    faces: Whether to write `faces/NAME-1.png` and so on: each face of a whole photograph, before
+      and after.
     overwrite: Whether to replace existing files.
   """
 
@@ -83,7 +84,10 @@ class Outputs:
       ValueError: If one exists that must not be replaced.
     """
     also = [name for name in ("spread", "compare") if getattr(self, name)]
-    for there in (path, *(beside(path, name) for name in also)):
+    theirs = [path, *(beside(path, name) for name in also)]
+    if self.faces:
+      theirs += (path.parent / "faces").glob(f"{glob.escape(path.stem)}-*.png")
+    for there in theirs:
       if there.exists() and not self.overwrite:
         raise ValueError(f"{there} exists; --overwrite replaces it")
 
@@ -196,31 +200,28 @@ def restore_files(
       # --- Write ---
       outputs.folder.mkdir(parents=True, exist_ok=True)
       for i, item in enumerate(chunk):
-        image = np.asarray(result.image[i])
-        if crop == "whole":
-          photo = _restored(item.photo, result.image, A, item.damage.task, i)
-          own = faces[i] or (find(photo.picture) if outputs.faces else [])
-          say(f"{item.path}: {_describe(faces[i])}wrote {item.output}")
-        else:
-          photo, own = Photograph(images.to_uint8(image), format=item.photo.format), []
-        photograph.write(item.output, photo)
-        before, after = given[i] if damage.simulate else item.square, photo.to_float()
-        for number, face in enumerate(own if outputs.faces else [], 1):
-          side = max(SIZE[0], round(face.side))
-          pair = [filling.align(x, face, side) for x in (_resized(before, after), after)]
-          _write_png(beside(item.output, "faces", f"-{number}"), np.concatenate(pair, 1))
-        if outputs.compare:
-          pair = [_resized(before, after), _resized(after, after)]
-          _write_png(beside(item.output, "compare"), np.concatenate(pair, 1))
-        if outputs.spread and result.spread is not None:
-          deviation = np.minimum(np.asarray(result.spread[i]) / WHITE, 1)
-          _write_png(beside(item.output, "spread"), deviation)
-        if crop != "whole" and len(rows) < _SHEET_ROWS:
-          rows.append(([item.square] if damage.simulate else []) + [given[i], image])
+        image, shown = np.asarray(result.image[i]), item.square
         if damage.simulate:
+          shown = given[i]
           scores[str(item.path)] = {name: float(values[i]) for name, values in found.items()}
+        try:
+          if crop == "whole":
+            photo = _restored(item.photo, image, A, item.damage.task, i)
+          else:
+            photo = Photograph(images.to_uint8(image), format=item.photo.format)
+          photograph.write(item.output, photo)
+          own = faces[i] or (find(photo.picture) if outputs.faces and crop == "whole" else [])
+          spread = result.spread[i] if outputs.spread and result.spread is not None else None
+          _write_beside(item.output, outputs, shown, photo.to_float(), own, spread)
+        except (ValueError, OSError) as error:
+          failures.append(f"{item.path}: {error}")
+          continue
+        restored += 1
+        if crop == "whole":
+          say(f"{item.path}: {_describe(faces[i])}wrote {item.output}")
+        elif len(rows) < _SHEET_ROWS:
+          rows.append(([item.square] if damage.simulate else []) + [given[i], image])
       bar.update(len(chunk))
-      restored += len(chunk)
   if rows:
     figures.write_grid(sheet, np.stack([x for row in rows for x in row]), len(rows[0]), scale=2)
   if scores:
@@ -312,9 +313,21 @@ def _resized(image, like) -> np.ndarray:
   return images.to_float(picture if picture.size == size else picture.resize(size))
 
 
-def _write_png(path, image) -> None:
-  path.parent.mkdir(parents=True, exist_ok=True)
-  images.write_png(path, image)
+def _write_beside(path, outputs, before, after, faces, spread) -> None:
+  """Writes the further pictures of a photograph."""
+  both = _resized(before, after), _resized(after, after)
+  pictures = {}
+  for number, face in enumerate(faces if outputs.faces else [], 1):
+    side = max(SIZE[0], round(face.side))
+    pair = [filling.align(picture, face, side) for picture in both]
+    pictures[beside(path, "faces", f"-{number}")] = np.concatenate(pair, 1)
+  if outputs.compare:
+    pictures[beside(path, "compare")] = np.concatenate(both, 1)
+  if spread is not None:
+    pictures[beside(path, "spread")] = np.minimum(np.asarray(spread) / WHITE, 1)
+  for there, picture in pictures.items():
+    there.parent.mkdir(parents=True, exist_ok=True)
+    images.write_png(there, picture)
 
 
 # --- A whole photograph ---------------------------------------------------------------------------
@@ -415,13 +428,14 @@ def restore(
     result, _ = restore_whole(restorer, y, A, (1, *shape), find)
   else:
     result = restorer(y, A)
-  return _restored(photo, result.image, A, own.task, 0).like(image)
+  return _restored(photo, np.asarray(result.image[0]), A, own.task, 0).like(image)
 
 
-def _restored(photo, restored, A, task, i) -> Photograph:
-  """The i-th photograph with its restored image; its known pixels are unchanged if the others were
-  missing."""
-  hole = operators.hole(A)
-  mask = None if hole is None else np.asarray(hole[i % len(hole)])
-  colored = "colorize" in (part.partition(":")[0] for part in tasks.parts(task))
-  return photo.restored(np.asarray(restored[i]), mask, colored=colored)
+def _restored(photo, image, A, task, i) -> Photograph:
+  """The i-th photograph with its restored image. If pixels alone were missing, the others are
+  unchanged."""
+  missing = operators.missing(A, (1, *image.shape))
+  mask = None if missing is None else np.asarray(missing[i % len(missing)])
+  kinds = {part.partition(":")[0] for part in tasks.parts(task)}
+  keep = kinds == {"inpaint"} and operators.hole(A) is not None
+  return photo.restored(image, mask, keep=keep, colored="colorize" in kinds)

