@@ -54,3 +54,13 @@ def test_composed_photographs(tmp_path):
   (tmp_path / "celeba" / "list_eval_partition.txt").write_text("1.png 2\n")
   options = ["--faces", tmp_path / "celeba", "--photographs", tmp_path / "back", "--count", "1"]
   assert "whole, true frame" in run("benchmarks/photographs.py", *options)
+
+
+@pytest.mark.slow
+def test_the_prior_of_pictures(tmp_path):
+  for i in range(2):
+    Image.effect_noise((192, 192), 50).save(tmp_path / f"{i}.png")
+  output = run(
+    "benchmarks/pictures.py", "--photographs", tmp_path, "--limit", "1", "--sizes", "32x32"
+  )
+  assert "| megapixels |" in output and "| 0.120 |" in output
