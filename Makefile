@@ -5,7 +5,7 @@ DATA ?=
 WORKDIR ?= runs/$(@:train-%=%)
 PYTEST := $(BIN)/python -m pytest --numprocesses=logical --maxprocesses=4 --dist=worksteal
 
-.PHONY: demo test test-slow test-browser lint format bench bench-accelerator app clean
+.PHONY: demo docs links test test-slow test-browser lint format bench bench-accelerator app clean
 
 demo: .venv/installed
 	$(BIN)/python -m gan_restore.main --config=configs/demo.py --workdir=out/demo/toy_faces
@@ -49,6 +49,10 @@ train-denoiser-pictures: .venv/installed
 	$(call TRAIN,denoiser-pictures.py:second:$(PICTURES),$(WORKDIR)/second) --config.init_from=$(WORKDIR)/first
 	$(call TRAIN,denoiser-pictures.py:second:$(PICTURES),$(WORKDIR)/second) --mode=evaluate
 
+train-sampler: .venv/installed
+	$(call TRAIN,sampler.py:$(PICTURES),$(WORKDIR)) --config.init_from=gan_restore/shipped/denoiser.safetensors
+	$(call TRAIN,sampler.py:$(PICTURES),$(WORKDIR)) --mode=evaluate
+
 train-unet_gan: .venv/installed
 	$(call TRAIN,unet_gan.py:first,$(WORKDIR))
 	$(call TRAIN,unet_gan.py:second,$(WORKDIR))
@@ -57,6 +61,13 @@ train-unet_gan: .venv/installed
 train-%: .venv/installed
 	$(call TRAIN,$*.py,$(WORKDIR))
 	$(call TRAIN,$*.py,$(WORKDIR)) --mode=evaluate
+
+# The site, in build/site. A warning is an error. `make links` also checks the links to other sites.
+docs: .venv/installed-docs
+	$(BIN)/python -m sphinx -q -W --keep-going -b html docs build/site
+
+links: .venv/installed-docs
+	$(BIN)/python -m sphinx -q -W --keep-going -b linkcheck docs build/links
 
 bench: .venv/installed-bench
 	$(BIN)/python benchmarks/train.py

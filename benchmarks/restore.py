@@ -23,7 +23,7 @@ def ours(case, batch):
 
   import gan_restore as gr
   from gan_restore import hub
-  from gan_restore.models import denoiser
+  from gan_restore.models.shared import any_damage
   from gan_restore.restorers.posterior import PixelPosterior
 
   mask = np.zeros((64, 64), np.float32)
@@ -34,7 +34,7 @@ def ours(case, batch):
   y = jax.device_put(A(images()))
   if case == "denoiser, network":
     posterior = jax.device_put(PixelPosterior(images(), 0.01 + 0.2 * images(), images()))
-    network = jax.jit(denoiser.restore_mean)
+    network = jax.jit(any_damage.restore_mean)
     prior = hub.load_prior()
     return lambda: jax.block_until_ready(network(prior, posterior)), batch
   options = {"num_steps": STEPS, "num_restarts": 1, "blend": "none"} if case == "map" else {}

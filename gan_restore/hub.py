@@ -34,7 +34,7 @@ NAMES = ("map", *shipped_files.weights(), *classical.RESTORERS)
 
 @dataclasses.dataclass(frozen=True)
 class Restorer:
-  """A function (y, A, **options) -> `Result`, with the images and damage that it supports.
+  """A function `(y, A, **options) -> Result`, with the images and damage that it supports.
 
   Attributes:
     function: The function.

@@ -26,6 +26,7 @@ def test_tests_mirror_the_package():
     "test_shipped",
     "test_notebooks",
     "test_benchmarks",
+    "test_docs",
   }  # Tests of the package as a whole.
   strays = []
   for path in sorted((ROOT / "tests").rglob("test_*.py")):

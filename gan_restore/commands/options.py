@@ -126,7 +126,7 @@ def script(path: str) -> dict[str, Any]:
 
 def locate(path: str) -> str:
   """The path of a config file. If `configs/NAME.py` does not exist, it is the path of the installed
-  config of this name.
+  config of this name; so is a NAME alone.
 
   Raises:
     ValueError: If there is no such file.
@@ -134,10 +134,14 @@ def locate(path: str) -> str:
   Examples:
     >>> locate("configs/cdcgan.py").endswith("cdcgan.py")
     True
+    >>> locate("cdcgan").endswith("cdcgan.py")
+    True
   """
   file = pathlib.Path(path)
-  if not file.exists() and file.parts[:1] == ("configs",):
+  if not file.is_file() and file.parts[:1] == ("configs",):
     file = pathlib.Path(configs.__path__[0], *file.parts[1:])
+  elif not file.suffix:
+    file = pathlib.Path(configs.__path__[0], f"{file}.py")
   if not file.is_file():
     raise ValueError(f"{path}: no such config file")
   return str(file)

@@ -92,6 +92,22 @@ def at_least(value: Any, least: float, name: str) -> None:
     raise ValueError(f"{name} is {value!r}; it must be a whole number")
 
 
+def between(value: Any, low: float, high: float, name: str) -> None:
+  """Checks that an option lies in a range.
+
+  Args:
+    value: The option.
+    low: The least value that is allowed.
+    high: The largest.
+    name: Its name in the error.
+
+  Raises:
+    ValueError: If it does not.
+  """
+  if not low <= value <= high:
+    raise ValueError(f"{name} is {value}; it must be between {low} and {high}")
+
+
 def one_of(value: Any, options: Collection, name: str) -> None:
   """Checks that a value is one of some options.
 

@@ -103,7 +103,7 @@ class DenseDiscriminator(nn.Module):
 
 
 def gradient_loss(x: jax.Array, reference: jax.Array) -> jax.Array:
-  r"""The gradient loss: mean |\nabla x - \nabla r|, by forward differences along both axes.
+  r"""The gradient loss: the mean of `|\nabla x - \nabla r|`, by forward differences.
 
   Args:
     x: Images [N, H, W, C].

@@ -18,6 +18,8 @@ class Result:
     latent: z [N, latent_dim] of a latent search, else None.
     loss: The objective's value at `latent` [N], else None.
     history: The objective over the steps of a search [N, num_steps], else None.
+    samples: The samples [K, N, H, W, C] in [0, 1], of a method that draws them, if any were asked
+      for; else None.
     spread: The standard deviation of several samples, as they were generated, [N, H, W, 1]: the
       root of the mean square over the channels. None if there is only one sample.
   """
@@ -28,6 +30,7 @@ class Result:
   loss: jax.Array | None = None
   history: jax.Array | None = None
   spread: jax.Array | None = None
+  samples: jax.Array | None = None
 
 
 def choose(samples: jax.Array, loss: jax.Array, choice: str) -> tuple[jax.Array, jax.Array | None]:

@@ -32,7 +32,7 @@ def tv(
   .. math::
     \hat x = \arg\min_x \tfrac12 \|y - A x\|^2 + \lambda \sum_p |\nabla x_p|
 
-  with the forward differences of all channels in the norm |.| of a pixel, by the primal-dual method
+  with the forward differences of all channels in the norm of a pixel, by the primal-dual method
   of Condat (2013) and Vu, which needs only A's value and its gradient. With a nonlinear A the
   result is a local minimum.
 

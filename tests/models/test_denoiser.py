@@ -11,7 +11,7 @@ from gan_restore.data import framing, toy_faces
 from gan_restore.degradations import operators, tasks
 from gan_restore.evaluation import metrics, scoring
 from gan_restore.models import denoiser
-from gan_restore.models.shared import random_damage
+from gan_restore.models.shared import any_damage, random_damage, tiles
 from gan_restore.restorers.posterior import PixelPosterior, pixel_posterior
 from gan_restore.training import weights
 from gan_restore.training.config import validate
@@ -84,7 +84,7 @@ def test_tiles_have_no_seams(task, noticeable, monkeypatch):
     config=ml_collections.FrozenConfigDict(noticeable.config.to_dict() | {"flip": False})
   )
   whole = np.asarray(denoiser.restore(prior, y, A).image)
-  monkeypatch.setattr(denoiser, "_TILE", 96)
+  monkeypatch.setattr(tiles, "_TILE", 96)
   jax.clear_caches()
   tiled = np.asarray(denoiser.restore(prior, y, A).image)
   jax.clear_caches()
@@ -194,7 +194,7 @@ def test_mirrored_images_have_mirrored_restorations(workdir, images):
   prior = weights.load(workdir)
   mirrored = images[:, :, ::-1]
   posterior = lambda x: PixelPosterior(x, jnp.full_like(x, 0.1), x)
-  apply = jax.jit(lambda prior, x: denoiser.restore_mean(prior, posterior(x)))
+  apply = jax.jit(lambda prior, x: any_damage.restore_mean(prior, posterior(x)))
   difference = lambda prior: abs(apply(prior, mirrored)[:, :, ::-1] - apply(prior, images)).max()
   assert difference(prior) < 1e-4
   unmirrored = ml_collections.FrozenConfigDict(prior.config.to_dict() | {"flip": False})

@@ -1,0 +1,216 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from helpers import drawn_faces, losses, untrained
+
+from gan_restore import hub
+from gan_restore.data import toy_faces
+from gan_restore.degradations import operators, tasks
+from gan_restore.evaluation import metrics
+from gan_restore.models import denoiser, sampler
+from gan_restore.models.shared import any_damage, tiles
+from gan_restore.restorers.posterior import PixelPosterior
+from gan_restore.training import weights
+
+
+@pytest.fixture(scope="module")
+def images():
+  return drawn_faces(4, 32)
+
+
+@pytest.fixture(scope="module")
+def fresh():
+  """An untrained sampler whose last layer is not 0, so that the noise has an effect."""
+  trained = untrained("sampler", image_size=32)
+  params = dict(trained.variables["sampler"]["params"])
+  last = max(name for name in params if name.startswith("Conv_"))
+  kernel = params[last]["kernel"]
+  params[last] = {
+    **params[last], "kernel": 0.02 * jax.random.normal(jax.random.key(0), kernel.shape)
+  }  # fmt: skip
+  own = {**trained.variables["sampler"], "params": params}
+  return trained.replace(variables={**trained.variables, "sampler": own})
+
+
+@pytest.mark.parametrize("depth", [0, 1, 3])
+def test_only_the_decoder_is_learnt(depth):
+  """The sampler's weights are differences to those of the layers after the encoder. A change of
+  them changes the samples, and not the mean."""
+  variables = untrained("sampler", image_size=32, depth=depth).variables
+  own, all_layers = variables["sampler"]["params"], variables["generator"]["params"]
+  encoder = {"frame", "condition"} | {
+    f"{kind}_{i}" for kind in ("Block", "Conv") for i in range(depth + 1)
+  }
+  assert set(all_layers) - set(own) == encoder
+  assert set(own) - set(all_layers) == {f"noise_{level}" for level in range(depth + 1)}
+  assert all(
+    not np.any(x) for name in all_layers if name in own for x in jax.tree.leaves(own[name])
+  )
+
+
+def test_without_differences_a_sample_is_the_mean(images):
+  """The last layer is 0 at first, so that the noise has no effect yet."""
+  trained = untrained("sampler", image_size=32)
+  y, A = tasks.get("inpaint").corrupt(images, jax.random.key(0))
+  found = sampler.restore(trained, y, A, num_samples=2)
+  mean = denoiser.restore(trained, y, A).image
+  np.testing.assert_allclose(found.samples, jnp.stack([mean, mean]), atol=1e-5)
+  np.testing.assert_array_equal(sampler.restore(trained, y, A).image, mean)
+
+
+def test_samples(fresh, images):
+  """They agree with y, differ, and are the same for the same seed. The best is the nearest to the
+  mean."""
+  A = operators.inpaint(np.pad(np.ones((16, 16), np.float32), 8))
+  y = A(images)
+  mean, found = sampler.restore(fresh, y, A), sampler.restore(fresh, y, A, num_samples=3)
+  assert mean.samples is None and mean.spread is None
+  known = np.broadcast_to(A.mask == 0, images.shape)
+  for own in found.samples:
+    np.testing.assert_array_equal(np.asarray(own)[known], images[known])
+  assert (np.asarray(found.spread)[:, 8:-8, 8:-8] > 0).mean() > 0.9
+  distance = ((found.samples - mean.image) ** 2).sum((2, 3, 4))
+  wanted = [found.samples[k, i] for i, k in enumerate(np.argmin(distance, 0))]
+  np.testing.assert_array_equal(found.image, jnp.stack(wanted))
+  again = sampler.restore(fresh, y, A, num_samples=3)
+  np.testing.assert_array_equal(found.image, again.image)
+  other = sampler.restore(fresh, y, A, num_samples=3, seed=1)
+  assert abs(found.image - other.image).max() > 0.01
+
+
+def test_fidelity(fresh, images):
+  """The result is on the straight line from the sample to the mean."""
+  y, A = tasks.get("super_resolve").corrupt(images, jax.random.key(0))
+  mean = sampler.restore(fresh, y, A).image
+  run = lambda fidelity: sampler.restore(fresh, y, A, fidelity=fidelity).image
+  one = run(0)
+  assert abs(one - mean).max() > 0.01
+  np.testing.assert_allclose(run(0.25), 0.75 * one + 0.25 * mean, atol=1e-5)
+  np.testing.assert_array_equal(run(1), mean)
+  with pytest.raises(ValueError, match=r"fidelity is 1\.5; it must be between 0 and 1"):
+    run(1.5)
+
+
+def test_a_sample_does_not_depend_on_the_batch(fresh, images):
+  y, A = tasks.get("denoise").corrupt(images, jax.random.key(0))
+  whole = sampler.restore(fresh, y, A, num_samples=2).image
+  part = sampler.restore(fresh, y[1:3], A, num_samples=2).image
+  np.testing.assert_allclose(whole[1:3], part, atol=1e-4)
+
+
+@pytest.mark.parametrize("task", ["denoise:0.2", "inpaint:pixels"])
+def test_the_samples_of_tiles_have_no_seams(fresh, task, monkeypatch):
+  """The tiles of an image get parts of one noise. Tiles are those of y if the damage is local, else
+  those of the posterior."""
+  x = drawn_faces(1, 64).repeat(2, 1).repeat(3, 2)
+  y, A = tasks.get(task).corrupt(x, jax.random.key(0))
+  run = lambda: np.asarray(sampler.restore(fresh, y, A, fidelity=0).image)
+  whole = run()
+  monkeypatch.setattr(tiles, "_TILE", 96)
+  jax.clear_caches()
+  tiled = run()
+  jax.clear_caches()
+  difference = (whole - tiled) ** 2
+  assert 0 < difference.mean() < 2e-4
+  assert difference.mean((0, 2, 3)).max() < 1e-3 and difference.mean((0, 1, 3)).max() < 1e-3
+
+
+def test_white_noise():
+  """Independent normal values; the noise of a part is that part of the noise."""
+  noise = np.asarray(tiles.white_noise(jax.random.key(0), (96, 80, 4)))
+  assert abs(noise.mean()) < 0.03 and abs(noise.std() - 1) < 0.03
+  for axis in (0, 1):
+    for lag in (1, tiles.GRID):
+      size = noise.shape[axis] - lag
+      product = noise.take(range(size), axis) * noise.take(range(lag, size + lag), axis)
+      assert abs(product.mean()) < 0.03
+  part = tiles.white_noise(jax.random.key(0), (40, 33, 4), (32, 16))
+  np.testing.assert_array_equal(part, noise[32:72, 16:49])
+
+
+def test_the_losses_are_numpys(fresh, images):
+  """Against the definitions, from the samples and logits of the same compiled function."""
+  values, (_, found) = losses(fresh, {"image": 2 * jnp.asarray(images) - 1})
+  assert set(values) == {"sampler", "discriminator"}
+  config = fresh.config
+  np.testing.assert_allclose(
+    values["sampler"], found["l_rec"] + config.adversarial_weight * found["l_g"], rtol=1e-4
+  )
+  np.testing.assert_allclose(
+    values["discriminator"], found["l_d"] + config.penalty_weight * found["penalty"], rtol=1e-4
+  )
+
+
+def test_gaussian_samples_need_no_other_weight():
+  """For a scalar Gaussian posterior, samples of its standard deviation minimise the regulariser
+  with the initial weight (as rcGAN proves)."""
+  rng = np.random.default_rng(0)
+  x = rng.normal(size=200_000)
+  first, second = rng.normal(size=(2, 200_000))
+
+  def regulariser(scale):
+    a, b = scale * first, scale * second
+    error, deviation = sampler.l1_and_deviation(
+      jnp.stack([a, b])[..., None, None, None], jnp.asarray(x)[:, None, None, None]
+    )
+    return float(jnp.mean(error - sampler.FIRST_DEVIATION_WEIGHT * deviation))
+
+  scales = np.linspace(0.5, 1.5, 11)
+  assert abs(scales[np.argmin([regulariser(scale) for scale in scales])] - 1) < 0.11
+
+
+def test_the_discriminator_does_not_see_what_y_determines(fresh, images):
+  """Two images that differ where the posterior is certain have the same logits."""
+  config, own = fresh.config, fresh.variables["discriminator"]
+
+  def discriminate(x, std):
+    given = jnp.asarray(images)
+    posterior = PixelPosterior(given, jnp.full_like(given, std), given)
+    return jnp.concatenate(sampler.networks(config)[1].apply(own, x, posterior), -1)
+
+  other = images + 0.1
+  assert abs(discriminate(images, 1e-4) - discriminate(other, 1e-4)).max() < 1e-3
+  assert abs(discriminate(images, 0.25) - discriminate(other, 0.25)).max() > 1e-2
+
+
+@pytest.fixture(scope="session")
+def workdir(trained):
+  """150 steps on drawn faces."""
+  return trained(
+    "sampler", image_size=32, local=False, depth=2, width=16, discriminator_width=16, steps=150,
+    warmup_steps=30, batch_size=16, log_every=50, checkpoint_every=150, ema_decay=0.95,
+    learning_rate=1e-3,
+  )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_it_learns(workdir, images):
+  """The samples differ where y determines little, and their mean is nearer to the image than one
+  sample."""
+  restorer = hub.load(workdir)
+  y, A = tasks.get("inpaint").corrupt(images, jax.random.key(0))
+  found = restorer(y, A, num_samples=8)
+  hole = np.asarray(A.mask)[0, ..., 0] > 0
+  assert found.spread[:, hole].mean() > 0.01
+  score = lambda x: float(metrics.psnr(x, images).mean())
+  assert score(found.samples.mean(0)) > score(found.samples[0])
+
+
+@pytest.mark.slow
+def test_checkpoints_are_scored_by_the_energy_score(workdir):
+  trained = weights.load(workdir)
+  scores = dict(sampler.evaluate(trained, toy_faces.ToyFaces("test", 32), n=8))
+  assert next(iter(scores)) == "energy"
+  assert {f"{task}/psnr" for task in tasks.NAMES} < set(scores)
+  assert scores["energy"] < 0
+
+
+@pytest.mark.slow
+def test_the_denoiser_is_kept(workdir, trained, images):
+  """A run that begins with a denoiser leaves the mean as it is."""
+  prior = weights.load(workdir)
+  first = any_damage.network(prior.config).init(
+    jax.random.split(jax.random.PRNGKey(0), 3)[0], *any_damage.example(prior.config)
+  )
+  assert jax.tree.structure(first) == jax.tree.structure(prior.variables["generator"])
