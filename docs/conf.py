@@ -33,6 +33,7 @@ apidoc_modules = [
     "destination": "api",
     "exclude_patterns": [str(ROOT / "gan_restore" / "__main__.py")],
     "separate_modules": True,
+    "automodule_options": {"members"},
     "module_first": True,
   }
 ]

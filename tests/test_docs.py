@@ -2,6 +2,7 @@
 
 import importlib
 import re
+import runpy
 import shlex
 
 import pytest
@@ -78,6 +79,17 @@ def check_run(flags: list[str]) -> None:
   for flag in values:
     if flag.startswith("config."):
       assert flag.removeprefix("config.") in config, flag
+
+
+@pytest.mark.slow
+def test_the_gallery_is_drawn(tmp_path):
+  """One task of whole pictures, and one of faces; the page of the repository has all of them."""
+  script = runpy.run_path(str(ROOT / "docs/make_gallery.py"))
+  script["main"](tmp_path, 1)
+  titles = re.findall("^## (.*)$", (tmp_path / "gallery.md").read_text(), re.MULTILINE)
+  assert len(titles) == 2 == len(list((tmp_path / "gallery").glob("*.webp")))
+  shipped = re.findall("^## (.*)$", (ROOT / "docs/gallery.md").read_text(), re.MULTILINE)
+  assert shipped == [row[0] for row in (*script["WHOLE"], *script["FACES"])]
 
 
 def test_the_pages_have_commands_and_code():
