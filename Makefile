@@ -49,10 +49,6 @@ train-denoiser-pictures: .venv/installed
 	$(call TRAIN,denoiser-pictures.py:second:$(PICTURES),$(WORKDIR)/second) --config.init_from=$(WORKDIR)/first
 	$(call TRAIN,denoiser-pictures.py:second:$(PICTURES),$(WORKDIR)/second) --mode=evaluate
 
-train-sampler: .venv/installed
-	$(call TRAIN,sampler.py:$(PICTURES),$(WORKDIR)) --config.init_from=gan_restore/shipped/denoiser.safetensors
-	$(call TRAIN,sampler.py:$(PICTURES),$(WORKDIR)) --mode=evaluate
-
 train-unet_gan: .venv/installed
 	$(call TRAIN,unet_gan.py:first,$(WORKDIR))
 	$(call TRAIN,unet_gan.py:second,$(WORKDIR))

@@ -314,6 +314,18 @@ def test_the_noise_of_a_composition_reaches_the_posterior(fresh, images):
 
 
 @pytest.mark.slow
+def test_noise_of_each_pixel_is_that_of_its_channels(noticeable, images):
+  """The network gets the root mean square over the channels that have noise, of photon noise."""
+  colours = images * np.float32([1, 0.6, 0.2])
+  y, A = tasks.get("poisson:30").corrupt(colours, jax.random.key(0))
+  y, A = operators.prepare(y, A, colours.shape[1:])
+  sigma = np.broadcast_to(A.noise(colours.shape), colours.shape)
+  assert (sigma[..., 0] > 1.2 * sigma[..., 2]).mean() > 0.5
+  same = operators.denoise(np.sqrt((sigma**2).mean(-1, keepdims=True)).repeat(3, -1))
+  found = denoiser.restore(noticeable, y, A).image
+  np.testing.assert_allclose(found, denoiser.restore(noticeable, y, same).image, atol=2e-4)
+
+
 def test_a_curved_damage_is_linearised_again(restorer, images):
   """A gamma curve of 2.5 with noise, which is strongly nonlinear."""
   A = operators.compose(operators.denoise(0.02), lambda x: jnp.maximum(x, 1e-3) ** 2.5)
