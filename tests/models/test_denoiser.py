@@ -313,7 +313,6 @@ def test_the_noise_of_a_composition_reaches_the_posterior(fresh, images):
   assert metrics.psnr(right, images).mean() > metrics.psnr(wrong, images).mean() + 0.5
 
 
-@pytest.mark.slow
 def test_noise_of_each_pixel_is_that_of_its_channels(noticeable, images):
   """The network gets the root mean square over the channels that have noise, of photon noise."""
   colours = images * np.float32([1, 0.6, 0.2])
@@ -326,6 +325,7 @@ def test_noise_of_each_pixel_is_that_of_its_channels(noticeable, images):
   np.testing.assert_allclose(found, denoiser.restore(noticeable, y, same).image, atol=2e-4)
 
 
+@pytest.mark.slow
 def test_a_curved_damage_is_linearised_again(restorer, images):
   """A gamma curve of 2.5 with noise, which is strongly nonlinear."""
   A = operators.compose(operators.denoise(0.02), lambda x: jnp.maximum(x, 1e-3) ** 2.5)
