@@ -1,3 +1,5 @@
+import csv
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,7 +9,6 @@ from helpers import drawn_faces, losses, untrained
 from gan_restore import hub
 from gan_restore.data import toy_faces
 from gan_restore.degradations import operators, tasks
-from gan_restore.evaluation import metrics
 from gan_restore.models import denoiser, sampler
 from gan_restore.models.shared import any_damage, tiles
 from gan_restore.restorers.posterior import PixelPosterior
@@ -176,25 +177,25 @@ def test_the_discriminator_does_not_see_what_y_determines(fresh, images):
 
 @pytest.fixture(scope="session")
 def workdir(trained):
-  """150 steps on drawn faces."""
+  """100 steps on drawn faces."""
   return trained(
-    "sampler", image_size=32, local=False, depth=2, width=16, discriminator_width=16, steps=150,
-    warmup_steps=30, batch_size=16, log_every=50, checkpoint_every=150, ema_decay=0.95,
+    "sampler", image_size=32, local=False, depth=2, width=16, discriminator_width=16, steps=100,
+    warmup_steps=30, batch_size=16, log_every=20, checkpoint_every=100, ema_decay=0.95,
     learning_rate=1e-3,
   )  # fmt: skip
 
 
 @pytest.mark.slow
 def test_it_learns(workdir, images):
-  """The samples differ where y determines little, and their mean is nearer to the image than one
-  sample."""
-  restorer = hub.load(workdir)
+  """The discriminator tells samples from originals. The samples come to differ, in the hole more
+  than outside; at first they are the same."""
+  rows = list(csv.DictReader((workdir / "metrics.csv").read_text().splitlines()))
+  assert float(rows[0]["l_d"]) < np.log(2) - 0.01
+  assert float(rows[-1]["ratio"]) > 2 * float(rows[0]["ratio"])
   y, A = tasks.get("inpaint").corrupt(images, jax.random.key(0))
-  found = restorer(y, A, num_samples=8)
+  spread = np.asarray(hub.load(workdir)(y, A, num_samples=8).spread)
   hole = np.asarray(A.mask)[0, ..., 0] > 0
-  assert found.spread[:, hole].mean() > 0.01
-  score = lambda x: float(metrics.psnr(x, images).mean())
-  assert score(found.samples.mean(0)) > score(found.samples[0])
+  assert spread[:, hole].mean() > 3 * spread[:, ~hole].mean()
 
 
 @pytest.mark.slow
