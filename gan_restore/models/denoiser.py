@@ -123,7 +123,7 @@ def restore(
       images.
 
   Returns:
-    A `Result`, with the `spread` if there are several samples.
+    A `Result`, with the `samples` and, if there are several, their `spread`.
 
   Raises:
     TypeError: If y is not floating or A is not a function.
