@@ -17,7 +17,7 @@ def test_runs(path, monkeypatch, tmp_path):
   notebook = nbformat.read(path, as_version=4)
   assert "install" in notebook.cells[1].source
   nbclient.NotebookClient(
-    notebook, timeout=300, resources={"metadata": {"path": str(path.parent)}}
+    notebook, timeout=1200, resources={"metadata": {"path": str(path.parent)}}
   ).execute()
 
 

@@ -21,8 +21,8 @@ def aligned(height: int, width: int) -> np.ndarray:
   """The frame of CelebA's own face crop, resampled to a size.
 
   Examples:
-    >>> aligned(64, 64) @ [32, 32, 1], aligned(64, 64) @ [64, 0, 1]
-    (array([0., 0.]), array([ 1., -1.]))
+    >>> (aligned(64, 64) @ [32, 32, 1]).tolist(), (aligned(64, 64) @ [64, 0, 1]).tolist()
+    ([0.0, 0.0], [1.0, -1.0])
   """
   return np.array([[2 / width, 0, -1], [0, 2 / height, -1]], np.float32)
 
@@ -50,8 +50,8 @@ def shift(frame: np.ndarray | jax.Array, left: int | jax.Array, top: int | jax.A
     [..., 2, 3].
 
   Examples:
-    >>> shift(aligned(64, 64), 32, 0)[:, 2]
-    array([ 0., -1.], dtype=float32)
+    >>> shift(aligned(64, 64), 32, 0)[:, 2].tolist()
+    [0.0, -1.0]
   """
   moved = frame[..., :1] * left + frame[..., 1:2] * top
   return frame + moved * np.array([0, 0, 1], np.float32)

@@ -361,12 +361,6 @@ def restore(
     TypeError: If y is not floating or A is not a function.
     ValueError: If y holds NaN or leaves the operator's range, A does not match it, or an option is
       out of range.
-
-  Examples:
-    >>> import gan_restore as gr, jax.numpy as jnp
-    >>> y = jnp.full((1, 16, 16, 3), 0.5)
-    >>> gr.restore(y, gr.operators.super_resolve(4), num_samples=2).samples.shape
-    (2, 1, 64, 64, 3)
   """
   return any_damage.restore(
     trained, y, A, _draw, num_samples=num_samples, choice=choice, fidelity=fidelity,

@@ -1,6 +1,8 @@
+import pytest
 from helpers import picture_size, run
 
 
+@pytest.mark.slow
 def test_demo_writes_one_picture(capsys, prior, tmp_path):
   search = ["--method", f"{prior}:num_steps=2:num_restarts=1"]
   status, output, _ = run(capsys, "demo", "--out", tmp_path / "demo", *search)

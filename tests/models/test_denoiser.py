@@ -24,7 +24,8 @@ def images():
 
 @pytest.fixture(scope="module")
 def fresh():
-  return untrained("denoiser", image_size=32)
+  """An untrained prior. Its damages in training are those that compile quickly."""
+  return untrained("denoiser", image_size=32, jpeg_share=0.0, kernel_share=0.0)
 
 
 def test_at_first_it_is_the_linear_estimate(images, fresh):
@@ -74,7 +75,9 @@ def test_images_of_any_size(fresh):
     denoiser.restore(fresh, rows(x), rows, shape=(0, 50))
 
 
-@pytest.mark.parametrize("task", ["denoise:0.2", "inpaint:pixels", "blur"])
+@pytest.mark.parametrize(
+  "task", ["denoise:0.2", "inpaint:pixels", pytest.param("blur", marks=pytest.mark.slow)]
+)
 def test_tiles_have_no_seams(task, noticeable, monkeypatch):
   """Large images are restored in tiles: those of y if the damage is local, else those of the
   posterior. The result is almost that of the whole image."""
@@ -123,6 +126,7 @@ def test_the_frame_is_used(noticeable, images):
       apply(frame)
 
 
+@pytest.mark.slow
 def test_a_mean_of_any_size_does_not_depend_on_its_batch(noticeable, images):
   y, A = tasks.get("super_resolve:2").corrupt(images, jax.random.key(0))
   together = denoiser.restore(noticeable, y, A).image
@@ -250,6 +254,7 @@ def test_the_correction_by_y_leaves_no_stripes():
   assert stripes < 0.05  # 0.12 with a correction of the known rows alone.
 
 
+@pytest.mark.slow
 def test_samples_agree_with_y_and_differ_where_it_determines_little(images):
   fresh = untrained("denoiser", image_size=32, local=False, depth=2)
   y, A = tasks.get("inpaint").corrupt(images, jax.random.key(0))
@@ -273,6 +278,7 @@ OUTSIDE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OUTSIDE)
 def test_y_may_leave_the_unit_range(name, fresh, images):
   """For y of any scale, the linear estimate agrees with y and is better than grey."""

@@ -86,6 +86,7 @@ def test_a_restoration_does_not_depend_on_its_batch(tiny_prior):
     np.testing.assert_allclose(batch.latent[i], alone.latent[0], atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_restoration_by_the_shipped_prior_does_not_depend_on_its_batch(faces):
   """The search in a trained prior amplifies rounding differences to 1e-3, so none are allowed."""
   y, A = tasks.get("super_resolve").corrupt(faces, jax.random.key(0))

@@ -105,7 +105,9 @@ def test_refusals(faces):
     hub.load("sparse")(faces[..., :1], operators.denoise())
 
 
-@pytest.mark.parametrize("restorer", [patches.low_rank, patches.sparse])
+@pytest.mark.parametrize(
+  "restorer", [patches.low_rank, pytest.param(patches.sparse, marks=pytest.mark.slow)]
+)
 def test_they_can_be_jitted(restorer):
   y, A = drawn_faces(1, 32), operators.denoise(0.1)
   found = jax.jit(lambda y: restorer(y, A, num_steps=1).image)(y)

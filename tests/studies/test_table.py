@@ -132,6 +132,7 @@ def test_exclusive_classes_agree_by_the_largest_logit():
   assert metrics.decide(np.array([[0.2, -1]]), exclusive=False).tolist() == [[1, 0]]
 
 
+@pytest.mark.slow
 def test_compositions_are_drawn(source, tmp_path):
   """Draws a task whose y has another shape. A cell without a score is null in the file."""
   damages = {name: tasks.get(name) for name in ("blur:1+super_resolve:2", "colorize+denoise:0.05")}

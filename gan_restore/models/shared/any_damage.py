@@ -171,7 +171,11 @@ def restore(
   frames = _frames(frame, whole)
   y, A = operators.prepare(y, A, whole[1:])
   keys = jax.random.split(jax.random.key(seed), num_samples if fidelity < 1 else 0)
-  options = {"keys": keys, "draw": draw, "num_linearizations": int(num_linearizations)}
+  options = {
+    "keys": keys,
+    "draw": draw if len(keys) else None,  # So that the mean is compiled once for all of them.
+    "num_linearizations": int(num_linearizations),
+  }
   if tiles.needed(*whole[1:3]) and getattr(A, "reduction", None):
     mean, samples = _in_tiles(trained, y, A, whole, frames, options)
   else:

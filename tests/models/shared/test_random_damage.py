@@ -35,6 +35,7 @@ def test_the_damages_it_learns_from():
   assert 0.03 < grey.mean() < 0.25
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [*random_damage.KINDS, "jpeg", "kernel"])
 def test_the_config_says_which_damages(kind):
   """One kind of damage at a time, chosen by its share."""
