@@ -19,7 +19,13 @@ _COARSE = {"channels": 3, "width": 8, "classes": 10, "factor": 4, "exclusive": F
 _SMALL = {
   "dcgan": {"width": 8, "latent_dim": 16},
   "autoencoder_gan": {"width": 8, "latent_dim": 16},
-  "cdcgan": {"width": 4, "classes": 10, "generator_steps": 3, "discriminator_steps": 3},
+  "cdcgan": {
+    "width": 4,
+    "classes": 10,
+    "generator_steps": 3,
+    "discriminator_steps": 3,
+    "learning_rate": 1e-3,
+  },
   "encoder_dcgan": {"width": 4},
   "unet_gan": {"width": 4},
   "denoiser": {"width": 4},

@@ -14,6 +14,7 @@ def get_config():
   config = cdcgan.get_config()
   config.width = 16
   config.batch_size = 32
+  config.learning_rate = 1e-3
   config.generator_steps = 7_000
   config.discriminator_steps = 500
   config.steps = 12_000

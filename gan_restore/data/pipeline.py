@@ -5,11 +5,13 @@ or a vector of 0 and 1 with one entry for each attribute; and where the images a
 their `frame` float32 [2, 3] (see `framing`).
 """
 
+import os
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
 import jax
 import numpy as np
+from absl import flags
 from PIL import Image
 
 from gan_restore.data import framing, images, toy_faces
@@ -260,8 +262,7 @@ def framed_batches(config: Any, split: str, batch_size: int) -> "grain.DatasetIt
         part = part[jax.process_index() :: jax.process_count()]
       parts.append(part.shuffle().repeat().random_map(_framing(config, size, margin)))
     mixed = grain.MapDataset.mix(parts, config.picture_shares)
-    options = grain.ReadOptions(num_threads=4, prefetch_buffer_size=4 * count)
-    return iter(mixed.to_iter_dataset(options).batch(count, drop_remainder=True))
+    return _batches(mixed, count, num_threads=4)
 
   first = batches(config.image_size, batch_size, config.seed)
   if not config.large_every:
@@ -387,8 +388,22 @@ def train_batches(
   data = data.shuffle().repeat()
   if flip:
     data = data.random_map(_flip)
-  options = grain.ReadOptions(num_threads=8, prefetch_buffer_size=4 * batch_size)
-  return iter(data.to_iter_dataset(options).batch(batch_size, drop_remainder=True))
+  return _batches(data, batch_size, num_threads=8)
+
+
+def _batches(data, batch_size, num_threads):
+  """An iterator of batches that are prepared ahead: by threads, and for an accelerator, which eats
+  more than one process can prepare, by several processes."""
+  import grain  # Slow to import.
+
+  options = grain.ReadOptions(num_threads=num_threads, prefetch_buffer_size=4 * batch_size)
+  batches = data.to_iter_dataset(options).batch(batch_size, drop_remainder=True)
+  if jax.default_backend() != "cpu":
+    if not flags.FLAGS.is_parsed():
+      flags.FLAGS.mark_as_parsed()  # Grain reads its own flags.
+    workers = max(1, min((os.cpu_count() or 1) // 2, 8))
+    batches = batches.mp_prefetch(grain.MultiprocessingOptions(workers, per_worker_buffer_size=4))
+  return iter(batches)
 
 
 def evaluation_batches(source: Source, batch_size: int, limit: int | None = None) -> Iterator[dict]:

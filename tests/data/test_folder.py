@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+import tensorflow_datasets as tfds
 from PIL import Image
 
 from gan_restore import data
@@ -102,6 +103,38 @@ def test_real_celeba_without_attributes(tmp_path, real_data):
   assert any((source[i]["image"] == wanted).all() for i in range(len(source)))
 
 
+def test_whole_pictures_are_the_files_own(tmp_path):
+  """A JPEG keeps its bytes, unless it must be turned or is grey; other files become PNG."""
+  rng = np.random.default_rng(0)
+  pixels = rng.integers(0, 256, (6, 8, 3), np.uint8).repeat(4, 0).repeat(4, 1)
+  (tmp_path / "p").mkdir()
+  Image.fromarray(pixels).save(tmp_path / "p" / "plain.jpg", quality=80)
+  turned = Image.Exif()
+  turned[images.ORIENTATION] = 6
+  Image.fromarray(pixels).save(tmp_path / "p" / "turned.jpg", exif=turned)
+  Image.fromarray(pixels[..., 0]).save(tmp_path / "p" / "grey.jpg")
+  Image.fromarray(pixels).save(tmp_path / "p" / "other.webp", lossless=True)
+  keep = lambda picture, rng: {"image": picture}
+  sources = [
+    data.load_pictures(f"folder:{tmp_path / 'p'}", split, keep, str(tmp_path / "prepared"))
+    for split in folder.SPLITS
+  ]
+  got = [source[i]["image"] for source in sources for i in range(len(source))]
+  wanted = [np.asarray(images.read_image(path)) for path in sorted((tmp_path / "p").iterdir())]
+  assert len(got) == 4
+  for picture in wanted:
+    assert any(x.shape == picture.shape and (x == picture).all() for x in got)
+  builder = folder.Folder(str(tmp_path / "p"), None, str(tmp_path / "prepared"))
+  raw = {"image": tfds.decode.SkipDecoding()}
+  stored = [
+    bytes(example["image"])
+    for split in folder.SPLITS
+    for example in builder.as_data_source(split=split, decoders=raw)
+  ]
+  assert sorted(x[:4] == b"\x89PNG" for x in stored) == [False, True, True, True]
+  assert (tmp_path / "p" / "plain.jpg").read_bytes() in stored
+
+
 def test_unusable_files_are_skipped_and_named(tmp_path):
   write_images(tmp_path / "p", 40)
   (tmp_path / "p" / "empty.png").touch()
@@ -121,14 +154,14 @@ def test_two_processes_may_prepare_it_at_once(tmp_path, overtaken, monkeypatch):
   if overtaken == "before":
     first.prepare()
   else:
-    read_image = images.read_image
+    to_rgb = images.to_rgb
 
-    def read_late(path):
-      monkeypatch.setattr(images, "read_image", read_image)
+    def late(image):
+      monkeypatch.setattr(images, "to_rgb", to_rgb)
       first.prepare()
-      return read_image(path)
+      return to_rgb(image)
 
-    monkeypatch.setattr(images, "read_image", read_late)
+    monkeypatch.setattr(images, "to_rgb", late)
   second.prepare()
   counts = [builder.info.splits["train"].num_examples for builder in (first, second)]
   assert counts[0] == counts[1] > 30

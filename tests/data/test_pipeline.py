@@ -38,6 +38,28 @@ def test_batches_are_deterministic_and_resume_where_they_were():
   assert (other["label"] != first[0]["label"]).any()
 
 
+@pytest.mark.slow
+def test_several_processes_feed_an_accelerator(tmp_path, monkeypatch):
+  """The batches are deterministic and resume where they were; an epoch has every image once."""
+  monkeypatch.setattr("jax.default_backend", lambda: "gpu")
+  monkeypatch.setattr("os.cpu_count", lambda: 4)  # 2 processes.
+  for i in range(16):
+    (tmp_path / "images").mkdir(exist_ok=True)
+    Image.new("RGB", (8, 8), (i, 0, 0)).save(tmp_path / "images" / f"{i:02}.png")
+  source = data.load(f"folder:{tmp_path / 'images'}", "train", 8, str(tmp_path / "prepared"))
+  assert len(source) == 14
+  batches = data.train_batches(source, 7, seed=0)
+  first = [next(batches)["image"] for _ in range(2)]
+  position = batches.get_state()
+  ahead = [next(batches)["image"] for _ in range(3)]
+  assert len({x[0, 0, 0] for batch in first for x in batch}) == 14
+  again = data.train_batches(source, 7, seed=0)
+  np.testing.assert_array_equal(next(again)["image"], first[0])
+  again.set_state(position)
+  for batch in ahead:
+    np.testing.assert_array_equal(next(again)["image"], batch)
+
+
 def test_an_epoch_has_every_image_once_and_the_next_another_order():
   batches = data.train_batches(Numbers(), 10, seed=0)
   epochs = [np.concatenate([next(batches)["label"] for _ in range(2)]) for _ in range(2)]
