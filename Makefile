@@ -49,6 +49,10 @@ train-denoiser-pictures: .venv/installed
 	$(call TRAIN,denoiser-pictures.py:second:$(PICTURES),$(WORKDIR)/second) --config.init_from=$(WORKDIR)/first
 	$(call TRAIN,denoiser-pictures.py:second:$(PICTURES),$(WORKDIR)/second) --mode=evaluate
 
+train-scratch_finder: .venv/installed
+	$(call TRAIN,scratch_finder.py:$(PICTURES),$(WORKDIR))
+	$(call TRAIN,scratch_finder.py:$(PICTURES),$(WORKDIR)) --mode=evaluate
+
 train-unet_gan: .venv/installed
 	$(call TRAIN,unet_gan.py:first,$(WORKDIR))
 	$(call TRAIN,unet_gan.py:second,$(WORKDIR))

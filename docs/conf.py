@@ -62,6 +62,7 @@ PAGES = {
     *(ROOT / "gan_restore/shipped").glob("*.webp"),
   ],
   "cards/judges": (ROOT / "gan_restore/shipped/judges").glob("*.md"),
+  "cards/finders": (ROOT / "gan_restore/shipped/finders").glob("*.md"),
   "project": [ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"],
 }
 LINKS = {"../gan_restore/shipped/": "cards/", "../../docs/": "../"}

@@ -174,8 +174,10 @@ def load(name: str | os.PathLike, **options: Any) -> Restorer:
 
 def _load(name) -> Trained:
   trained = weights.load(shipped_files.weights().get(str(name), name))
-  if trained.config.family == "classifier":
-    raise weights.WeightsError(f"{name}: holds a classifier, which does not restore images")
+  if not models.restores(trained.family):
+    raise weights.WeightsError(
+      f"{name}: holds a {trained.config.family}, which does not restore images"
+    )
   return trained
 
 

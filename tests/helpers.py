@@ -31,6 +31,7 @@ _SMALL = {
   "denoiser": {"width": 4},
   "sampler": {"width": 4, "discriminator_width": 4, "noise": 2},
   **dict.fromkeys(("resgan", "gan", "wgan", "cgan", "classifier"), _COARSE),
+  "scratch_finder": {"width": 4},
 }
 
 

@@ -94,6 +94,7 @@ WHOLE = (
   "configs/tables/map_restoration.py",
   "shipped/denoiser.safetensors",
   "shipped/judges/celeba.safetensors",
+  "shipped/finders/scratches.safetensors",
   "shipped/dictionary.npy",
 )
 

@@ -17,7 +17,7 @@ from PIL import Image
 from gan_restore import hub
 from gan_restore.commands import options
 from gan_restore.degradations import tasks
-from gan_restore.photos import crops, faces, files, photograph, restoration
+from gan_restore.photos import crops, faces, files, photograph, restoration, scratches
 from gan_restore.photos.damage import Damage
 
 MAX_BYTES = 40_000_000  # Of an uploaded file.
@@ -181,8 +181,32 @@ def painted(editor: dict | None, size: tuple[int, int]) -> np.ndarray | None:
   )
 
 
-def to_paint_on(path: str | None, mask: str | None = None) -> dict | None:
+def scratches_on(path: str | None) -> dict | None:
+  """The value of the image editor for a photograph, with the scratches that are found painted on
+  it.
+
+  Raises:
+    ValueError: If the file is no picture, or no scratch is found.
+  """
+  if not path:
+    raise ValueError("Choose a photograph first.")
+  picture = photograph.read(path).picture
+  _check_size("photograph", picture.size)
+  found = scratches.find(picture)[..., 0]
+  if not found.any():
+    raise ValueError("No scratch is found. Paint over what is missing.")
+  return to_paint_on(path, Image.fromarray(np.where(found > 0, np.uint8(255), np.uint8(0))))
+
+
+def to_paint_on(path: str | None, mask: str | Image.Image | None = None) -> dict | None:
   """The value of the image editor for a photograph, with its mask, if it has one, painted on it.
+
+  Args:
+    path: The photograph.
+    mask: The path of the mask; or the mask, mode L, 255 where a pixel is missing.
+
+  Returns:
+    The value, or None if there is no photograph.
 
   Raises:
     ValueError: If a file is no picture, or the mask has another size.
@@ -192,7 +216,7 @@ def to_paint_on(path: str | None, mask: str | None = None) -> dict | None:
   picture = photograph.read(path).picture
   layers = []
   if mask:
-    drawn = crops.read_mask(mask, picture)
+    drawn = crops.read_mask(mask, picture) if isinstance(mask, str) else mask
     layer = Image.new("RGBA", picture.size)
     layer.paste((255, 0, 0, 255), mask=drawn)
     layers = [_reduced(layer, Image.Resampling.NEAREST)]
@@ -324,6 +348,7 @@ def build(own: pathlib.Path) -> Any:
           layers=False, type="numpy", format="png",
           brush=gr.Brush(default_size=12, colors=["#ff0000"], color_mode="fixed"),
         )  # fmt: skip
+        find = gr.Button("Find scratches")
       with gr.Column(min_width=300):
         task = gr.Dropdown(
           list(DAMAGES.items()), value=tasks.UNKNOWN, label="What is wrong with it?",
@@ -346,6 +371,7 @@ def build(own: pathlib.Path) -> Any:
           seed = gr.Number(0, precision=0, label="Seed")
     for changed in (upload, mask):
       changed.change(sentence(to_paint_on), [upload, mask], editor)
+    find.click(sentence(scratches_on), upload, editor)
     running = button.click(
       run,
       [upload, editor, task, method, crop, simulate, seed, folder],

@@ -26,9 +26,10 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
   p.add_argument("--out", required=True, type=pathlib.Path, metavar="DIR")
   p.add_argument(
     "--mask",
-    metavar="FILE|DIR|KIND",
+    metavar="FILE|DIR|auto|KIND",
     help="for inpaint: a picture, white where pixels are missing; a folder with such a picture of"
-    f" each photograph's name; or {masks.HELP}",
+    " each photograph's name; auto, the scratches, folds and scribbles that are found in each, and"
+    f" its transparent pixels, which are also written to DIR/masks; or {masks.HELP}",
   )
   p.add_argument(
     "--faces",
@@ -102,13 +103,14 @@ def run(arguments: argparse.Namespace) -> int:
   restorer = options.method(method, arguments.seed)
   task = arguments.task or ("inpaint" if arguments.mask else restorer.task or tasks.UNKNOWN)
   task = tasks.with_factor(task, restorer.factor)
+  damage = Damage(task, arguments.mask, arguments.simulate, arguments.seed, arguments.enlarge)
   scores, failures, restored = restoration.restore_files(
     restorer,
-    Damage(task, arguments.mask, arguments.simulate, arguments.seed, arguments.enlarge),
+    damage,
     arguments.inputs,
     restoration.Outputs(
-      arguments.out, arguments.format, arguments.spread, arguments.compare, arguments.save_faces,
-      arguments.overwrite,
+      arguments.out, arguments.format, arguments.spread, arguments.compare, damage.finds_mask,
+      arguments.save_faces, arguments.overwrite,
     ),
     crop=arguments.crop,
     size=arguments.size,

@@ -56,7 +56,8 @@ class Family(Protocol):
   """The attributes and functions of every family.
 
   A family may also have `TASK`, the name in `tasks` of the only kind of damage that it restores
-  (without it, it restores any damage; see `task`), `any_size`, a function of
+  (without it, it restores any damage; see `task`), `RESTORES`, which is False if it restores
+  nothing (see `restores`), `any_size`, a function of
   the config that says whether it restores images of any size (without it, only those of the
   config), and `EXPORTED`, the players that
   restoration needs (without it, all of them; see `exported_players`). It may also have the
@@ -189,6 +190,11 @@ def task(family: Family) -> str | None:
     The kind's name in `tasks.ALL`, or None if the family restores any damage.
   """
   return getattr(family, "TASK", None)
+
+
+def restores(family: Family) -> bool:
+  """Whether a family restores images. The others classify images or find damage."""
+  return getattr(family, "RESTORES", True)
 
 
 def exported_players(family: Family) -> tuple[str, ...]:

@@ -50,6 +50,7 @@ class Classifier(nn.Module):
 
 
 PLAYERS = ("classifier",)
+RESTORES = False
 CURVES = {"classifier_loss": "classifier"}
 REQUIREMENTS = {
   "image_size": (lambda v: v >= 12 and v % 4 == 0, "a multiple of 4, at least 12"),

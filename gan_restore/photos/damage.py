@@ -13,7 +13,7 @@ import numpy as np
 from gan_restore.data import images
 from gan_restore.degradations import checks, masks, operators, tasks
 from gan_restore.evaluation import scoring
-from gan_restore.photos import crops, file_damage
+from gan_restore.photos import crops, file_damage, scratches
 from gan_restore.photos.file_damage import FileDamage
 from gan_restore.photos.photograph import Photograph
 
@@ -26,8 +26,9 @@ class Damage:
     task: A name of `tasks.get`; or 'auto', the damage that is detected in each file (see
       `file_damage`).
     mask: The mask of each `inpaint` of the task that does not name one: the path of a picture; the
-      path of a folder with a picture of the name of each photograph; or a kind of `masks`; the
-      mask [H, W, 1] of the only photograph; or None.
+      path of a folder with a picture of the name of each photograph; a kind of `masks`; 'auto',
+      the scratches that are found in each photograph (see `scratches`), and its transparent pixels;
+      the mask [H, W, 1] of the only photograph; or None.
     simulate: Whether the photographs are clean, and are damaged first.
     seed: Random seed of masks and noise.
     enlarge: Factor by which the photographs are also enlarged. They are taken for large ones that
@@ -65,14 +66,17 @@ class Damage:
         f"--task {self.task} needs --mask: a picture, white where pixels are missing, or a kind of"
         " mask"
       )
+    if self.finds_mask and self.simulate:
+      raise ValueError("--mask auto is found in a file, so it cannot be simulated")
     if (
       isinstance(self.mask, str)
+      and not self.finds_mask
       and not masks.is_kind(self.mask)
       and not pathlib.Path(self.mask).exists()
     ):
       raise ValueError(
-        f"--mask is {self.mask}; it must be a picture file, a folder of them, or one of the kinds"
-        f" {masks.HELP}"
+        f"--mask is {self.mask}; it must be a picture file, a folder of them, auto, or one of the"
+        f" kinds {masks.HELP}"
       )
     kinds = [kind or self.mask for kind in holes]
     for kind in kinds:
@@ -97,13 +101,18 @@ class Damage:
     """The qualities of `jpeg` in the task."""
     return [part[5:] for part in tasks.parts(self.task) if part.startswith("jpeg:")]
 
+  @property
+  def finds_mask(self) -> bool:
+    """Whether the mask is found in each photograph."""
+    return isinstance(self.mask, str) and self.mask == scratches.AUTO
+
   def mask_file(self, path: pathlib.Path) -> pathlib.Path | None:
     """The file of the mask of a photograph `path`; None if the mask is no file.
 
     Raises:
       ImageError: If the mask is a folder without exactly one picture of the photograph's name.
     """
-    if not isinstance(self.mask, str) or masks.is_kind(self.mask):
+    if not isinstance(self.mask, str) or masks.is_kind(self.mask) or self.finds_mask:
       return None
     given = pathlib.Path(self.mask)
     if not given.is_dir():
@@ -150,7 +159,7 @@ class Damage:
       path: The file; None if there is none.
       photo: The photograph.
       square: Its crop, from `crops.crop_picture`.
-      mask: The mask of the crop, if `mask` is a file.
+      mask: The mask of the crop, if `mask` is a file or is found.
       box: The crop in the file.
       shape: (H, W, C) of the images.
 
@@ -161,7 +170,8 @@ class Damage:
       ValueError: If no damage is detected that the task asks for; or if no pixel is missing, or
         all are, at the size at which the task applies the mask.
     """
-    if mask is None and isinstance(self.mask, str) and self.task == tasks.UNKNOWN:
+    unknown = self.task == tasks.UNKNOWN and not self.finds_mask
+    if mask is None and unknown and isinstance(self.mask, str):
       mask = np.asarray(masks.get(self.mask)(jax.random.key(0), (1, *square.shape[:2])))[0]
     found = FileDamage(self.task, mask)
     if self.task == tasks.UNKNOWN:
@@ -199,12 +209,13 @@ class Damage:
     Returns:
       (y, A).
     """
-    given = lambda own: own.mask if own.mask is not None else self.mask
+    kind = None if self.finds_mask else self.mask
+    given = lambda own: own.mask if own.mask is not None else kind
     if self.simulate:
       own = [tasks.get(own.task, mask=given(own)) for own in damages]
       return scoring.damage(own, squares, first, self.seed)
     masks_given = [own.mask for own in damages if own.mask is not None]
-    mask = np.stack(masks_given) if masks_given else self.mask
+    mask = np.stack(masks_given) if masks_given else kind
     tables = [own.jpeg for own in damages if own.jpeg is not None]
     compression = jax.tree.map(lambda *rows: np.concatenate(rows), *tables) if tables else None
     task = tasks.get(damages[0].task, mask=mask, jpeg=compression)

@@ -74,7 +74,7 @@ def detect(
   else:
     found.append(describe(compression))
     parts.append("jpeg:auto")
-  transparent = _transparent(photo, square.shape[:2], box)
+  transparent = transparent_pixels(photo, square.shape[:2], box)
   if transparent is not None:
     found.append(f"{transparent.mean():.0%} transparent pixels")
     mask = transparent if mask is None else np.maximum(mask, transparent)
@@ -144,8 +144,19 @@ def describe(compression: operators.Jpeg) -> str:
   return f"JPEG of quality {min(range(1, 101), key=apart)}, {compression.subsampling}"
 
 
-def _transparent(photo, size, box) -> np.ndarray | None:
-  """The mask [H, W, 1] of the transparent pixels of a part; None if there are none."""
+def transparent_pixels(
+  photo: Photograph, size: tuple[int, int], box: crops.Box
+) -> np.ndarray | None:
+  """The mask [H, W, 1] of the transparent pixels of a part; None if there are none.
+
+  Args:
+    photo: The photograph.
+    size: (H, W) of the part after resampling.
+    box: The part in the file, from `crops.choose_box`.
+
+  Returns:
+    The mask, or None.
+  """
   if photo.alpha is None:
     return None
   clear = photo.alpha[..., 0] < photo.full / 2

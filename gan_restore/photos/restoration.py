@@ -19,10 +19,10 @@ from tqdm import tqdm
 
 from gan_restore import hub
 from gan_restore.data import images
-from gan_restore.degradations import masks, operators, tasks
+from gan_restore.degradations import checks, masks, operators, tasks
 from gan_restore.evaluation import figures, reports, scoring
 from gan_restore.hub import Restorer
-from gan_restore.photos import crops, files, filling, photograph
+from gan_restore.photos import crops, file_damage, files, filling, photograph, scratches
 from gan_restore.photos.damage import Damage
 from gan_restore.photos.faces import Face
 from gan_restore.photos.file_damage import FileDamage
@@ -59,6 +59,7 @@ class Outputs:
       or PNG for crops.
     spread: Whether to write `spread/NAME.png`, the standard deviation of the samples.
     compare: Whether to write `compare/NAME.png`, the picture before and after, side by side.
+    masks: Whether to write `masks/NAME.png`, the missing pixels.
     faces: Whether to write `faces/NAME-1.png` and so on: each face of a whole photograph, before
       and after.
     overwrite: Whether to replace existing files.
@@ -68,6 +69,7 @@ class Outputs:
   format: str | None = None
   spread: bool = False
   compare: bool = False
+  masks: bool = False
   faces: bool = False
   overwrite: bool = False
 
@@ -83,7 +85,7 @@ class Outputs:
     Raises:
       ValueError: If one exists that must not be replaced.
     """
-    also = [name for name in ("spread", "compare") if getattr(self, name)]
+    also = [name for name in ("spread", "compare", "masks") if getattr(self, name)]
     theirs = [path, *(beside(path, name) for name in also)]
     if self.faces:
       theirs += (path.parent / "faces").glob(f"{glob.escape(path.stem)}-*.png")
@@ -212,7 +214,9 @@ def restore_files(
           photograph.write(item.output, photo)
           own = faces[i] or (find(photo.picture) if outputs.faces and crop == "whole" else [])
           spread = result.spread[i] if outputs.spread and result.spread is not None else None
-          _write_beside(item.output, outputs, shown, photo.to_float(), own, spread)
+          _write_beside(
+            item.output, outputs, shown, photo.to_float(), own, spread, item.damage.mask
+          )
         except (ValueError, OSError) as error:
           failures.append(f"{item.path}: {error}")
           continue
@@ -280,11 +284,27 @@ def _observed(damage, path, photo, crop, shape_of, find):
     mask = crops.crop_mask(given, size, box)
   elif path is not None and (file := damage.mask_file(path)):
     mask = crops.crop_mask(crops.read_mask(file, picture), size, box)
+  elif damage.finds_mask:
+    mask = _found_mask(photo, size, box)
+    if mask is None and damage.task != tasks.UNKNOWN:
+      raise images.ImageError("no scratch is found; --mask must give a picture of them")
   elif crop == "whole" and isinstance(damage.mask, str) and masks.is_facial(damage.mask):
     mask = filling.facial_mask(damage.mask, find(picture), picture.size[::-1])
     if not mask.any():
       raise images.ImageError(f"no face found, for the mask {damage.mask}")
   return square, damage.of_file(path, photo, square, mask, box, shape), shape
+
+
+def _found_mask(photo, size, box) -> np.ndarray | None:
+  """The mask of the scratches and the transparent pixels of a part; None if there are none."""
+  found = scratches.find(photo.picture)[..., 0]
+  own = file_damage.transparent_pixels(photo, size, box)
+  try:
+    hole = Image.fromarray(np.where(found > 0, np.uint8(255), np.uint8(0)))
+    mask = crops.crop_mask(hole, size, box)
+  except images.ImageError:  # No pixel of the part is missing.
+    return own
+  return mask if own is None else np.maximum(mask, own)
 
 
 def _batches(items: Iterable[_Item]) -> Iterator[tuple[int, list[_Item], int]]:
@@ -313,7 +333,7 @@ def _resized(image, like) -> np.ndarray:
   return images.to_float(picture if picture.size == size else picture.resize(size))
 
 
-def _write_beside(path, outputs, before, after, faces, spread) -> None:
+def _write_beside(path, outputs, before, after, faces, spread, mask) -> None:
   """Writes the further pictures of a photograph."""
   both = _resized(before, after), _resized(after, after)
   pictures = {}
@@ -323,6 +343,8 @@ def _write_beside(path, outputs, before, after, faces, spread) -> None:
     pictures[beside(path, "faces", f"-{number}")] = np.concatenate(pair, 1)
   if outputs.compare:
     pictures[beside(path, "compare")] = np.concatenate(both, 1)
+  if outputs.masks and mask is not None:
+    pictures[beside(path, "masks")] = mask
   if spread is not None:
     pictures[beside(path, "spread")] = np.minimum(np.asarray(spread) / WHITE, 1)
   for there, picture in pictures.items():
@@ -376,7 +398,7 @@ def restore_whole(
 def restore(
   image: Image.Image | np.ndarray,
   task: str = tasks.UNKNOWN,
-  mask: Image.Image | np.ndarray | None = None,
+  mask: Image.Image | np.ndarray | str | None = None,
   *,
   restorer: Restorer | None = None,
   find: Find = find_none,
@@ -389,7 +411,7 @@ def restore(
     task: The damage: a name of `tasks.get`, or 'auto', the damage that is detected: noise, and
       transparent pixels.
     mask: The missing pixels of the task `inpaint`, not 0 where a pixel is missing: a picture or
-      an array [H, W], of the size of the image.
+      an array [H, W], of the size of the image; or 'auto', the scratches that are found.
     restorer: From `hub.load`; the default is the shipped prior of pictures.
     find: Finds the faces whose holes the prior of faces fills, such as `faces.find_faces`, which
       needs the extra `faces`.
@@ -410,8 +432,11 @@ def restore(
     ((32, 48, 3), dtype('uint8'), True)
   """
   photo = photograph.of(image)
-  hole = None
-  if mask is not None:
+  hole: np.ndarray | str | None = None
+  if isinstance(mask, str):
+    checks.one_of(mask, (scratches.AUTO,), "the mask")
+    hole = mask
+  elif mask is not None:
     size, given = photo.pixels.shape[:2], np.asarray(mask)
     if given.shape[:2] != size:
       raise ValueError(

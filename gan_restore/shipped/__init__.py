@@ -1,11 +1,13 @@
 """The files that come with the package, each with a card that describes it: weights of families,
-classifiers that measure restorations (`judges/`), and a dictionary of patches.
+classifiers that measure restorations (`judges/`), a network that finds scratches (`finders/`), and
+a dictionary of patches.
 """
 
 import pathlib
 
 FOLDER = pathlib.Path(__file__).parent
 DICTIONARY = FOLDER / "dictionary.npy"
+FINDER = FOLDER / "finders" / "scratches.safetensors"
 
 
 def weights() -> dict[str, pathlib.Path]:

@@ -110,6 +110,19 @@ def test_a_mask_is_painted_on_the_photograph(portrait, tmp_path):
   assert app.painted(None, (8, 8)) is None
 
 
+def test_scratches_are_painted_on_the_photograph(portrait, tmp_path, monkeypatch):
+  line = np.zeros((224, 256, 1), np.float32)
+  line[50:54, 40:90] = 1
+  monkeypatch.setattr(app.scratches, "find", lambda picture: line)
+  found = app.painted(app.scratches_on(portrait), (224, 256))
+  np.testing.assert_array_equal(found, line)
+  monkeypatch.setattr(app.scratches, "find", lambda picture: 0 * line)
+  with pytest.raises(ValueError, match="No scratch is found"):
+    app.scratches_on(portrait)
+  with pytest.raises(ValueError, match="Choose a photograph"):
+    app.scratches_on(None)
+
+
 def test_every_method_is_there():
   assert ("cdcgan, for inpaint", "cdcgan") in app.methods()
   assert {name for _, name in app.methods()} == set(hub.shipped())

@@ -226,6 +226,54 @@ def test_a_folder_of_masks(whole, tmp_path):
     np.testing.assert_array_equal(np.flatnonzero(found[:, 0, 0] == 255), 10 * i + np.arange(5))
 
 
+def test_scratches_are_found_and_their_mask_is_written(whole, tmp_path, monkeypatch):
+  """The mask can be given back. The other pixels are those of the file."""
+  monkeypatch.setattr(restoration.scratches, "find", lambda picture: line(picture)[..., None])
+  pixels = np.asarray(Image.open(data_path(tmp_path)))
+  outputs = restoration.Outputs(tmp_path / "out", masks=True)
+  found = restoration.restore_files(
+    whole, Damage("inpaint", "auto"), [str(tmp_path / "p.png")], outputs
+  )
+  assert found[1:] == ([], 1)
+  mask = np.asarray(Image.open(tmp_path / "out" / "masks" / "p.png"))
+  restored = np.asarray(Image.open(tmp_path / "out" / "p.png"))
+  assert (mask > 0).sum() == 60
+  np.testing.assert_array_equal(restored[mask == 0], pixels[mask == 0])
+  assert (restored != pixels).any()
+  damage = Damage("inpaint", str(tmp_path / "out" / "masks"))
+  again = restoration.Outputs(tmp_path / "again")
+  restoration.restore_files(whole, damage, [str(tmp_path / "p.png")], again)
+  np.testing.assert_array_equal(restored, Image.open(tmp_path / "again" / "p.png"))
+
+
+def test_without_scratches(whole, tmp_path, monkeypatch):
+  """The task `inpaint` needs one; `auto` restores what else is detected."""
+  monkeypatch.setattr(restoration.scratches, "find", lambda picture: 0 * line(picture)[..., None])
+  path = data_path(tmp_path)
+  run = lambda task: restoration.restore_files(
+    whole, Damage(task, "auto"), [path], restoration.Outputs(tmp_path / task, masks=True)
+  )
+  _, (failure,), _ = run("inpaint")
+  assert "no scratch is found; --mask must give a picture of them" in failure
+  assert run("auto")[1:] == ([], 1) and not (tmp_path / "auto" / "masks").exists()
+  with pytest.raises(ValueError, match="--mask auto is found in a file"):
+    Damage("inpaint", "auto", simulate=True)
+
+
+def line(picture):
+  """A line of 60 pixels in a picture."""
+  mask = np.zeros(picture.size[::-1], np.float32)
+  mask[10:12, 5:35] = 1
+  return mask
+
+
+def data_path(folder) -> str:
+  """The path of a noisy picture p.png."""
+  noise = np.random.default_rng(0).normal(120, 25, (40, 48, 3))
+  Image.fromarray(noise.clip(0, 255).astype(np.uint8)).save(folder / "p.png")
+  return str(folder / "p.png")
+
+
 def test_parts_of_the_faces_of_a_photograph(whole, tmp_path):
   """The mask lies where the face is; without a face, it is a failure in a sentence."""
   Image.new("RGB", (120, 90), (9, 99, 199)).save(tmp_path / "a.png")
