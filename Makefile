@@ -5,7 +5,7 @@ DATA ?=
 WORKDIR ?= runs/$(@:train-%=%)
 PYTEST := $(BIN)/python -m pytest --numprocesses=logical --maxprocesses=4 --dist=worksteal
 
-.PHONY: demo docs links test test-slow test-browser lint format bench bench-accelerator app clean
+.PHONY: demo dist docs links test test-slow test-browser lint format bench bench-accelerator app clean
 
 demo: .venv/installed
 	$(BIN)/python -m gan_restore.main --config=configs/demo.py --workdir=out/demo/toy_faces
@@ -62,6 +62,12 @@ train-%: .venv/installed
 	$(call TRAIN,$*.py,$(WORKDIR))
 	$(call TRAIN,$*.py,$(WORKDIR)) --mode=evaluate
 
+# The wheel and the source distribution of a release, in dist, checked.
+dist: .venv/installed-release
+	rm -rf dist
+	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
+
 # The site, in build/site. A warning is an error. `make links` also checks the links to other sites.
 docs: .venv/installed-docs
 	$(BIN)/python -m sphinx -q -W --keep-going -b html docs build/site
@@ -93,4 +99,4 @@ app: .venv/installed-app
 	touch $@
 
 clean:
-	rm -rf .venv build *.egg-info
+	rm -rf .venv build dist *.egg-info
