@@ -54,9 +54,9 @@ train-scratch_finder: .venv/installed
 	$(call TRAIN,scratch_finder.py:$(PICTURES),$(WORKDIR)) --mode=evaluate
 
 train-unet_gan: .venv/installed
-	$(call TRAIN,unet_gan.py:first,$(WORKDIR))
-	$(call TRAIN,unet_gan.py:second,$(WORKDIR))
-	$(call TRAIN,unet_gan.py:second,$(WORKDIR)) --mode=evaluate
+	$(call TRAIN,unet_gan.py:first,$(WORKDIR)/first)
+	$(call TRAIN,unet_gan.py:second,$(WORKDIR)/second) --config.init_from=$(WORKDIR)/first
+	$(call TRAIN,unet_gan.py:second,$(WORKDIR)/second) --mode=evaluate
 
 train-%: .venv/installed
 	$(call TRAIN,$*.py,$(WORKDIR))

@@ -9,8 +9,10 @@ image recovery problems", NeurIPS 2023, which restores one kind of damage.
 It begins with a trained denoiser of the same width, depth and kind, whose encoder and decoder stay
 as they are. sampler.py:faces is for the shipped prior of aligned faces,
 --config.init_from=gan_restore/shipped/denoiser.safetensors. Two CPU cores (used as two JAX devices)
-make one step of 16 images per second. No sampler is shipped yet: after 3,000 steps the samples are
-sharper than the mean, but have coloured specks.
+make one step of 16 images per second; one NVIDIA H100 makes 1,050 images per second. No sampler is
+shipped yet: after 3,000 steps of 16 images (faces), or 1,760 of 64 (any), the samples are sharper
+than the mean, but have coloured specks. The discriminator learns too slowly. In a continued
+training of it alone, its loss fell from 0.63 to 0.52 in 270 steps of 16 images, and still fell.
 """
 
 from gan_restore.configs import denoiser
