@@ -74,9 +74,10 @@ def compress(picture):
 def main() -> None:
   parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
   parser.add_argument("--pictures", required=True, type=pathlib.Path)
+  parser.add_argument("--start", type=int, default=0, help="index of the first picture")
   parser.add_argument("--limit", type=int, default=100)
   arguments = parser.parse_args()
-  files = images.find_images(arguments.pictures)[: arguments.limit]
+  files = images.find_images(arguments.pictures)[arguments.start :][: arguments.limit]
   rows = []
   for number, kind in enumerate(("scratches", "fold", "scribble", "clean")):
     precisions, recalls, area, alarms = [], [], [], []
