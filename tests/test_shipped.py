@@ -43,8 +43,8 @@ def test_the_unet_fills_facial_parts(scores, part):
   "task,baseline,margin,ssim",
   [
     ("inpaint", "biharmonic", 3, 0.81),
-    ("colorize", "damaged", 6, 0.951),
-    ("super_resolve", "lanczos", 1, 0.75),
+    pytest.param("colorize", "damaged", 6, 0.951, marks=pytest.mark.slow),
+    pytest.param("super_resolve", "lanczos", 1, 0.75, marks=pytest.mark.slow),
     pytest.param("denoise", "non_local_means", 1.5, 0.88, marks=pytest.mark.slow),
     pytest.param("quantize", "non_local_means", 1.5, 0.87, marks=pytest.mark.slow),
   ],

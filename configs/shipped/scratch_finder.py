@@ -1,6 +1,6 @@
 """The shipped finder of scratches: `scratch_finder.py` on photographs and faces.
 
-    make train-scratch_finder
+    make train-scratch_finder PICTURES=/path/to/folders
 
 The folders are those of `denoiser-pictures.py`: PICTURES is the folder that holds them.
 """

@@ -251,7 +251,7 @@ def test_crop_face(capsys, prior, tmp_path):
     (["--task", "inpaint:strokes+denoise"], "the mask strokes is random"),
     (
       ["--task", "inpaint", "--mask", "nothing.png"],
-      "--mask is nothing.png; it must be a picture file, a folder of them, or one of the kinds",
+      "--mask is nothing.png; it must be a picture file, a folder of them, auto, or one of",
     ),
   ],
 )

@@ -75,9 +75,8 @@ def test_images_of_any_size(fresh):
     denoiser.restore(fresh, rows(x), rows, shape=(0, 50))
 
 
-@pytest.mark.parametrize(
-  "task", ["denoise:0.2", "inpaint:pixels", pytest.param("blur", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("task", ["denoise:0.2", "inpaint:pixels", "blur"])
 def test_tiles_have_no_seams(task, noticeable, monkeypatch):
   """Large images are restored in tiles: those of y if the damage is local, else those of the
   posterior. The result is almost that of the whole image."""

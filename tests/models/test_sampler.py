@@ -102,9 +102,8 @@ def test_a_sample_does_not_depend_on_the_batch(fresh, images):
   np.testing.assert_allclose(whole[:, 1:3], part, atol=1e-4)
 
 
-@pytest.mark.parametrize(
-  "task", ["denoise:0.2", pytest.param("inpaint:pixels", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("task", ["denoise:0.2", "inpaint:pixels"])
 def test_the_samples_of_tiles_have_no_seams(fresh, task, monkeypatch):
   """The tiles of an image get parts of one noise. Tiles are those of y if the damage is local, else
   those of the posterior."""

@@ -80,7 +80,7 @@ MARGINS = {
 }
 
 
-@pytest.mark.parametrize("name", ["low_rank", "sparse"])
+@pytest.mark.parametrize("name", ["low_rank", pytest.param("sparse", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
   "task",
   [t if t in ("denoise", "inpaint") else pytest.param(t, marks=pytest.mark.slow) for t in MARGINS],
