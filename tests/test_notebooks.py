@@ -1,5 +1,7 @@
 """The notebooks run from top to bottom."""
 
+import os
+
 import nbclient
 import nbformat
 import pytest
@@ -14,6 +16,9 @@ def test_runs(path, monkeypatch, tmp_path):
   monkeypatch.setenv("GAN_RESTORE_NOTEBOOK_STEPS", "3")
   monkeypatch.setenv("GAN_RESTORE_NOTEBOOK_RUNS", str(tmp_path))
   monkeypatch.setenv("MPLBACKEND", "agg")
+  # With so few steps, compiling takes most of the time.
+  flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=0"
+  monkeypatch.setenv("XLA_FLAGS", flags.strip())
   notebook = nbformat.read(path, as_version=4)
   assert "install" in notebook.cells[1].source
   nbclient.NotebookClient(
