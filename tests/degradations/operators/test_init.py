@@ -117,7 +117,6 @@ _LATER = {
   "luma": operators.colorize("luma"),
   "demosaic": operators.demosaic(),
   "noise": operators.denoise(0.005),
-  "jpeg": operators.jpeg(100),
   "jumble": lambda x: x[:, ::-1],
 }
 
@@ -148,6 +147,21 @@ def test_the_noise_of_random_compositions(before, noise, later):
   inside = (stated / measured)[:, margin:-margin, margin:-margin]
   assert np.all(abs(np.median(inside, (0, 1, 2)) - 1) < 0.05)
   assert np.quantile(abs(inside - 1), 0.9) < 0.15
+
+
+@pytest.mark.parametrize("subsampling", ["4:2:0", "4:2:2", "4:4:4"])
+def test_the_noise_of_jpeg_and_of_what_was_before(subsampling):
+  """Over 1,000 draws, likewise. The image is a gradient, so that the roundings err like chance."""
+  row, column = np.mgrid[:48, :48] / 47 - 0.5
+  slopes = np.stack([row + 0.3 * column, column - 0.5 * row, 0.7 * row - 0.6 * column], -1)
+  x = jnp.float32(0.5 + 0.04 * slopes)[None]
+  A = operators.compose(operators.jpeg(100, subsampling), operators.denoise(0.007))
+  drawn = jax.jit(jax.vmap(functools.partial(A.corrupt, x)))(jax.random.split(KEY, 1000))
+  measured = np.std(drawn, axis=0)[:, 6:-6, 6:-6]
+  stated = operators.noise(operators.given(A, drawn[0], x.shape), x.shape)
+  ratio = np.asarray(stated / measured)
+  assert np.all(abs(np.median(ratio, (0, 1, 2)) - 1) < 0.05)
+  assert np.quantile(abs(ratio - 1), 0.9) < 0.15
 
 
 @pytest.mark.parametrize(
