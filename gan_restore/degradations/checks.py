@@ -118,13 +118,17 @@ def one_of(value: Any, options: Collection, name: str) -> None:
     raise ValueError(f"{name} is {value!r}; it must be one of {', '.join(map(str, options))}")
 
 
+# Jitted, so that a second call with operators and images alike does not trace A again.
+_apply = jax.jit(lambda A, x: A(x))
+
+
 def observation(y: jax.Array | np.ndarray, A: Callable, image_shape: tuple[int, ...]) -> jax.Array:
   """Checks that y is floating and finite, and has the shape that A gives for images of
   `image_shape`; if A is an operator that declares the range [0, 1], also that y lies in it.
 
   Args:
     y: What was observed.
-    A: The damage.
+    A: The damage, a pytree (`operators.as_operator`).
     image_shape: [H, W, C].
 
   Returns:
@@ -140,7 +144,7 @@ def observation(y: jax.Array | np.ndarray, A: Callable, image_shape: tuple[int, 
     raise ValueError(f"y has shape {y.shape}; it must be [N, ...], and not empty")
   image = jax.ShapeDtypeStruct((y.shape[0], *image_shape), jnp.float32)
   try:
-    made = jax.eval_shape(A, image)
+    made = _apply.eval_shape(A, image)
   except Exception as error:
     raise ValueError(f"A cannot be applied to images {list(image.shape)}: {error}") from error
   if not hasattr(made, "shape") or made.shape != y.shape:
