@@ -116,14 +116,14 @@ def training(name: str, dtype: str, batch: int, steps: int, arguments, peak_flop
   state = place(init_state(config))
   try:
     start = time.perf_counter()
-    step = parallel(make_step(config)).lower(state, arrays, family.PLAYERS).compile()
+    step = parallel(make_step(config)).lower(state, arrays, 1.0, family.PLAYERS).compile()
     row["compile, s"] = time.perf_counter() - start
     flops = (step.cost_analysis() or {}).get("flops", float("nan"))
     history = []
 
     def run():
       nonlocal state
-      state, metrics = step(state, arrays)
+      state, metrics = step(state, arrays, 1.0)
       history.append(metrics)
       return metrics
 

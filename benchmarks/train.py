@@ -43,7 +43,7 @@ def ours(case, batch):
 
   def run():
     nonlocal state
-    state, metrics = step(state, arrays, players)
+    state, metrics = step(state, arrays, 1.0, players)
     jax.block_until_ready((state, metrics))
 
   return run, batch

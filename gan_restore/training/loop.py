@@ -108,7 +108,8 @@ def train(
   ):
     for step in range(first + 1, config.steps + 1):
       active = family.active_players(config, step - 1)
-      state, metrics = step_fn(state, training_step.shard(next(batches)), active)
+      factor = training_step.learning_rate_factor(config, step - 1)
+      state, metrics = step_fn(state, training_step.shard(next(batches)), factor, active)
       pending.append((step, metrics))
       bar.update()
 

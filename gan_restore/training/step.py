@@ -1,5 +1,6 @@
 """The training step: a pure per-device function, wrapped once in `jax.pmap`."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -29,19 +30,19 @@ def optimizer(config: ml_collections.ConfigDict, player: str) -> optax.GradientT
   return optax.adam(config.learning_rate, b1=config.beta1)
 
 
-def learning_rate_factor(config: ml_collections.ConfigDict, step: jax.Array) -> jax.Array:
+def learning_rate_factor(config: ml_collections.ConfigDict, step: int) -> float:
   """The factor that the schedule of the config applies to the learning rate.
 
   Args:
     config: The run's config.
-    step: The step of the run; it counts all steps, not those of a player.
+    step: How many steps the run has made; all of them count, not those of a player.
 
   Returns:
-    A scalar in [0, 1].
+    A number in [0, 1].
   """
   if config.schedule == "cosine":
-    return optax.cosine_decay_schedule(1.0, config.steps)(step)
-  return jnp.ones(())
+    return (1 + math.cos(math.pi * min(step / config.steps, 1.0))) / 2
+  return 1.0
 
 
 def make_step(config: ml_collections.ConfigDict) -> Callable:
@@ -54,12 +55,13 @@ def make_step(config: ml_collections.ConfigDict) -> Callable:
     config: The run's config.
 
   Returns:
-    A pure function (state, batch, active players) -> (state, metrics).
+    A pure function (state, batch, factor of the learning rate, active players) -> (state, metrics).
+    The factor is an argument, so that a run of another length needs no other program.
   """
   family = models.get(config.family)
   tx = {player: optimizer(config, player) for player in family.PLAYERS}
 
-  def step(state, batch: dict, active: tuple[str, ...]):
+  def step(state, batch: dict, factor: jax.typing.ArrayLike, active: tuple[str, ...]):
     key = jax.random.fold_in(jax.random.fold_in(state.key, state.step), jax.lax.axis_index(AXIS))
     batch = {**batch, "image": batch["image"].astype(jnp.float32) / 127.5 - 1}
 
@@ -70,7 +72,6 @@ def make_step(config: ml_collections.ConfigDict) -> Callable:
     params = {p: v["params"] for p, v in state.variables.items()}
     values, pullback, (stats, metrics) = jax.vjp(losses, params, has_aux=True)
     variables, opt_state = dict(state.variables), dict(state.opt_state)
-    factor = learning_rate_factor(config, state.step)
     for player in active:
       own = {p: jnp.asarray(p == player, v.dtype) for p, v in values.items()}
       gradient = jax.lax.pmean(pullback(own)[0][player], AXIS)
@@ -104,10 +105,10 @@ def parallel(step: Callable) -> Callable:
   return jax.pmap(
     step,
     axis_name=AXIS,
-    in_axes=(None, 0, None),
+    in_axes=(None, 0, None, None),
     out_axes=None,
     donate_argnums=0,
-    static_broadcasted_argnums=2,
+    static_broadcasted_argnums=3,
   )
 
 

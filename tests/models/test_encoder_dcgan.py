@@ -187,7 +187,7 @@ def test_a_step_changes_the_players_that_are_active(variant):
   before = init_state(config)
   batch = {"image": np.random.default_rng(0).integers(0, 256, (8, 16, 16, 3), np.uint8)}
   active = encoder_dcgan.active_players(config, 0)
-  after, _ = parallel(make_step(config))(place(before), shard(batch), active)
+  after, _ = parallel(make_step(config))(place(before), shard(batch), 1.0, active)
   leaves = lambda state, player: jax.tree.leaves(state.variables[player])
   changed = {
     player

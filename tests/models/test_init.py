@@ -132,9 +132,9 @@ def test_every_training_step_is_lowered_for_accelerators(name):
     "label": jax.ShapeDtypeStruct((1, 4, 10), np.uint8),
   }
   active = models.get(config.family).active_players(config, 10**6)
-  one = lambda state, batch: jax.vmap(lambda batch: step(state, batch, active), axis_name="batch")(
-    batch
-  )
+  one = lambda state, batch: jax.vmap(
+    lambda batch: step(state, batch, 1.0, active), axis_name="batch"
+  )(batch)
   exported = jax.export.export(jax.jit(one), platforms=["cuda", "tpu"])(state, batch)
   assert exported.platforms == ("cuda", "tpu")
 
