@@ -122,6 +122,7 @@ def fit(
   weight: float | jax.Array,
   *,
   iterations: int = 20,
+  misfit: float = 0.0,
   precision: float | jax.Array = 1.0,
 ) -> jax.Array:
   r"""argmin_x \|y - A x\|^2 + weight \|x - z\|^2.
@@ -131,7 +132,9 @@ def fit(
     A: A differentiable function from images to y; it is replaced by its linearisation at z.
     z: Images [N, H, W, C].
     weight: Above 0; a number, [N, 1, 1, 1], or [N, H, W, C], one for each value.
-    iterations: Number of iterations of conjugate gradients.
+    iterations: Largest number of iterations of conjugate gradients.
+    misfit: An image is finished before that, once the root mean square of y - A x is below this; 0
+      for always the same number of iterations.
     precision: The result of `balance`, which speeds up convergence if the noise differs between
       pixels.
 
@@ -147,7 +150,9 @@ def fit(
     residual, normal, backward = _linear(y, A, z)
     scale = (precision + weight) ** -0.5
     apply = lambda d: normal(d) + weight * d
-    return z + _solve(apply, backward(residual)[0], iterations, scale)
+    distance = jnp.sum(residual**2, range(1, y.ndim)).reshape(-1, 1, 1, 1)
+    excess = distance - misfit**2 * residual[0].size if misfit else jnp.inf
+    return z + _solve(apply, backward(residual)[0], iterations, scale, excess)
 
 
 def independent_posterior(
@@ -217,16 +222,23 @@ def _linear(y, A, z):
   return y - predicted, lambda d: backward(forward(d))[0], backward
 
 
-def _solve(apply, r, iterations, scale) -> jax.Array:
-  """d such that apply(d) = r, with unknowns d / scale."""
+def _solve(apply, r, iterations, scale, excess=jnp.inf) -> jax.Array:
+  """d such that apply(d) = r, with unknowns d / scale. An image is finished once the quadratic form
+  has fallen by `excess`."""
   r = scale * r
   dot = lambda a, b: jnp.sum(a * b, axis=(1, 2, 3), keepdims=True)
 
-  def step(_, carry):
-    d, r, p = carry
+  def step(carry):
+    i, d, r, p, excess = carry
     Ap = scale * apply(scale * p)
     alpha = dot(r, r) / jnp.maximum(dot(p, Ap), 1e-20)
+    alpha = jnp.where(excess > 0, alpha, 0)  # The others of the batch may need longer.
     d, new = d + alpha * p, r - alpha * Ap
-    return d, new, new + p * dot(new, new) / jnp.maximum(dot(r, r), 1e-20)
+    p = new + p * dot(new, new) / jnp.maximum(dot(r, r), 1e-20)
+    return i + 1, d, new, p, excess - alpha * dot(r, r)
 
-  return scale * lax.fori_loop(0, iterations, step, (jnp.zeros_like(r), r, r))[0]
+  def unfinished(carry):
+    return (carry[0] < iterations) & jnp.any(carry[-1] > 0)
+
+  excess = jnp.broadcast_to(excess, (len(r), 1, 1, 1))
+  return scale * lax.while_loop(unfinished, step, (0, jnp.zeros_like(r), r, r, excess))[1]

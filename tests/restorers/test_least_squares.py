@@ -118,3 +118,18 @@ def test_noise_that_differs_a_hundredfold_needs_no_more_iterations(faces):
     error = float(jnp.max(abs(mean - wanted)))
     assert (error < 1e-3) == few
   assert least_squares.balance(A, A, z).max() == 1  # Uniform noise.
+
+
+def test_a_fit_ends_at_its_misfit_for_each_image_alone():
+  """Of a blur: the first image is fitted roughly, so it is finished early, and its result does not
+  depend on the other image of the batch."""
+  x = np.random.default_rng(0).uniform(0.2, 0.8, size=(2, 16, 16, 3)).astype(np.float32)
+  A = operators.blur(1.0)
+  y, z = A(x), jnp.full(x.shape, 0.5).at[0].set(0.9 * x[0] + 0.05)
+  fit = lambda i, **options: least_squares.fit(y[i], A, z[i], 1e-6, iterations=300, **options)
+  both = fit(slice(0, 2), misfit=3e-3)
+  for i in (0, 1):
+    np.testing.assert_allclose(fit(slice(i, i + 1), misfit=3e-3)[0], both[i], atol=1e-5)
+  rms = np.sqrt(np.mean((y - A(both)) ** 2, axis=(1, 2, 3)))
+  assert np.all(rms < 3e-3) and np.all(rms > 1e-3)
+  assert np.sqrt(np.mean((y - A(fit(slice(0, 2)))) ** 2)) < 2e-4
