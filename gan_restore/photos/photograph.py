@@ -1,7 +1,7 @@
 """Photograph files in and out, with what a file holds besides colours.
 
 The format, EXIF data, the colour profile, transparency, grey, and 16 bits per channel are kept. XMP
-data is kept in JPEG and WebP. A TIFF of 16 bits per channel keeps its colour profile only.
+data is kept in JPEG and WebP.
 """
 
 import dataclasses
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import png
 import tifffile
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, TiffImagePlugin, TiffTags
 
 from gan_restore.data import images
 
@@ -24,6 +24,7 @@ FORMATS = {
 }  # fmt: skip
 _EXTENSIONS = {name: f".{extension}" for extension, name in FORMATS.items()}
 _OPAQUE = ("JPEG", "BMP", "PPM")  # Formats that are written without transparency.
+_TIFF_TEXTS = (270, 271, 272, 305, 306, 315, 33432)  # Tags: description, camera, date, artist, ...
 _METADATA = ("exif", "icc_profile", "dpi", "xmp")
 
 
@@ -185,7 +186,7 @@ def _split(picture) -> tuple[np.ndarray, np.ndarray | None]:
 def _tiff_exif(picture) -> bytes:
   """The descriptive tags of a TIFF file, without those about its pixels."""
   found, exif = picture.getexif(), Image.Exif()
-  for tag in (270, 271, 272, 305, 306, 315, 33432):  # Description, camera, date, artist, ...
+  for tag in _TIFF_TEXTS:
     if tag in found:
       exif[tag] = found[tag]
   for part in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
@@ -266,12 +267,7 @@ def _write(path, photograph) -> None:
   deep = colors.dtype == np.uint16
   values = colors if alpha is None else np.concatenate([colors, alpha], -1)
   if deep and format == "TIFF":
-    tifffile.imwrite(
-      path, values[..., 0] if values.shape[-1] == 1 else values,
-      photometric="minisblack" if colors.shape[-1] == 1 else "rgb", compression="zlib",
-      iccprofile=photograph.metadata.get("icc_profile"),
-      extrasamples=None if alpha is None else ["unassalpha"],
-    )  # fmt: skip
+    _write_tiff_16(path, values, photograph.metadata)
     return
   if deep and format == "PNG":
     _write_png_16(path, values, photograph.metadata)
@@ -286,6 +282,43 @@ def _write(path, photograph) -> None:
   if format == "WEBP":
     options |= {"lossless": True, "exact": True}
   picture.save(path, format=format, **options)
+
+
+def _write_tiff_16(path, values, metadata) -> None:
+  """Pillow writes no colours of 16 bits, but the directory of any TIFF. One strip of deflated rows
+  follows it."""
+  height, width, planes = values.shape
+  strip = zlib.compress(values.astype("<u2").tobytes())
+  exif = Image.Exif()
+  exif.load(metadata.get("exif", b""))
+  tags = TiffImagePlugin.ImageFileDirectory_v2()
+  tags.update({tag: exif[tag] for tag in _TIFF_TEXTS if tag in exif})
+  for part in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
+    if own := exif.get_ifd(part):
+      tags[part] = dict(own)
+  tags.tagtype[TiffImagePlugin.STRIPOFFSETS] = TiffTags.LONG
+  tags.update({
+    TiffImagePlugin.IMAGEWIDTH: width,
+    TiffImagePlugin.IMAGELENGTH: height,
+    TiffImagePlugin.ROWSPERSTRIP: height,
+    TiffImagePlugin.SAMPLESPERPIXEL: planes,
+    TiffImagePlugin.BITSPERSAMPLE: (16,) * planes,
+    TiffImagePlugin.COMPRESSION: 8,  # Deflate.
+    TiffImagePlugin.PHOTOMETRIC_INTERPRETATION: 2 if planes > 2 else 1,  # RGB, or 0 is black.
+    TiffImagePlugin.STRIPOFFSETS: 0,  # Counted from the end of the directory.
+    TiffImagePlugin.STRIPBYTECOUNTS: len(strip),
+  })  # fmt: skip
+  if planes in (2, 4):
+    tags[TiffImagePlugin.EXTRASAMPLES] = 2  # Opacity, not multiplied with the colours.
+  if "icc_profile" in metadata:
+    tags.tagtype[TiffImagePlugin.ICCPROFILE] = TiffTags.UNDEFINED
+    tags[TiffImagePlugin.ICCPROFILE] = metadata["icc_profile"]
+  if "dpi" in metadata:
+    tags[TiffImagePlugin.X_RESOLUTION], tags[TiffImagePlugin.Y_RESOLUTION] = metadata["dpi"]
+    tags[TiffImagePlugin.RESOLUTION_UNIT] = 2  # Inches.
+  with open(path, "wb") as file:
+    tags.save(file)
+    file.write(strip)
 
 
 def _write_png_16(path, values, metadata) -> None:

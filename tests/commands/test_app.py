@@ -286,6 +286,24 @@ def test_paint_and_restore(view, portrait, tmp_path):
 
 
 @in_browser
+def test_scratches_are_found_and_filled(view, tmp_path):
+  """The button paints them, so that Restore fills them and changes nothing else."""
+  photo = np.asarray(Image.fromarray(data.astronaut()).crop((96, 0, 352, 224))).copy()
+  photo[100:103, 30:220] = 255
+  Image.fromarray(photo).save(tmp_path / "scratched.png")
+  upload(view, tmp_path / "scratched.png")
+  view.wait_for_timeout(1500)
+  find = app.scratches_on(tmp_path / "scratched.png")  # Compiles the network.
+  press(view, "Find scratches")
+  view.wait_for_timeout(4000)
+  choose(view, "Parts are missing")
+  press(view)
+  changed = np.any(np.asarray(Image.open(downloaded(view, tmp_path))) != photo, -1)
+  assert changed[100:103, 30:220].mean() > 0.8
+  assert not np.any(changed & (app.painted(find, changed.shape)[..., 0] == 0))
+
+
+@in_browser
 def test_an_example_and_what_is_found_out(view, tmp_path):
   view.get_by_role("button", name="grey.png").click()
   view.wait_for_timeout(1500)

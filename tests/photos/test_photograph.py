@@ -106,14 +106,28 @@ def test_metadata_is_kept(extension, pixels, tmp_path):
       assert round(float(written.info["dpi"][0])) == 300
 
 
-def test_metadata_of_a_png_of_16_bits(tmp_path):
-  values = np.random.default_rng(0).integers(0, 2**16, (20, 30, 3), np.uint16)
+@pytest.mark.parametrize("extension", ["png", "tiff"])
+@pytest.mark.parametrize("planes", [1, 3, 4])
+def test_metadata_with_16_bits(extension, planes, tmp_path):
+  values = np.random.default_rng(0).integers(0, 2**16, (20, 30, planes), np.uint16)
   exif = Image.Exif()
   exif[0x010F] = "A camera"
-  metadata = {"icc_profile": PROFILE, "exif": exif.tobytes()}
-  photograph.write(tmp_path / "a.png", photograph.Photograph(values, metadata=metadata))
-  with Image.open(tmp_path / "a.png") as written:
-    assert written.getexif()[0x010F] == "A camera" and written.info["icc_profile"] == PROFILE
+  exif.get_ifd(0x8769)[0x9003] = "2001:02:03 04:05:06"
+  metadata = {"icc_profile": PROFILE, "exif": exif.tobytes(), "dpi": (300, 300)}
+  photo = photograph.Photograph(values[..., :3], format=photograph.FORMATS[extension])
+  photo = dataclasses.replace(photo, alpha=values[..., 3:] if planes > 3 else None)
+  there = tmp_path / f"a.{extension}"
+  photograph.write(there, dataclasses.replace(photo, metadata=metadata))
+  found, written, there = again(there, tmp_path)
+  for read in (found, written):
+    np.testing.assert_array_equal(read.pixels, photo.pixels)
+  with Image.open(there) as picture:
+    assert picture.getexif()[0x010F] == "A camera" and picture.info["icc_profile"] == PROFILE
+    assert picture.getexif().get_ifd(0x8769)[0x9003] == "2001:02:03 04:05:06"
+    assert extension == "png" or picture.info["dpi"] == (300, 300)
+  if extension == "tiff":
+    with tifffile.TiffFile(there) as file:
+      np.testing.assert_array_equal(file.asarray(), np.squeeze(values))
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

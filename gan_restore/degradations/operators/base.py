@@ -50,6 +50,11 @@ class Operator:
     """Whether this operator, and every part of it, is one of this package."""
     return True
 
+  @property
+  def without_grey(self) -> "Operator":
+    """The damage to a grey picture without `operators.grey`, if that was composed with it."""
+    return self
+
   def __call__(self, x: jax.Array) -> jax.Array:
     """The model: images x [N, H, W, C] in [0, 1] -> y [N, ...]."""
     return x
@@ -179,11 +184,12 @@ def expect(name: str, A: Callable, *kinds: str) -> Any:
     *kinds: The kinds, as `Operator.kind`.
 
   Returns:
-    A.
+    A; of a grey picture, the damage without `operators.grey`.
 
   Raises:
     UnsupportedOperatorError: If A is of another kind.
   """
+  A = A.without_grey if isinstance(A, Operator) else A
   if getattr(A, "kind", None) not in kinds:
     raise unsupported(name, " or ".join(kinds), A)
   return A

@@ -15,6 +15,7 @@ import numpy as np
 from gan_restore.degradations import masks
 from gan_restore.degradations.operators import base
 from gan_restore.degradations.operators.base import Deviation, Operator, Shape
+from gan_restore.degradations.operators.noise_models import Grey
 from gan_restore.degradations.operators.pixels import enlarge
 from gan_restore.degradations.operators.pointwise import Inpaint
 
@@ -33,6 +34,10 @@ class Compose(Operator):
   @property
   def is_built_in(self) -> bool:
     return base.is_built_in(self.outer) and base.is_built_in(self.inner)
+
+  @property
+  def without_grey(self) -> Operator:
+    return self.inner if isinstance(self.outer, Grey) else self
 
   def __call__(self, x: jax.Array) -> jax.Array:
     return self.outer(self.inner(x))

@@ -220,3 +220,12 @@ def test_restorers_remove_the_noise_of_grey_pictures():
     for A in (operators.denoise(0.1), operators.compose(operators.grey(), operators.denoise(0.1)))
   ]
   assert error[1] < 0.7 * error[0]
+
+
+@pytest.mark.parametrize("name", ["median", "non_local_means", "wavelet"])
+def test_restorers_of_noise_alone_take_grey_pictures(name):
+  rng = np.random.default_rng(0)
+  x = np.full((1, 32, 32, 3), 0.5, np.float32)
+  y = (x + 0.1 * rng.normal(size=(1, 32, 32, 1))).clip(0, 1).astype(np.float32)
+  A = operators.compose(operators.grey(), operators.denoise(0.1))
+  assert np.mean((hub.load(name)(y, A).image - x) ** 2) < 0.5 * np.mean((y - x) ** 2)
