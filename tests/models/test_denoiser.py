@@ -97,6 +97,26 @@ def test_tiles_have_no_seams(task, noticeable, monkeypatch):
   assert difference.mean((0, 2, 3)).max() < 5e-4 and difference.mean((0, 1, 3)).max() < 5e-4
 
 
+def test_tiles_without_a_hole_are_those_of_y(noticeable, monkeypatch):
+  """A large image with a small hole: the restoration is that of the tiles around the hole alone."""
+  x = drawn_faces(1, 64).repeat(2, 1).repeat(3, 2)
+  hole = np.zeros((128, 192), np.float32)
+  hole[20:30, 10:20] = 1
+  A = operators.inpaint(hole)
+  monkeypatch.setattr(tiles, "_TILE", 96)
+  jax.clear_caches()
+  restored, one = [], any_damage._in_one_piece
+  monkeypatch.setattr(
+    any_damage, "_in_one_piece", lambda *a, **k: restored.append(k["corner"]) or one(*a, **k)
+  )
+  found = np.asarray(denoiser.restore(noticeable, A(x), A).image)
+  jax.clear_caches()
+  assert restored == [(0, 0)] and len(tiles.corners((128, 192), tiles.tile_sides((128, 192)))) > 3
+  known = A.mask[0] == 0
+  np.testing.assert_allclose(found[0] * known, x[0] * known, atol=1e-6)
+  assert np.abs(found[0] - A(x)[0])[20:30, 10:20].max() > 0.05
+
+
 @pytest.fixture(scope="module")
 def noticeable(fresh):
   """A network whose last layer is not 0, so that the network has an effect."""

@@ -192,21 +192,27 @@ def restore(
 
 
 def _in_tiles(trained, y, A, shape, frames, options):
-  """(mean, samples) of large images, whose tiles are restored one after the other."""
+  """(mean, samples) of large images, whose tiles are restored one after the other. Tiles without a
+  missing pixel are taken from y, if nothing else is damaged."""
+  hole = operators.hole(A)
   height, width = tile = tiles.tile_sides(shape[1:3])
   window = tiles.window(tile)
   mean, weight = np.zeros(shape, np.float32), np.zeros((*shape[1:3], 1), np.float32)
   samples = np.zeros((len(options["keys"]), *shape), np.float32)
   for top, left in tiles.corners(shape[1:3], tile):
+    there = np.s_[..., top : top + height, left : left + width, :]
+    weight[there] += window
+    if hole is not None and not np.any(np.asarray(hole)[there]):
+      mean[there] += window * np.asarray(y)[there]
+      samples[there] += window * np.asarray(y)[there]
+      continue
     own_y, own_A = operators.crop(A, y, (top, left, height, width), shape)
     own_mean, own_samples = _in_one_piece(
       trained, own_y, own_A, (len(y), *tile, shape[3]), framing.shift(frames, left, top), options,
       corner=(top, left),
     )  # fmt: skip
-    there = np.s_[..., top : top + height, left : left + width, :]
     mean[there] += window * np.asarray(own_mean)
     samples[there] += window * np.asarray(own_samples)
-    weight[there] += window
   return jnp.asarray(mean / weight), jnp.asarray(samples / weight)
 
 
