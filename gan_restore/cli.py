@@ -53,7 +53,7 @@ def parser(command: str = "") -> argparse.ArgumentParser:
   Returns:
     The parser.
   """
-  result = argparse.ArgumentParser("gan-restore", description="Restores damaged face pictures.")
+  result = argparse.ArgumentParser("gan-restore", description="Restores damaged pictures.")
   result.add_argument("--version", action="version", version=gan_restore.__version__)
   commands = result.add_subparsers(required=True, metavar="COMMAND")
   for name, text in COMMANDS.items():

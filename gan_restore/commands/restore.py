@@ -130,5 +130,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _finder(arguments):
   """What finds the faces of --faces."""
   if arguments.faces is None and not faces.available():
+    if arguments.mask and not (arguments.crop or arguments.method):
+      print("Faces are not looked for; pip install 'gan_restore[faces]' installs what finds them.")
     return restoration.find_none
   return faces.finder(arguments.faces or "all", arguments.min_face)

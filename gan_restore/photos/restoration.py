@@ -166,6 +166,8 @@ def restore_files(
         square, own, shape = _observed(damage, path, photo, crop, shape_of, find)
         if own.sentence:
           say(f"{path}: {own.sentence}; restored from {own.task}")
+        elif damage.finds_mask and own.mask is not None:
+          say(f"{path}: {np.mean(own.mask):.1%} of the pixels are taken for scratches")
         yield _Item(path, output, photo, square, own, shape)
       except (ValueError, OSError) as error:
         failures.append(f"{path}: {str(error).removeprefix(f'{path}: ')}")

@@ -230,11 +230,12 @@ def test_scratches_are_found_and_their_mask_is_written(whole, tmp_path, monkeypa
   """The mask can be given back. The other pixels are those of the file."""
   monkeypatch.setattr(restoration.scratches, "find", lambda picture: line(picture)[..., None])
   pixels = np.asarray(Image.open(data_path(tmp_path)))
-  outputs = restoration.Outputs(tmp_path / "out", masks=True)
+  outputs, said = restoration.Outputs(tmp_path / "out", masks=True), []
   found = restoration.restore_files(
-    whole, Damage("inpaint", "auto"), [str(tmp_path / "p.png")], outputs
+    whole, Damage("inpaint", "auto"), [str(tmp_path / "p.png")], outputs, say=said.append
   )
   assert found[1:] == ([], 1)
+  assert f"{60 / pixels[..., 0].size:.1%} of the pixels are taken for scratches" in said[0]
   mask = np.asarray(Image.open(tmp_path / "out" / "masks" / "p.png"))
   restored = np.asarray(Image.open(tmp_path / "out" / "p.png"))
   assert (mask > 0).sum() == 60
