@@ -120,11 +120,13 @@ def restore_mean(
 # The correction that makes a restoration consistent with y: the share of its variance that is
 # smooth, and the standard deviation of its Gaussian in pixels. On 32 validation faces, shares of
 # 0.7 to 0.99 and Gaussians of 1.5 to 4 pixels differ by at most 0.3 dB for any damage; a share of 0
-# is worse by 4.9 dB for the grey of every other row. A blur needs many iterations: on 16 validation
-# faces, 20, 60 and 200 give 28.7, 30.2 and 33.6 dB for `motion_blur:9@30`, or 33.3 dB if y has 8
-# bits. Other damages are finished early by the misfit, a quarter of the rounding to 8 bits.
+# is worse by 4.9 dB for the grey of every other row.
 _SMOOTH_SHARE, _SMOOTH_SIGMA = 0.9, 1.5
-_ITERATIONS, _MISFIT = 200, 3e-4
+
+# Its iterations for a convolution, the misfit of y (a quarter of the rounding to 8 bits) at which
+# they end before, and its iterations for other damages. On 16 validation faces, 20, 60 and 200
+# iterations give 28.7, 30.2 and 33.6 dB for `motion_blur:9@30`, or 33.3 dB if y has 8 bits.
+_ITERATIONS_CONVOLUTION, _MISFIT, _ITERATIONS = 200, 3e-4, 20
 
 
 def restore(
@@ -303,7 +305,7 @@ def _restore(
     """The image nearest to x that agrees with y. The distance treats the errors of the colour
     channels as correlated. If y is noisy, only `operators.project` applies."""
     if exact:
-      channels = shape[-1]
+      channels, convolution = shape[-1], operators.kernel(A) is not None
       covariance = COLOR_CORRELATION + (1 - COLOR_CORRELATION) * np.eye(channels)
       mix = jnp.float32(np.linalg.cholesky(covariance)).T
       with least_squares.exactly():
@@ -320,8 +322,8 @@ def _restore(
             lambda d: scaled_A(x + correlate(d)),
             jnp.zeros((*shape[:3], 2 * channels)),
             1e-5,
-            iterations=_ITERATIONS,
-            misfit=_MISFIT,
+            iterations=_ITERATIONS_CONVOLUTION if convolution else _ITERATIONS,
+            misfit=_MISFIT if convolution else 0.0,
           )
         )
     return jnp.clip(operators.project(A, jnp.clip(x, 0, 1), y), 0, 1)
