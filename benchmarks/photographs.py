@@ -8,9 +8,9 @@ cut into the middle of each face. The table shows, for small and large faces:
 
 - found, found damaged: the share of the faces that are found in the whole and in the damaged
   photograph, and the median error of their places, in sides of the crop;
-- crop: PSNR of the aligned face, 64x64, if the prior of faces fills the hole in its true crop;
+- crop: PSNR of the aligned face, 64x64, if the completion network fills the hole in its true crop;
 - whole, true frame and whole: the same PSNR after the way of the whole photograph, with the true
-  frame and with the one that was found; pictures: without the prior of faces;
+  frame and with the one that was found; pictures: without the network for faces;
 - seam: the mean step across the rim of the hole, relative to that of the original;
 - changed: pixels outside of the hole that changed; seconds: of the whole way, after compilation.
 """
@@ -83,16 +83,15 @@ def measure(photo, face) -> dict[str, float]:
   row = {name: float(value < 0.5) for name, value in distance.items()}
   row |= {f"{name}, error": value for name, value in distance.items()}
 
-  prior, pictures = hub.load(hub.FACES), hub.load(hub.PICTURES)
+  complete, pictures = hub.load(hub.COMPLETION), hub.load(hub.PICTURES)
   original = filling.align(photo, face)
   score = lambda x: float(metrics.psnr(jnp.asarray(x)[None], jnp.asarray(original)[None])[0])
   own = filling.align(mask, face) > 0.01
-  filled = prior(
-    np.where(own, 0, original)[None], operators.inpaint(own.astype(np.float32)), frame="celeba"
-  ).image
+  own_A = operators.inpaint(own.astype(np.float32))
+  filled = complete(np.where(own, 0, original)[None], own_A).image
   row["crop"] = score(np.asarray(filled)[0])
   for name, find in (
-    ("whole, true frame", lambda picture: [face]),
+    ("whole, true frame", lambda part: [face] if part.size == (_SIDE, _SIDE) else []),
     ("pictures", restoration.find_none),
     ("whole", faces.find_faces),
   ):

@@ -29,6 +29,7 @@ from gan_restore.restorers.result import Result
 from gan_restore.training import weights
 
 FACES, PICTURES = "denoiser", "denoiser:pictures"  # The default priors.
+COMPLETION = "unet_gan"  # Fills holes in aligned faces with the smallest error.
 NAMES = ("map", *shipped_files.weights(), *classical.RESTORERS)
 
 
@@ -78,6 +79,30 @@ class Restorer:
   def takes_frame(self) -> bool:
     """Whether it can be told where the faces are."""
     return "frame" in inspect.signature(self.function).parameters
+
+  @property
+  def sampling(self) -> dict[str, Any]:
+    """Its options that choose between the mean and samples; empty if it draws no samples."""
+    parameters = inspect.signature(self.function).parameters
+    names = ("num_samples", "choice", "fidelity", "seed") if "fidelity" in parameters else ()
+    return {name: parameters[name].default for name in names}
+
+  def sample(self, number: int) -> "Restorer":
+    """This restorer, but it returns a sample instead of the mean.
+
+    Args:
+      number: Different numbers give different samples.
+
+    Returns:
+      The restorer.
+
+    Raises:
+      ValueError: If it draws no samples.
+    """
+    if not self.sampling:
+      raise ValueError("the method draws no samples; denoiser:pictures and denoiser do")
+    options = {"num_samples": 1, "fidelity": 0.0, "seed": self.sampling["seed"] + number}
+    return dataclasses.replace(self, function=functools.partial(self.function, **options))
 
 
 def restore(

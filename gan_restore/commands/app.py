@@ -84,6 +84,7 @@ def restore(
   crop: str = "whole",
   simulate: bool = False,
   seed: int = 0,
+  sample: int = 0,
   stop: threading.Event | None = None,
 ) -> tuple[Image.Image, Image.Image, pathlib.Path, list[str]]:
   """Restores an uploaded photograph.
@@ -99,6 +100,7 @@ def restore(
       of the whole photograph.
     simulate: Whether the photograph is clean and is damaged first.
     seed: Random seed of latents and noise.
+    sample: The number of the sample to return; 0 for the mean.
     stop: Ends the restoration when it is set.
 
   Returns:
@@ -118,6 +120,7 @@ def restore(
   if mask is None and "inpaint" in tasks.parts(task):
     raise ValueError("Paint over the parts of the photograph that are missing.")
   restorer = _restorer(method, int(seed))
+  restorer = restorer.sample(sample) if sample else restorer
   if restorer.size and crop == "whole":
     crop = "center"
   task = tasks.with_factor(task, restorer.factor)
@@ -134,7 +137,7 @@ def restore(
     [path],
     restoration.Outputs(out, compare=True),
     crop=crop,
-    find=checked(faces.find_faces if faces.available() else restoration.find_none),
+    find=checked(faces.finder()),
     say=sentences.append,
   )
   if failures:
@@ -298,42 +301,72 @@ def build(own: pathlib.Path) -> Any:
     (folder / "cancelled").touch()
     return "Cancelled."
 
-  def run(path, editor, task, method, crop, simulate, seed, folder) -> Iterator[tuple]:
+  def show(versions, number):
+    """The slider and the download of one version."""
+    before, after, file, _ = versions[number]
+    return (before, after), gr.update(value=str(file), interactive=True)
+
+  def run(
+    path, editor, task, samples, method, crop, simulate, seed, folder
+  ) -> Iterator[tuple[Any, ...]]:
     cancelled, stop = folder / "cancelled", threading.Event()
     cancelled.unlink(missing_ok=True)
-    done: dict[str, Any] = {}
+    versions: list[tuple] = []  # The mean, and the samples.
+    errors: list[Exception] = []
 
     def work():
       try:
-        done["result"] = restore(
-          path, editor, task, folder, method=method, crop=crop, simulate=simulate, seed=seed,
-          stop=stop,
-        )  # fmt: skip
+        if samples:
+          _restorer(method, int(seed)).sample(1)  # Refuses methods that draw none.
+        for sample in range(1 + int(samples)):
+          found = restore(
+            path, editor, task, folder, method=method, crop=crop, simulate=simulate, seed=seed,
+            sample=sample, stop=stop,
+          )  # fmt: skip
+          versions.append(found)
       except (ValueError, CancelledError) as error:
-        done["error"] = error
+        errors.append(error)
       except Exception as error:
-        done["error"] = ValueError(f"The restoration failed: {error}")
+        errors.append(ValueError(f"The restoration failed: {error}"))
 
+    def pictures():
+      names = ("mean", *(f"sample {number}" for number in range(1, len(versions))))
+      shown = [(after, name) for (_, after, *_), name in zip(versions, names)]
+      return gr.update(value=shown, visible=len(shown) > 1)
+
+    yield gr.skip(), gr.skip(), "Restoring: 0 seconds.", gr.update(value=[], visible=False), []
     thread, begin = threading.Thread(target=work, daemon=True), time.monotonic()
     thread.start()
+    shown = 0
     try:
       while thread.is_alive() and not cancelled.exists():
-        yield gr.skip(), gr.skip(), f"Restoring: {time.monotonic() - begin:.0f} seconds."
         thread.join(0.5)
+        which = f" sample {len(versions)} of {int(samples)}" if versions else ""
+        said = f"Restoring{which}: {time.monotonic() - begin:.0f} seconds."
+        if len(versions) > shown:
+          first = (gr.skip(), gr.skip()) if shown else show(versions, 0)
+          yield *first, said, pictures(), list(versions)
+          shown = len(versions)
+        else:
+          yield gr.skip(), gr.skip(), said, gr.skip(), gr.skip()
     finally:
       stop.set()  # It has ended, was cancelled, or the session is over.
     if cancelled.exists():
-      yield gr.skip(), gr.skip(), "Cancelled."
-    elif "error" in done:
-      raise gr.Error(str(done["error"]), print_exception=False)
+      yield gr.skip(), gr.skip(), "Cancelled.", gr.skip(), gr.skip()
+    elif errors:
+      raise gr.Error(str(errors[0]), print_exception=False)
     else:
-      before, after, file, sentences = done["result"]
-      said = "; ".join([*sentences, f"{time.monotonic() - begin:.0f} seconds"])
+      said = "; ".join([*versions[0][3], f"{time.monotonic() - begin:.0f} seconds"])
       note = " What is filled in is a guess, not evidence." if "face" in said else ""
-      yield (before, after), gr.update(value=str(file), interactive=True), f"Done: {said}.{note}"
+      first = (gr.skip(), gr.skip()) if shown else show(versions, 0)
+      yield *first, f"Done: {said}.{note}", pictures(), versions
+
+  def choose(versions, event: gr.SelectData):
+    return show(versions, event.index)
 
   with gr.Blocks(title="gan_restore", analytics_enabled=False, delete_cache=(600, 3600)) as page:
     folder = gr.State(None, delete_callback=remove)
+    versions = gr.State([])
     page.load(start, outputs=folder, queue=False)
     gr.Markdown(
       "# gan_restore\n1. Choose a photograph. 2. Paint over what is missing, if anything is."
@@ -355,11 +388,20 @@ def build(own: pathlib.Path) -> Any:
           info="or a damage of `gan-restore restore --help`, such as blur:1.5+denoise:0.02",
           allow_custom_value=True,
         )  # fmt: skip
+        samples = gr.Slider(
+          0, 4, value=0, step=1, label="Samples to choose from",
+          info="The mean is the safest restoration. Samples are sharper, and differ where much is"
+          " missing. Each takes longer than the mean.",
+        )  # fmt: skip
         with gr.Row():
           button = gr.Button("Restore", variant="primary")
           stop = gr.Button("Cancel", variant="stop")
         status = gr.Markdown()
         slider = gr.ImageSlider(label="Before and after", interactive=False, format="png")
+        gallery = gr.Gallery(
+          label="Choose one", visible=False, columns=5, height=160, object_fit="contain",
+          format="png", interactive=False,
+        )  # fmt: skip
         download = gr.DownloadButton("Download the restored photograph", interactive=False)
         with gr.Accordion("More options", open=False):
           mask = gr.File(
@@ -374,8 +416,9 @@ def build(own: pathlib.Path) -> Any:
     find.click(sentence(scratches_on), upload, editor)
     running = button.click(
       run,
-      [upload, editor, task, method, crop, simulate, seed, folder],
-      [slider, download, status],
+      [upload, editor, task, samples, method, crop, simulate, seed, folder],
+      [slider, download, status, gallery, versions],
     )
+    gallery.select(choose, versions, [slider, download])
     stop.click(cancel, folder, status, cancels=[running], queue=False)
   return page

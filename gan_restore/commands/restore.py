@@ -1,6 +1,7 @@
 """`gan-restore restore`."""
 
 import argparse
+import functools
 import pathlib
 import sys
 
@@ -8,7 +9,7 @@ from tqdm import tqdm
 
 from gan_restore import hub
 from gan_restore.commands import options
-from gan_restore.degradations import masks, tasks
+from gan_restore.degradations import checks, masks, tasks
 from gan_restore.evaluation import reports
 from gan_restore.photos import crops, faces, photograph, restoration
 from gan_restore.photos.damage import Damage
@@ -34,7 +35,7 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
   p.add_argument(
     "--faces",
     choices=faces.CHOICES,
-    help="in which faces of whole pictures the prior of faces fills holes (default all, if the"
+    help="in which faces of whole pictures a network for faces fills the holes (default all, if the"
     " extra faces is installed)",
   )
   p.add_argument(
@@ -89,6 +90,15 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
     help="also write DIR/spread/NAME.png, a picture of the standard deviation of the samples; white"
     f" is {restoration.WHITE} or more",
   )
+  p.add_argument(
+    "--samples",
+    type=int,
+    default=0,
+    metavar="NUMBER",
+    help="also write this number of samples of each picture, to DIR/sample-1/NAME and so on: other"
+    " restorations that explain it, sharper than the mean and less exact (for methods that draw"
+    " samples)",
+  )
   p.add_argument("--overwrite", action="store_true", help="replace existing files")
   options.add_method(p, default=None)
 
@@ -104,19 +114,21 @@ def run(arguments: argparse.Namespace) -> int:
   task = arguments.task or ("inpaint" if arguments.mask else restorer.task or tasks.UNKNOWN)
   task = tasks.with_factor(task, restorer.factor)
   damage = Damage(task, arguments.mask, arguments.simulate, arguments.seed, arguments.enlarge)
-  scores, failures, restored = restoration.restore_files(
-    restorer,
-    damage,
-    arguments.inputs,
-    restoration.Outputs(
-      arguments.out, arguments.format, arguments.spread, arguments.compare, damage.finds_mask,
-      arguments.save_faces, arguments.overwrite,
-    ),
-    crop=arguments.crop,
-    size=arguments.size,
-    find=_finder(arguments),
-    say=tqdm.write,
+  restore = functools.partial(
+    restoration.restore_files, damage=damage, inputs=arguments.inputs, crop=arguments.crop,
+    size=arguments.size, find=_finder(arguments),
   )  # fmt: skip
+  checks.at_least(arguments.samples, 0, "--samples")
+  samplers = [restorer.sample(number) for number in range(1, arguments.samples + 1)]
+  outputs = restoration.Outputs(
+    arguments.out, arguments.format, arguments.spread, arguments.compare, damage.finds_mask,
+    arguments.save_faces, arguments.overwrite,
+  )  # fmt: skip
+  scores, failures, restored = restore(restorer, outputs=outputs, say=tqdm.write)
+  for number, sampler in enumerate(samplers, 1):
+    folder = arguments.out / f"sample-{number}"
+    own = restoration.Outputs(folder, outputs.format, overwrite=outputs.overwrite)
+    failures += [one for one in restore(sampler, outputs=own)[1] if one not in failures]
   if scores:
     print(reports.markdown([{"image": pathlib.Path(p).name, **s} for p, s in scores.items()]))
   if restored:
@@ -132,5 +144,4 @@ def _finder(arguments):
   if arguments.faces is None and not faces.available():
     if arguments.mask and not (arguments.crop or arguments.method):
       print("Faces are not looked for; pip install 'gan_restore[faces]' installs what finds them.")
-    return restoration.find_none
-  return faces.finder(arguments.faces or "all", arguments.min_face)
+  return faces.finder(arguments.faces, arguments.min_face)

@@ -13,11 +13,12 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
-from gan_restore.data import images
+from gan_restore.data import framing, images
 from gan_restore.degradations import checks
 
 CHOICES = ("all", "largest", "none")
 MIN_SIDE = 20.0  # The smallest side of a face crop in pixels.
+SAME = 0.4  # Faces at a smaller distance are one face.
 _SCORE = 0.4  # Detections with a lower score are no faces.
 _LONGEST = 1024  # Larger pictures are also searched at reduced resolutions, down to this side.
 # The means of the landmarks in aligned CelebA images of 178x218 pixels: the two eyes, the nose, the
@@ -51,6 +52,14 @@ class Face:
   def roll(self) -> float:
     """How far the face is rotated, in degrees, clockwise."""
     return float(np.rad2deg(np.arctan2(self.frame[0, 1], self.frame[0, 0])))
+
+  def shifted(self, left: int, top: int) -> "Face":
+    """The face in the part of the photograph that begins at a column and a row."""
+    return dataclasses.replace(self, frame=framing.shift(self.frame, left, top))
+
+  def distance(self, other: "Face") -> float:
+    """The distance of the centres, relative to the larger side."""
+    return float(np.hypot(*(self.center - other.center)) / max(self.side, other.side))
 
 
 def find_faces(picture: Image.Image, min_side: float = MIN_SIDE) -> list[Face]:
@@ -86,21 +95,25 @@ def find_faces(picture: Image.Image, min_side: float = MIN_SIDE) -> list[Face]:
   found = [face for face in found if face.side >= min_side]
   kept: list[Face] = []
   for face in sorted(found, key=lambda face: -face.score):
-    if not any(_same(face, other) for other in kept):
+    if not any(face.distance(other) < SAME for other in kept):
       kept.append(face)
   return sorted(kept, key=lambda face: -face.side)
 
 
-def finder(which: str, min_side: float = MIN_SIDE) -> Callable[[Image.Image], list[Face]]:
+def finder(
+  which: str | None = None, min_side: float = MIN_SIDE
+) -> Callable[[Image.Image], list[Face]]:
   """A function that finds the faces of a photograph.
 
   Args:
-    which: One of `CHOICES`: 'all', the 'largest' one, or 'none'.
+    which: One of `CHOICES`: 'all', the 'largest' one, or 'none'. The default is 'all' if the extra
+      `faces` is installed, otherwise 'none'.
     min_side: As in `find_faces`.
 
   Returns:
     The function.
   """
+  which = which or ("all" if available() else "none")
   checks.one_of(which, CHOICES, "faces")
   count = {"all": None, "largest": 1, "none": 0}[which]
   return lambda picture: find_faces(picture, min_side)[:count] if count != 0 else []
@@ -172,8 +185,3 @@ def _frame(landmarks) -> np.ndarray:
   rows = np.concatenate([np.stack([x, -y, one, zero], 1), np.stack([y, x, zero, one], 1)])
   a, b, u, v = np.linalg.lstsq(rows, wanted.T.ravel(), rcond=None)[0]
   return np.array([[a, -b, u], [b, a, v]], np.float32)
-
-
-def _same(face, other) -> bool:
-  """Whether two detections are of the same face."""
-  return bool(np.hypot(*(face.center - other.center)) < 0.4 * max(face.side, other.side))

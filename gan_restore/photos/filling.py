@@ -3,7 +3,6 @@
 Images are float32 [H, W, C] in [0, 1]. Masks are [H, W, 1], 1 where the pixel is missing.
 """
 
-import dataclasses
 import functools
 from collections.abc import Callable, Iterator
 
@@ -12,15 +11,17 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from gan_restore.data import framing, images
+from gan_restore.data import images
 from gan_restore.degradations import masks, operators
-from gan_restore.photos.faces import Face
+from gan_restore.photos.faces import SAME, Face
 
 _WIDTH = 64  # Wider holes are first filled at half the resolution.
-_TRUST, _RIM = 0.02, 0.2  # The standard deviations of a guess in a hole, and at its rim.
-_REACH = 4.0  # Pixels over which the guess at the rim gains trust.
+_TRUST, _RIM = 0.02, 0.1  # The standard deviations of a guess in a hole, and at its rim.
+_REACH = 1.0  # Pixels over which the guess at the rim gains trust.
 _MARGIN = 32  # Pixels around a hole that the prior gets at least.
 _SIDES = (128, 192, 256, 384, 512)  # Of the squares around holes; few, because each is compiled.
+_FRAMES = 4  # Frames among which that of a face is chosen.
+_HELD_OUT = 3  # Pixels around the hole in the aligned crop that measure a frame.
 _FACE = 64  # Side of the aligned crop of a face.
 _EDGE = 0.15  # Width of the seam inside the crop of a face, in half sides of the crop.
 
@@ -32,7 +33,7 @@ def fill_photograph(
   mask: np.ndarray,
   find: Callable[[Image.Image], list[Face]],
 ) -> tuple[np.ndarray, list[Face]]:
-  """Fills the holes of a photograph: those in faces by the prior of faces.
+  """Fills the holes of a photograph: those in faces by a network for aligned faces.
 
   Args:
     restore: (y, A) -> `Result`, for images of any size.
@@ -44,18 +45,15 @@ def fill_photograph(
   Returns:
     (the photograph, whose known pixels are unchanged; the faces with holes).
   """
-  plain = image = fill_holes(restore, image, mask)
-  # Faces are found more exactly, once their holes have been filled.
-  for _ in range(2):
-    found = find(Image.fromarray(images.to_uint8(image)))
-    near = [(face, *_surroundings(face, mask.shape[:2])) for face in found]
-    near = [(face, box, own) for face, box, own in near if align(mask[box], own).max() > 0]
-    faces = [face for face, *_ in near]
-    if not faces:
-      return plain, []
-    image = plain.copy()
-    for _, box, own in near:
+  image = fill_holes(restore, image, mask)
+  faces = []
+  for face in find(Image.fromarray(images.to_uint8(image))):
+    box, own = _surroundings(face, mask.shape[:2])
+    if align(mask[box], own).max() > 0:
+      own = _find_again(restore_face, image[box], mask[box], own, find)
       image[box] = fill_face(restore, restore_face, image[box], mask[box], own)
+      rows, columns = box
+      faces.append(own.shifted(-columns.start, -rows.start))
   return image, faces
 
 
@@ -106,15 +104,54 @@ def fill_face(
   Returns:
     The photograph. Known pixels are unchanged.
   """
+  drawn, weight = _draw_face(restore_face, image, mask, face)
+  return _by_parts(functools.partial(_refine, restore), drawn, weight > 0)
+
+
+def _draw_face(restore_face, image, mask, face) -> tuple[np.ndarray, np.ndarray]:
+  """(the photograph with the hole in a face as the network for faces fills it, its weight)."""
   crop, hole = align(image, face), align(1 - mask, face) < 0.99  # Or outside of the photograph.
   if hole.all() or not np.any(align(mask, face) > 0):
-    return image
-  y = np.where(hole, 0, crop)
-  found = restore_face(y[None], operators.inpaint(hole.astype(np.float32)), frame="celeba").image
-  drawn, (u, v) = put_back(np.asarray(found)[0], face, image.shape[:2])
+    return image, np.zeros_like(mask)
+  drawn, (u, v) = put_back(_complete(restore_face, crop, hole), face, image.shape[:2])
   weight = np.clip((1 - np.maximum(abs(u), abs(v))) / _EDGE, 0, 1)[..., None] * (mask > 0)
-  image = image + weight.astype(np.float32) * (drawn - image)
-  return _by_parts(functools.partial(_refine, restore), image, weight > 0)
+  weight = weight.astype(np.float32)
+  return image + weight * (drawn - image), weight
+
+
+def _complete(restore_face, crop, hole) -> np.ndarray:
+  """The aligned crop of a face with its hole filled."""
+  y = np.where(hole, np.float32(0), crop)[None]
+  return np.asarray(
+    restore_face(y, operators.inpaint(hole.astype(np.float32)), frame="celeba").image
+  )[0]
+
+
+def _find_again(restore_face, image, mask, face, find) -> Face:
+  """A face with a hole, found more exactly.
+
+  It is found again after its hole has been filled, several times. Of these frames, this is the one
+  in which the network for faces predicts known pixels best: those next to the hole.
+  """
+  found = [face]
+  while len(found) < _FRAMES:
+    drawn, _ = _draw_face(restore_face, image, mask, found[-1])
+    near = find(Image.fromarray(images.to_uint8(drawn)))
+    near = sorted((face.distance(other), i, other) for i, other in enumerate(near))
+    if not near or near[0][0] > SAME:
+      break
+    found.append(near[0][-1])
+  return min(found, key=lambda one: _error_at_hole(restore_face, image, mask, one))
+
+
+def _error_at_hole(restore_face, image, mask, face) -> float:
+  """The mean squared error of the network for faces for known pixels next to the hole."""
+  crop, hole = align(image, face), align(1 - mask, face) < 0.99
+  larger = ndimage.binary_dilation(hole[..., 0], iterations=_HELD_OUT)[..., None]
+  if larger.all() or np.all(larger == hole):
+    return np.inf
+  error = (_complete(restore_face, crop, larger) - crop) ** 2
+  return float(error[(larger & ~hole)[..., 0]].mean())
 
 
 def _surroundings(face, shape) -> tuple[tuple[slice, slice], Face]:
@@ -123,8 +160,7 @@ def _surroundings(face, shape) -> tuple[tuple[slice, slice], Face]:
   first = np.clip(np.floor(face.center - reach), 0, np.subtract(shape[::-1], 1)).astype(int)
   last = np.clip(np.ceil(face.center + reach), first + 1, shape[::-1]).astype(int)
   (left, top), (right, bottom) = first, last
-  own = dataclasses.replace(face, frame=framing.shift(face.frame, int(left), int(top)))
-  return (slice(top, bottom), slice(left, right)), own
+  return (slice(top, bottom), slice(left, right)), face.shifted(int(left), int(top))
 
 
 def align(image: np.ndarray, face: Face, size: int = _FACE) -> np.ndarray:

@@ -1,10 +1,11 @@
 """Restoring photographs: from file to file, and in memory.
 
 With a prior for images of any size, a whole photograph is restored in one piece. Its holes are then
-filled part by part (see `filling`), those in faces by the prior of aligned faces.
+filled part by part (see `filling`), those in faces by a network for aligned faces.
 """
 
 import dataclasses
+import functools
 import glob
 import itertools
 import pathlib
@@ -24,7 +25,7 @@ from gan_restore.evaluation import figures, reports, scoring
 from gan_restore.hub import Restorer
 from gan_restore.photos import crops, file_damage, files, filling, photograph, scratches
 from gan_restore.photos.damage import Damage
-from gan_restore.photos.faces import Face
+from gan_restore.photos.faces import Face, finder
 from gan_restore.photos.file_damage import FileDamage
 from gan_restore.photos.photograph import Photograph
 from gan_restore.restorers.result import Result
@@ -139,7 +140,7 @@ def restore_files(
       the restorer has a fixed size.
     size: Pixels on a side of the images, if they are squares and the restorer has no fixed size.
       The default is 64.
-    find: Finds the faces whose holes the prior of faces fills; see `faces.finder`.
+    find: Finds the faces whose holes a network for faces fills; see `faces.finder`.
     say: Is given sentences about each photograph: the damage that was detected in its file, and for
       a whole photograph, what was done.
 
@@ -369,7 +370,8 @@ def restore_whole(
   """Restores whole photographs, and fills their holes part by part.
 
   Args:
-    restorer: A restorer of images of any size.
+    restorer: A restorer of images of any size. If it draws samples, then the holes in faces are
+      filled by samples of the prior of faces, else by a completion network.
     y: What was observed [N, ...].
     A: The damage.
     shape: [N, H, W, 3] of the images.
@@ -387,14 +389,28 @@ def restore_whole(
   missing = operators.missing(A, shape)
   if missing is None:
     return result, [[]] * len(y)
+  restore_face = _face_restorer(restorer)
   filled, faces = [], []
   for i, image in enumerate(np.asarray(result.image)):
     found = filling.fill_photograph(
-      restorer, hub.restore, image, np.asarray(missing[i % len(missing)]), find
+      restorer, restore_face, image, np.asarray(missing[i % len(missing)]), find
     )
     filled.append(found[0])
     faces.append(found[1])
   return dataclasses.replace(result, image=jnp.asarray(np.stack(filled))), faces
+
+
+def _face_restorer(restorer) -> Callable[..., Result]:
+  """What fills holes in aligned faces, for a restorer of images of any size."""
+  sampling = restorer.sampling
+  if sampling and (sampling["num_samples"] > 1 or sampling["fidelity"] not in (None, 1)):
+    return functools.partial(hub.restore, **sampling)
+  return _completion()
+
+
+@functools.cache
+def _completion() -> Restorer:
+  return hub.load(hub.COMPLETION)
 
 
 def restore(
@@ -403,7 +419,7 @@ def restore(
   mask: Image.Image | np.ndarray | str | None = None,
   *,
   restorer: Restorer | None = None,
-  find: Find = find_none,
+  find: Find | None = None,
 ) -> Image.Image | np.ndarray:
   """Restores a whole photograph in memory.
 
@@ -415,8 +431,7 @@ def restore(
     mask: The missing pixels of the task `inpaint`, not 0 where a pixel is missing: a picture or
       an array [H, W], of the size of the image; or 'auto', the scratches that are found.
     restorer: From `hub.load`; the default is the shipped prior of pictures.
-    find: Finds the faces whose holes the prior of faces fills, such as `faces.find_faces`, which
-      needs the extra `faces`.
+    find: Finds the faces whose holes a network for faces fills; the default is `faces.finder()`.
 
   Returns:
     The restoration, of the type of `image`.
@@ -446,6 +461,7 @@ def restore(
       )
     hole = (given.reshape(*size, -1).max(-1, keepdims=True) != 0).astype(np.float32)
   restorer = restorer or hub.load(hub.PICTURES)
+  find = find or finder()
   damage = Damage(task, hole)
   square, own, shape = _observed(
     damage, None, photo, "whole", shapes(restorer, damage, "whole"), find

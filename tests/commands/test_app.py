@@ -94,6 +94,21 @@ def test_simulated_damage(portrait, tmp_path):
   assert np.ptp(np.asarray(before), -1).max() == 0 and after.size == (64, 64)
 
 
+def test_samples_differ_in_the_hole_alone(portrait, editor, tmp_path):
+  """And the same number gives the same sample again."""
+  options = {"method": "denoiser:num_steps=2", "crop": "center"}
+  mean, first, second, again = (
+    np.asarray(restore(portrait, editor, "inpaint", tmp_path, sample=k, **options)[1], int)
+    for k in (0, 1, 2, 1)
+  )
+  np.testing.assert_array_equal(first, again)
+  hole = np.any(first != second, -1)
+  assert 50 < hole.sum() < 0.3 * hole.size and np.any(mean != first, -1)[hole].mean() > 0.8
+  np.testing.assert_array_equal(mean[~hole], first[~hole])
+  with pytest.raises(ValueError, match="draws no samples"):
+    restore(portrait, editor, "inpaint", tmp_path, method="cdcgan", sample=1)
+
+
 def test_a_mask_is_painted_on_the_photograph(portrait, tmp_path):
   """And what is painted on a photograph that is shown smaller has the photograph's size."""
   large = tmp_path / "large.png"
@@ -283,6 +298,27 @@ def test_paint_and_restore(view, portrait, tmp_path):
   view.get_by_text("Restoring:").wait_for()
   changed = np.any(np.asarray(Image.open(downloaded(view, tmp_path))) != given, -1)
   assert changed.mean() > 0.3
+
+
+@in_browser
+def test_one_of_several_samples_is_chosen(view, portrait, tmp_path, monkeypatch):
+  """The slider and the download show it."""
+
+  def draw(path, editor, task, folder, *, sample, **options):
+    picture, file = Image.new("RGB", (64, 48), (60 * sample, 0, 0)), folder / f"{sample}.png"
+    picture.save(file)
+    return picture, picture, file, []
+
+  monkeypatch.setattr(app, "restore", draw)
+  monkeypatch.setattr(app.hub.Restorer, "sample", lambda restorer, number: restorer)
+  upload(view, portrait)
+  view.wait_for_timeout(1500)
+  view.get_by_label("number input for Samples to choose from").fill("2")
+  press(view)
+  assert np.asarray(Image.open(downloaded(view, tmp_path)))[0, 0, 0] == 0
+  view.get_by_role("button", name="Thumbnail 3 of 3").click()
+  view.wait_for_timeout(1500)
+  assert np.asarray(Image.open(downloaded(view, tmp_path)))[0, 0, 0] == 120
 
 
 @in_browser

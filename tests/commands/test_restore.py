@@ -265,6 +265,24 @@ def test_user_errors_are_one_line(options, message, capsys, prior, photos, tmp_p
   assert not out.exists()
 
 
+def test_samples_beside_the_mean(capsys, photos, tmp_path):
+  """They differ, and each has its folder."""
+  mask = np.zeros((100, 80), np.uint8)
+  mask[40:60, 30:50] = 255
+  Image.fromarray(mask).save(tmp_path / "mask.png")
+  command = ["restore", photos / "0.png", "--out", tmp_path / "out", "--crop", "center"]
+  command += ["--mask", tmp_path / "mask.png", "--samples", "2", "--method"]
+  assert run(capsys, *command, "denoiser:num_steps=2")[0] == 0
+  paths = [tmp_path / "out" / name / "0.png" for name in ("", "sample-1", "sample-2")]
+  pictures = [np.asarray(Image.open(path)) for path in paths]
+  assert all(np.any(pictures[i] != pictures[j]) for i, j in ((0, 1), (0, 2), (1, 2)))
+  status, _, error = run(capsys, *command, "tv")
+  assert status == 2 and "draws no samples" in error
+  command[command.index("2")] = "-1"
+  status, _, error = run(capsys, *command, "denoiser")
+  assert status == 2 and "--samples is -1; it must be >= 0" in error
+
+
 def test_the_spread_of_restarts(capsys, prior, photos, tmp_path, monkeypatch):
   monkeypatch.setattr(restoration, "WHITE", 1e-5)  # This untrained prior's outputs hardly differ.
   command = ["restore", photos, "--out", tmp_path, "--task", "denoise", "--spread", "--method"]
