@@ -289,7 +289,7 @@ def test_paint_and_restore(view, portrait, tmp_path):
   rows, columns = np.nonzero(changed)
   if SCREENSHOT:
     view.mouse.move(0, 0)
-    view.screenshot(path=SCREENSHOT, clip={"x": 100, "y": 0, "width": 1000, "height": 790})
+    view.screenshot(path=SCREENSHOT, clip={"x": 100, "y": 0, "width": 1000, "height": 840})
     return
   assert 20 < changed.sum() < 0.1 * changed.size
   assert rows.min() > 40 and rows.max() < 180 and columns.min() > 60 and columns.max() < 200
