@@ -21,7 +21,7 @@ import numpy as np
 
 from gan_restore import models
 from gan_restore import shipped as shipped_files
-from gan_restore.degradations import operators
+from gan_restore.degradations import checks, operators
 from gan_restore.evaluation import perceptual
 from gan_restore.models import Trained, classifier
 from gan_restore.restorers import classical
@@ -187,7 +187,7 @@ def load(name: str | os.PathLike, **options: Any) -> Restorer:
   try:
     trained = _load(stem)
   except weights.WeightsError as error:
-    raise ValueError(f"{error} (restorers by name: {', '.join(NAMES)})") from error
+    raise ValueError(f"{error}; restorers by name: {checks.listed(name, NAMES)}") from error
   return Restorer(
     functools.partial(trained.family.restore, trained, **options),
     size=None if trained.any_size else trained.image_shape[:2],

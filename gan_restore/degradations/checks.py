@@ -4,6 +4,7 @@ Each error is one sentence that says what the value is and what it must be. Valu
 while JAX traces the function.
 """
 
+import difflib
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -115,7 +116,21 @@ def one_of(value: Any, options: Collection, name: str) -> None:
     ValueError: If it is not.
   """
   if value not in options:
-    raise ValueError(f"{name} is {value!r}; it must be one of {', '.join(map(str, options))}")
+    raise ValueError(f"{name} is {value!r}; it must be one of {listed(value, options)}")
+
+
+def listed(value: Any, options: Collection) -> str:
+  """The options in an error message, with the one that looks most like a value.
+
+  Examples:
+    >>> listed("denose", ["denoise", "blur"])
+    'denoise, blur (did you mean denoise?)'
+    >>> listed("x", ["denoise", "blur"])
+    'denoise, blur'
+  """
+  near = difflib.get_close_matches(str(value), map(str, options), 1)
+  meant = f" (did you mean {near[0]}?)" if near else ""
+  return ", ".join(map(str, options)) + meant
 
 
 # Jitted, so that a second call with operators and images alike does not trace A again.

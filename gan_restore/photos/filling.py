@@ -4,6 +4,7 @@ Images are float32 [H, W, C] in [0, 1]. Masks are [H, W, 1], 1 where the pixel i
 """
 
 import functools
+import itertools
 from collections.abc import Callable, Iterator
 
 import jax
@@ -19,6 +20,7 @@ _WIDTH = 64  # Wider holes are first filled at half the resolution.
 _TRUST, _RIM = 0.02, 0.1  # The standard deviations of a guess in a hole, and at its rim.
 _REACH = 1.0  # Pixels over which the guess at the rim gains trust.
 _MARGIN = 32  # Pixels around a hole that the prior gets at least.
+_THIN, _PIECE = 32, 128  # Thinner holes are filled in pieces of at most this side.
 _SIDES = (128, 192, 256, 384, 512)  # Of the squares around holes; few, because each is compiled.
 _FRAMES = 4  # Frames among which that of a face is chosen.
 _HELD_OUT = 3  # Pixels around the hole in the aligned crop that measure a frame.
@@ -237,20 +239,38 @@ def _by_parts(fill_part, image, mask) -> np.ndarray:
 
 def _parts(missing: np.ndarray) -> Iterator[tuple[tuple[slice, slice], np.ndarray]]:
   """The parts (rows, columns) of a photograph with a mask [H, W] that holes need, and in each the
-  pixels [h, w] of its own hole."""
+  pixels [h, w] of its own hole, or of a piece of a long and thin one."""
   shape = missing.shape
   labels, _ = ndimage.label(ndimage.maximum_filter(missing, _MARGIN + 1))
-  boxes = []
-  for hole in ndimage.find_objects(labels * missing):
-    wanted = max(s.stop - s.start for s in hole) + 2 * _MARGIN
-    side = next((side for side in _SIDES if side >= wanted), max(shape))
-    rows, columns = (_around(s, side, length) for s, length in zip(hole, shape))
-    boxes.append((rows, columns))
+  pieces = np.zeros(shape, np.int32)  # The number of the piece of each missing pixel.
+  boxes: list[tuple[slice, slice]] = []
+  for number, hole in enumerate(ndimage.find_objects(labels * missing), 1):
+    own = missing[hole] & (labels[hole] == number)
+    thin = 2 * ndimage.distance_transform_edt(np.pad(own, 1)).max() <= _THIN
+    for piece in _pieces(own) if thin else [tuple(slice(0, length) for length in own.shape)]:
+      at = tuple(slice(h.start + p.start, h.start + p.stop) for h, p in zip(hole, piece))
+      wanted = max(s.stop - s.start for s in at) + 2 * _MARGIN
+      side = next((side for side in _SIDES if side >= wanted), max(shape))
+      rows, columns = (_around(s, side, length) for s, length in zip(at, shape))
+      boxes.append((rows, columns))
+      pieces[at] = np.where(own[piece], len(boxes), pieces[at])
   if sum(missing[box].size for box in boxes) > missing.size:
     yield (slice(None), slice(None)), missing
     return
   for number, box in enumerate(boxes, 1):
-    yield box, missing[box] & (labels[box] == number)
+    yield box, pieces[box] == number
+
+
+def _pieces(hole: np.ndarray) -> Iterator[tuple[slice, slice]]:
+  """The parts (rows, columns) of the pieces of a hole [h, w], at most `_PIECE` pixels wide."""
+  corners = itertools.product(*(range(0, length, _PIECE) for length in hole.shape))
+  for top, left in corners:
+    found = ndimage.find_objects(hole[top : top + _PIECE, left : left + _PIECE].astype(int))
+    for rows, columns in found:
+      yield (
+        slice(top + rows.start, top + rows.stop),
+        slice(left + columns.start, left + columns.stop),
+      )
 
 
 def _around(hole, side, length) -> slice:

@@ -58,6 +58,22 @@ def test_many_holes_are_filled_at_once(photo):
   np.testing.assert_array_equal(filled, np.where(mask > 0, np.float32(0.5), photo))
 
 
+def test_long_and_thin_holes_are_filled_in_pieces():
+  """Each missing pixel is filled once, whatever the pieces."""
+  photo = np.full((400, 1000, 3), 0.3, np.float32)
+  mask = np.zeros((400, 1000, 1), np.float32)
+  mask[200:206] = 1
+  mask[100:300, 500:503] = 1
+  restore = Recorder()
+  filled = filling.fill_holes(restore, photo, mask)
+  np.testing.assert_array_equal(filled, np.where(mask > 0, np.float32(0.5), photo))
+  assert len(restore.given) > 5 and all(y.size < photo.size / 5 for y, *_ in restore.given)
+  mask[200:260] = 1  # Not thin any more.
+  restore = Recorder()
+  filling.fill_holes(restore, photo, mask)
+  assert [y.shape for y, *_ in restore.given] == [(1, 400, 1000, 3)]
+
+
 def test_wide_holes_are_first_filled_at_half_the_resolution(photo):
   mask = square(90)
   restore = Recorder()

@@ -78,7 +78,7 @@ def test_other_operators_are_refused_in_a_sentence(name, A, faces):
 
 
 def test_an_unknown_name():
-  with pytest.raises(ValueError, match=r"nothing: no such .* \(restorers by name: map, auto"):
+  with pytest.raises(ValueError, match=r"nothing: no such .*; restorers by name: map, auto"):
     hub.load("nothing")
 
 
