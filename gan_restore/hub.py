@@ -100,7 +100,7 @@ class Restorer:
       ValueError: If it draws no samples.
     """
     if not self.sampling:
-      raise ValueError("the method draws no samples; denoiser:pictures and denoiser do")
+      raise ValueError("the method draws no samples")
     options = {"num_samples": 1, "fidelity": 0.0, "seed": self.sampling["seed"] + number}
     return dataclasses.replace(self, function=functools.partial(self.function, **options))
 

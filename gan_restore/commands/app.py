@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import functools
+import math
 import pathlib
 import shutil
 import tempfile
@@ -85,6 +86,7 @@ def restore(
   simulate: bool = False,
   seed: int = 0,
   sample: int = 0,
+  deadline: float = math.inf,
   stop: threading.Event | None = None,
 ) -> tuple[Image.Image, Image.Image, pathlib.Path, list[str]]:
   """Restores an uploaded photograph.
@@ -101,6 +103,7 @@ def restore(
     simulate: Whether the photograph is clean and is damaged first.
     seed: Random seed of latents and noise.
     sample: The number of the sample to return; 0 for the mean.
+    deadline: The time of `time.monotonic` at which the restoration is given up.
     stop: Ends the restoration when it is set.
 
   Returns:
@@ -128,7 +131,6 @@ def restore(
   if crop == "whole":
     _check_size("result", damage.image_size(photo.pixels.shape[:2], 3))
   out = pathlib.Path(tempfile.mkdtemp(dir=folder))
-  deadline = time.monotonic() + MAX_SECONDS
   checked = functools.partial(_unless_stopped, stop or threading.Event(), deadline)
   sentences: list[str] = []
   _, failures, _ = restoration.restore_files(
@@ -145,10 +147,16 @@ def restore(
   (stem,) = (name.stem for name in files.name_outputs([pathlib.Path(path)], out, ("sheet",)))
   (file,) = (f for f in out.iterdir() if f.is_file() and f.stem == stem and f.suffix != ".json")
   with Image.open(restoration.beside(file, "compare")) as both:
-    width = both.width // 2
-    before, after = (both.crop((x, 0, x + width, both.height)) for x in (0, width))
+    before, after = _halves(both)
   tidy = [sentence.removeprefix(f"{path}: ").partition("wrote ")[0] for sentence in sentences]
   return before, after, file, [sentence.strip(" ;") for sentence in tidy if sentence]
+
+
+def _halves(both) -> tuple[Image.Image, Image.Image]:
+  """The pictures before and after of a comparison."""
+  width = both.width // 2
+  left, right = (both.crop((x, 0, x + width, both.height)) for x in (0, width))
+  return left, right
 
 
 def _check_size(what, size) -> None:
@@ -230,8 +238,8 @@ def to_paint_on(path: str | None, mask: str | Image.Image | None = None) -> dict
   return {"background": shown, "layers": layers, "composite": composite}
 
 
-def _reduced(picture, resampling) -> Image.Image:
-  factor = min(1.0, EDITOR / max(picture.size))
+def _reduced(picture, resampling, longest=EDITOR) -> Image.Image:
+  factor = min(1.0, longest / max(picture.size))
   size = [max(1, round(factor * side)) for side in picture.size]
   return picture if factor == 1 else picture.resize(size, resampling)
 
@@ -303,63 +311,71 @@ def build(own: pathlib.Path) -> Any:
 
   def show(versions, number):
     """The slider and the download of one version."""
-    before, after, file, _ = versions[number]
-    return (before, after), gr.update(value=str(file), interactive=True)
+    with Image.open(versions[number]["compare"]) as both:
+      pair = _halves(both)
+    return pair, gr.update(value=versions[number]["file"], interactive=True)
 
   def run(
     path, editor, task, samples, method, crop, simulate, seed, folder
   ) -> Iterator[tuple[Any, ...]]:
+    if samples and not _restorer(method, int(seed)).sampling:
+      raise gr.Error(f"The method {method} draws no samples.", print_exception=False)
     cancelled, stop = folder / "cancelled", threading.Event()
     cancelled.unlink(missing_ok=True)
-    versions: list[tuple] = []  # The mean, and the samples.
+    begin = time.monotonic()
+    versions: list[dict[str, Any]] = []  # The mean, and the samples.
     errors: list[Exception] = []
 
     def work():
       try:
-        if samples:
-          _restorer(method, int(seed)).sample(1)  # Refuses methods that draw none.
         for sample in range(1 + int(samples)):
-          found = restore(
+          _, after, file, sentences = restore(
             path, editor, task, folder, method=method, crop=crop, simulate=simulate, seed=seed,
-            sample=sample, stop=stop,
+            sample=sample, deadline=begin + MAX_SECONDS, stop=stop,
           )  # fmt: skip
-          versions.append(found)
+          small = _reduced(after, Image.Resampling.BOX, 320)
+          own = {"file": str(file), "compare": str(restoration.beside(file, "compare"))}
+          versions.append(own | {"small": small, "sentences": sentences})
       except (ValueError, CancelledError) as error:
         errors.append(error)
       except Exception as error:
         errors.append(ValueError(f"The restoration failed: {error}"))
 
-    def pictures():
-      names = ("mean", *(f"sample {number}" for number in range(1, len(versions))))
-      shown = [(after, name) for (_, after, *_), name in zip(versions, names)]
-      return gr.update(value=shown, visible=len(shown) > 1)
+    def update(now):
+      """The slider, the download, the gallery and the state, after new versions."""
+      first = show(now, 0) if not shown else (gr.skip(), gr.skip())
+      names = ("mean", *(f"sample {number}" for number in range(1, len(now))))
+      small = [(version["small"], name) for version, name in zip(now, names)]
+      gallery = gr.update(value=small, visible=True) if samples else gr.skip()
+      return first, gallery, now
 
-    yield gr.skip(), gr.skip(), "Restoring: 0 seconds.", gr.update(value=[], visible=False), []
-    thread, begin = threading.Thread(target=work, daemon=True), time.monotonic()
-    thread.start()
+    nothing = (gr.skip(), gr.skip()), gr.skip(), gr.skip()
+    page = lambda said, first, gallery, now: (*first, said, gallery, now)
     shown = 0
+    yield page("Restoring: 0 seconds.", nothing[0], gr.update(value=[], visible=False), [])
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
     try:
       while thread.is_alive() and not cancelled.exists():
         thread.join(0.5)
-        which = f" sample {len(versions)} of {int(samples)}" if versions else ""
+        now = list(versions)
+        which = f" sample {len(now)} of {int(samples)}" if now and samples else ""
         said = f"Restoring{which}: {time.monotonic() - begin:.0f} seconds."
-        if len(versions) > shown:
-          first = (gr.skip(), gr.skip()) if shown else show(versions, 0)
-          yield *first, said, pictures(), list(versions)
-          shown = len(versions)
-        else:
-          yield gr.skip(), gr.skip(), said, gr.skip(), gr.skip()
+        yield page(said, *(update(now) if len(now) > shown else nothing))
+        shown = len(now)
     finally:
       stop.set()  # It has ended, was cancelled, or the session is over.
+    now = list(versions)
+    last = update(now) if len(now) > shown else nothing
     if cancelled.exists():
-      yield gr.skip(), gr.skip(), "Cancelled.", gr.skip(), gr.skip()
-    elif errors:
+      yield page("Cancelled.", *last)
+    elif errors and not now:
       raise gr.Error(str(errors[0]), print_exception=False)
     else:
-      said = "; ".join([*versions[0][3], f"{time.monotonic() - begin:.0f} seconds"])
+      said = "; ".join([*now[0]["sentences"], f"{time.monotonic() - begin:.0f} seconds"])
+      said += f". Sample {len(now)} failed: {errors[0]}" if errors else "."
       note = " What is filled in is a guess, not evidence." if "face" in said else ""
-      first = (gr.skip(), gr.skip()) if shown else show(versions, 0)
-      yield *first, f"Done: {said}.{note}", pictures(), versions
+      yield page(f"Done: {said}{note}", *last)
 
   def choose(versions, event: gr.SelectData):
     return show(versions, event.index)

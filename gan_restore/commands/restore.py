@@ -1,7 +1,6 @@
 """`gan-restore restore`."""
 
 import argparse
-import functools
 import pathlib
 import sys
 
@@ -114,21 +113,20 @@ def run(arguments: argparse.Namespace) -> int:
   task = arguments.task or ("inpaint" if arguments.mask else restorer.task or tasks.UNKNOWN)
   task = tasks.with_factor(task, restorer.factor)
   damage = Damage(task, arguments.mask, arguments.simulate, arguments.seed, arguments.enlarge)
-  restore = functools.partial(
-    restoration.restore_files, damage=damage, inputs=arguments.inputs, crop=arguments.crop,
-    size=arguments.size, find=_finder(arguments),
-  )  # fmt: skip
   checks.at_least(arguments.samples, 0, "--samples")
-  samplers = [restorer.sample(number) for number in range(1, arguments.samples + 1)]
-  outputs = restoration.Outputs(
-    arguments.out, arguments.format, arguments.spread, arguments.compare, damage.finds_mask,
-    arguments.save_faces, arguments.overwrite,
+  scores, failures, restored = restoration.restore_files(
+    restorer,
+    damage,
+    arguments.inputs,
+    restoration.Outputs(
+      arguments.out, arguments.format, arguments.spread, arguments.compare, damage.finds_mask,
+      arguments.save_faces, arguments.samples, arguments.overwrite,
+    ),
+    crop=arguments.crop,
+    size=arguments.size,
+    find=_finder(arguments),
+    say=tqdm.write,
   )  # fmt: skip
-  scores, failures, restored = restore(restorer, outputs=outputs, say=tqdm.write)
-  for number, sampler in enumerate(samplers, 1):
-    folder = arguments.out / f"sample-{number}"
-    own = restoration.Outputs(folder, outputs.format, overwrite=outputs.overwrite)
-    failures += [one for one in restore(sampler, outputs=own)[1] if one not in failures]
   if scores:
     print(reports.markdown([{"image": pathlib.Path(p).name, **s} for p, s in scores.items()]))
   if restored:

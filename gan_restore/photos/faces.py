@@ -113,7 +113,8 @@ def finder(
   Returns:
     The function.
   """
-  which = which or ("all" if available() else "none")
+  if which is None:
+    return lambda picture: find_faces(picture, min_side) if available() else []
   checks.one_of(which, CHOICES, "faces")
   count = {"all": None, "largest": 1, "none": 0}[which]
   return lambda picture: find_faces(picture, min_side)[:count] if count != 0 else []

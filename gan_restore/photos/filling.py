@@ -34,6 +34,7 @@ def fill_photograph(
   image: np.ndarray,
   mask: np.ndarray,
   find: Callable[[Image.Image], list[Face]],
+  draw_face: Callable | None = None,
 ) -> tuple[np.ndarray, list[Face]]:
   """Fills the holes of a photograph: those in faces by a network for aligned faces.
 
@@ -43,19 +44,24 @@ def fill_photograph(
     image: The photograph. Its missing pixels are ignored.
     mask: The holes; at least one pixel is known.
     find: Finds the faces of a picture.
+    draw_face: As `restore_face`, if the faces must be filled by another network than the one that
+      helps to find them.
 
   Returns:
     (the photograph, whose known pixels are unchanged; the faces with holes).
   """
   image = fill_holes(restore, image, mask)
-  faces = []
+  faces: list[Face] = []
   for face in find(Image.fromarray(images.to_uint8(image))):
-    box, own = _surroundings(face, mask.shape[:2])
-    if align(mask[box], own).max() > 0:
-      own = _find_again(restore_face, image[box], mask[box], own, find)
-      image[box] = fill_face(restore, restore_face, image[box], mask[box], own)
-      rows, columns = box
-      faces.append(own.shifted(-columns.start, -rows.start))
+    (rows, columns), own = _surroundings(face, mask.shape[:2])
+    part = image[rows, columns], mask[rows, columns]
+    if align(part[1], own).max() == 0:
+      continue
+    face = _find_again(restore_face, *part, own, find).shifted(-columns.start, -rows.start)
+    if all(face.distance(other) > SAME for other in faces):
+      box, own = _surroundings(face, mask.shape[:2])
+      image[box] = fill_face(restore, draw_face or restore_face, image[box], mask[box], own)
+      faces.append(face)
   return image, faces
 
 
@@ -230,10 +236,11 @@ def _transform(image, matrix, shape) -> np.ndarray:
 
 def _by_parts(fill_part, image, mask) -> np.ndarray:
   """The image with each of its holes filled by `fill_part`: (part of the image, mask) -> part."""
-  image = image.copy()
+  image, missing = image.copy(), np.array(mask, np.float32)
   for box, own in _parts(mask[..., 0] > 0):
-    filled = fill_part(image[box], mask[box].astype(np.float32))
+    filled = fill_part(image[box], missing[box])
     image[box] = np.where(own[..., None], filled, image[box])
+    missing[box] *= ~own[..., None]  # So that the next pieces continue this one.
   return image
 
 
@@ -246,7 +253,7 @@ def _parts(missing: np.ndarray) -> Iterator[tuple[tuple[slice, slice], np.ndarra
   boxes: list[tuple[slice, slice]] = []
   for number, hole in enumerate(ndimage.find_objects(labels * missing), 1):
     own = missing[hole] & (labels[hole] == number)
-    thin = 2 * ndimage.distance_transform_edt(np.pad(own, 1)).max() <= _THIN
+    thin = not ndimage.minimum_filter(own, _THIN + 1, mode="constant").any()
     for piece in _pieces(own) if thin else [tuple(slice(0, length) for length in own.shape)]:
       at = tuple(slice(h.start + p.start, h.start + p.stop) for h, p in zip(hole, piece))
       wanted = max(s.stop - s.start for s in at) + 2 * _MARGIN

@@ -63,6 +63,7 @@ class Outputs:
     masks: Whether to write `masks/NAME.png`, the missing pixels.
     faces: Whether to write `faces/NAME-1.png` and so on: each face of a whole photograph, before
       and after.
+    samples: Number of samples of each photograph, which are written to `sample-1/NAME` and so on.
     overwrite: Whether to replace existing files.
   """
 
@@ -72,6 +73,7 @@ class Outputs:
   compare: bool = False
   masks: bool = False
   faces: bool = False
+  samples: int = 0
   overwrite: bool = False
 
   def kind(self, photo: Photograph, crop: str) -> str:
@@ -87,12 +89,16 @@ class Outputs:
       ValueError: If one exists that must not be replaced.
     """
     also = [name for name in ("spread", "compare", "masks") if getattr(self, name)]
-    theirs = [path, *(beside(path, name) for name in also)]
+    theirs = [path, *(beside(path, name) for name in also), *self.of_samples(path)]
     if self.faces:
       theirs += (path.parent / "faces").glob(f"{glob.escape(path.stem)}-*.png")
     for there in theirs:
       if there.exists() and not self.overwrite:
         raise ValueError(f"{there} exists; --overwrite replaces it")
+
+  def of_samples(self, path: pathlib.Path) -> list[pathlib.Path]:
+    """The files of the samples that belong to an output."""
+    return [path.parent / f"sample-{k}" / path.name for k in range(1, self.samples + 1)]
 
   def new(self, name: str) -> pathlib.Path:
     """The path of a file of the whole command."""
@@ -155,6 +161,7 @@ def restore_files(
   paths, failures = files.expand(inputs)
   crop = crop or ("center" if restorer.size else "whole")
   shape_of = shapes(restorer, damage, crop, size)
+  samplers = [restorer.sample(number) for number in range(1, outputs.samples + 1)]
   sheet, report = outputs.new("sheet.png"), outputs.new("results.json")
 
   def read() -> Iterator[_Item]:
@@ -173,6 +180,16 @@ def restore_files(
       except (ValueError, OSError) as error:
         failures.append(f"{path}: {str(error).removeprefix(f'{path}: ')}")
 
+  def restore(restorer, y, A, shape) -> tuple[Result, list[list[Face]]]:
+    if crop == "whole" and restorer.takes_frame:
+      return restore_whole(restorer, y, A, shape, find, whole_result=outputs.spread)
+    return restorer(y, A, frame="celeba" if crop == "face" else None), [[]] * len(y)
+
+  def finish(item, image, A, i) -> Photograph:
+    if crop == "whole":
+      return _restored(item.photo, image, A, item.damage.task, i)
+    return Photograph(images.to_uint8(image), format=item.photo.format)
+
   rows: list[list[np.ndarray]] = []
   scores: dict[str, dict[str, float]] = {}
   restored = 0
@@ -184,11 +201,7 @@ def restore_files(
       shape = len(padded), *chunk[0].shape
       try:
         y, A = damage.observe(squares, [item.damage for item in padded], shape[1:], start)
-        if crop == "whole" and restorer.takes_frame:
-          result, faces = restore_whole(restorer, y, A, shape, find, whole_result=outputs.spread)
-        else:
-          options = {"frame": "celeba"} if crop == "face" else {}
-          result, faces = restorer(y, A, **options), [[]] * len(padded)
+        result, faces = restore(restorer, y, A, shape)
       except operators.UnsupportedOperatorError as error:
         if damage.task != tasks.UNKNOWN:
           raise  # All photographs have the same damage.
@@ -204,16 +217,14 @@ def restore_files(
 
       # --- Write ---
       outputs.folder.mkdir(parents=True, exist_ok=True)
+      written = []
       for i, item in enumerate(chunk):
         image, shown = np.asarray(result.image[i]), item.square
         if damage.simulate:
           shown = given[i]
           scores[str(item.path)] = {name: float(values[i]) for name, values in found.items()}
         try:
-          if crop == "whole":
-            photo = _restored(item.photo, image, A, item.damage.task, i)
-          else:
-            photo = Photograph(images.to_uint8(image), format=item.photo.format)
+          photo = finish(item, image, A, i)
           photograph.write(item.output, photo)
           own = faces[i] or (find(photo.picture) if outputs.faces and crop == "whole" else [])
           spread = result.spread[i] if outputs.spread and result.spread is not None else None
@@ -224,10 +235,17 @@ def restore_files(
           failures.append(f"{item.path}: {error}")
           continue
         restored += 1
+        written.append(i)
         if crop == "whole":
           say(f"{item.path}: {_describe(faces[i])}wrote {item.output}")
         elif len(rows) < _SHEET_ROWS:
           rows.append(([item.square] if damage.simulate else []) + [given[i], image])
+      for number, sampler in enumerate(samplers if written else []):
+        drawn, _ = restore(sampler, y, A, shape)
+        for i in written:
+          path = outputs.of_samples(chunk[i].output)[number]
+          path.parent.mkdir(exist_ok=True)
+          photograph.write(path, finish(chunk[i], np.asarray(drawn.image[i]), A, i))
       bar.update(len(chunk))
   if rows:
     figures.write_grid(sheet, np.stack([x for row in rows for x in row]), len(rows[0]), scale=2)
@@ -393,7 +411,7 @@ def restore_whole(
   filled, faces = [], []
   for i, image in enumerate(np.asarray(result.image)):
     found = filling.fill_photograph(
-      restorer, restore_face, image, np.asarray(missing[i % len(missing)]), find
+      restorer, _complete, image, np.asarray(missing[i % len(missing)]), find, restore_face
     )
     filled.append(found[0])
     faces.append(found[1])
@@ -403,9 +421,17 @@ def restore_whole(
 def _face_restorer(restorer) -> Callable[..., Result]:
   """What fills holes in aligned faces, for a restorer of images of any size."""
   sampling = restorer.sampling
-  if sampling and (sampling["num_samples"] > 1 or sampling["fidelity"] not in (None, 1)):
-    return functools.partial(hub.restore, **sampling)
-  return _completion()
+  if not sampling or sampling["choice"] == "mean":
+    return _complete
+  fidelity = sampling["fidelity"]
+  if fidelity == 1 or (fidelity is None and sampling["num_samples"] == 1):
+    return _complete
+  return functools.partial(hub.restore, **sampling)
+
+
+def _complete(y, A, **options) -> Result:
+  """Fills holes in aligned faces by the completion network."""
+  return _completion()(y, A, **options)
 
 
 @functools.cache
