@@ -48,6 +48,15 @@ def test_small_faces_and_large_pictures(portrait):
   assert faces.find_faces(portrait, min_side=200) == []
 
 
+def test_a_face_at_the_border_of_two_parts(portrait):
+  """Of a panorama that is lower than the parts overlap."""
+  panorama = Image.new("RGB", (3000, 200))
+  panorama.paste(portrait.crop((124, 0, 324, 200)), (1560, 0))
+  (face,) = faces.find_faces(panorama)
+  (wanted,) = faces.find_faces(portrait)
+  assert np.hypot(*(face.center - wanted.center - [1436, 0])) < 0.1 * face.side
+
+
 def test_which_faces(portrait):
   """Two faces, of which the second is smaller."""
   both = Image.new("RGB", (768, 512))
