@@ -100,7 +100,7 @@ class Restorer:
       ValueError: If it draws no samples.
     """
     if not self.sampling:
-      raise ValueError("the method draws no samples")
+      raise ValueError(f"the method draws no samples; {FACES}, for example, does")
     options = {"num_samples": 1, "fidelity": 0.0, "seed": self.sampling["seed"] + number}
     return dataclasses.replace(self, function=functools.partial(self.function, **options))
 
@@ -187,7 +187,8 @@ def load(name: str | os.PathLike, **options: Any) -> Restorer:
   try:
     trained = _load(stem)
   except weights.WeightsError as error:
-    raise ValueError(f"{error}; restorers by name: {checks.listed(name, NAMES)}") from error
+    known = ", ".join(NAMES)
+    raise ValueError(f"{error}{checks.meant(name, NAMES)}; restorers by name: {known}") from error
   return Restorer(
     functools.partial(trained.family.restore, trained, **options),
     size=None if trained.any_size else trained.image_shape[:2],

@@ -406,8 +406,8 @@ def build(own: pathlib.Path) -> Any:
         )  # fmt: skip
         samples = gr.Slider(
           0, 4, value=0, step=1, label="Samples to choose from",
-          info="The mean is the safest restoration. Samples are sharper, and differ where much is"
-          " missing. Each takes longer than the mean.",
+          info="The mean has the smallest error. Samples differ where much is missing, and are"
+          " often sharper. Each takes longer than the mean.",
         )  # fmt: skip
         with gr.Row():
           button = gr.Button("Restore", variant="primary")

@@ -95,8 +95,8 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
     default=0,
     metavar="NUMBER",
     help="also write this number of samples of each picture, to DIR/sample-1/NAME and so on: other"
-    " restorations that explain it, sharper than the mean and less exact (for methods that draw"
-    " samples)",
+    " restorations that explain it, often sharper than the first and less exact (for methods that"
+    " draw samples, such as denoiser)",
   )
   p.add_argument("--overwrite", action="store_true", help="replace existing files")
   options.add_method(p, default=None)
@@ -130,7 +130,8 @@ def run(arguments: argparse.Namespace) -> int:
   if scores:
     print(reports.markdown([{"image": pathlib.Path(p).name, **s} for p, s in scores.items()]))
   if restored:
-    print(f"Wrote {restored} restored picture{'s' * (restored > 1)} to {arguments.out}")
+    samples = f", each with {arguments.samples} samples" if arguments.samples else ""
+    print(f"Wrote {restored} restored picture{'s' * (restored > 1)} to {arguments.out}{samples}")
   if failures:
     print(f"{len(failures)} of {len(failures) + restored} failed:", file=sys.stderr)
     print("\n".join(f"  {failure}" for failure in failures), file=sys.stderr)

@@ -116,21 +116,21 @@ def one_of(value: Any, options: Collection, name: str) -> None:
     ValueError: If it is not.
   """
   if value not in options:
-    raise ValueError(f"{name} is {value!r}; it must be one of {listed(value, options)}")
+    listed = ", ".join(map(str, options))
+    raise ValueError(f"{name} is {value!r}{meant(value, options)}; it must be one of {listed}")
 
 
-def listed(value: Any, options: Collection) -> str:
-  """The options in an error message, with the one that looks most like a value.
+def meant(value: Any, options: Collection) -> str:
+  """The option that looks most like a value, for an error message; nothing if none does.
 
   Examples:
-    >>> listed("denose", ["denoise", "blur"])
-    'denoise, blur (did you mean denoise?)'
-    >>> listed("x", ["denoise", "blur"])
-    'denoise, blur'
+    >>> meant("denose", ["denoise", "blur"])
+    ' (did you mean denoise?)'
+    >>> meant("x", ["denoise", "blur"])
+    ''
   """
   near = difflib.get_close_matches(str(value), map(str, options), 1)
-  meant = f" (did you mean {near[0]}?)" if near else ""
-  return ", ".join(map(str, options)) + meant
+  return f" (did you mean {near[0]}?)" if near else ""
 
 
 # Jitted, so that a second call with operators and images alike does not trace A again.

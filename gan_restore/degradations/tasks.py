@@ -171,7 +171,8 @@ def _one(name, mask, jpeg) -> Callable:
   """The `operator` of a `Task` of one damage."""
   kind, colon, value = name.partition(":")
   if kind not in _PARAMETERS:
-    raise ValueError(f"unknown task {name!r}; there are: {checks.listed(kind, _PARAMETERS)}")
+    known = ", ".join(_PARAMETERS)
+    raise ValueError(f"unknown task {name!r}{checks.meant(kind, _PARAMETERS)}; there are: {known}")
   if kind == "inpaint":
     return _inpaint(value or ("center" if mask is None else mask))
   if (kind, value) == ("jpeg", UNKNOWN):

@@ -175,7 +175,9 @@ def restore_files(
         if own.sentence:
           say(f"{path}: {own.sentence}; restored from {own.task}")
         elif damage.finds_mask and own.mask is not None:
-          say(f"{path}: {np.mean(own.mask):.1%} of the pixels are taken for scratches")
+          found = f"{np.mean(own.mask):.1%} of the pixels are taken for scratches"
+          seen = f"; see {beside(output, 'masks')}" if outputs.masks else ""
+          say(f"{path}: {found}{seen}")
         yield _Item(path, output, photo, square, own, shape)
       except (ValueError, OSError) as error:
         failures.append(f"{path}: {str(error).removeprefix(f'{path}: ')}")
