@@ -3,6 +3,8 @@
 The tests use two CPU devices, so that averaging over devices is tested. All tests, the processes
 that they start, and later runs share one compilation cache."""
 
+import fcntl
+import hashlib
 import os
 import pathlib
 
@@ -79,17 +81,20 @@ def photos(tmp_path, faces) -> pathlib.Path:
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory):
-  """A function that trains a small run once per session: (name, **changes) -> its workdir."""
-  workdirs: dict[str, pathlib.Path] = {}
+  """A function that trains a small run once, for all processes of the tests: (name, **changes) ->
+  its workdir."""
+  own = tmp_path_factory.getbasetemp()
+  shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
   def train(name: str, variant: str = "", **changes) -> pathlib.Path:
     config = small_config(name, variant, **changes)
-    key = config.to_json()
-    if key not in workdirs:
-      workdir = tmp_path_factory.mktemp(name)
-      loop.train(config, workdir)
-      workdirs[key] = workdir
-    return workdirs[key]
+    digest = hashlib.sha256(config.to_json(sort_keys=True).encode()).hexdigest()[:16]
+    workdir = shared / f"{name}-{digest}"
+    with open(shared / f"{workdir.name}.lock", "w") as lock:
+      fcntl.flock(lock, fcntl.LOCK_EX)  # The other processes wait until it is trained.
+      if not workdir.exists():
+        loop.train(config, workdir)
+    return workdir
 
   return train
 
