@@ -311,7 +311,7 @@ def test_one_of_several_samples_is_chosen(view, portrait, tmp_path, monkeypatch)
     return picture, picture, file, []
 
   monkeypatch.setattr(app, "restore", draw)
-  monkeypatch.setattr(app.hub.Restorer, "sample", lambda restorer, number: restorer)
+  monkeypatch.setattr(app.hub.Restorer, "sampling", {"seed": 0})
   upload(view, portrait)
   view.wait_for_timeout(1500)
   view.get_by_label("number input for Samples to choose from").fill("2")
