@@ -130,7 +130,8 @@ def run(arguments: argparse.Namespace) -> int:
   if scores:
     print(reports.markdown([{"image": pathlib.Path(p).name, **s} for p, s in scores.items()]))
   if restored:
-    samples = f", each with {arguments.samples} samples" if arguments.samples else ""
+    count = arguments.samples
+    samples = f", each with {count} sample{'s' * (count > 1)}" if count else ""
     print(f"Wrote {restored} restored picture{'s' * (restored > 1)} to {arguments.out}{samples}")
   if failures:
     print(f"{len(failures)} of {len(failures) + restored} failed:", file=sys.stderr)

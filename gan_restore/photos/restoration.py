@@ -246,8 +246,11 @@ def restore_files(
         drawn, _ = restore(sampler, y, A, shape)
         for i in written:
           path = outputs.of_samples(chunk[i].output)[number]
-          path.parent.mkdir(exist_ok=True)
-          photograph.write(path, finish(chunk[i], np.asarray(drawn.image[i]), A, i))
+          try:
+            path.parent.mkdir(exist_ok=True)
+            photograph.write(path, finish(chunk[i], np.asarray(drawn.image[i]), A, i))
+          except (ValueError, OSError) as error:
+            failures.append(f"{chunk[i].path}: {error}")
       bar.update(len(chunk))
   if rows:
     figures.write_grid(sheet, np.stack([x for row in rows for x in row]), len(rows[0]), scale=2)
