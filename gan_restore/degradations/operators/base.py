@@ -35,9 +35,10 @@ class Operator:
     return True
 
   @property
-  def mixes(self) -> bool:
-    """Whether a value of y depends on several pixels, so that noise in y is correlated."""
-    return False
+  def mixes(self) -> frozenset[str]:
+    """ "pixels" if a value of y depends on several pixels, and "channels" if it depends on several
+    channels, so that noise in y is correlated."""
+    return frozenset()
 
   @property
   def reduction(self) -> int | None:
@@ -86,6 +87,11 @@ class Operator:
     """The standard deviation of what the damage adds to the model, for images of a shape."""
     del shape
     return 0.0
+
+  def noise_after(self, after: Callable, shape: Shape) -> Deviation:
+    """`noise` after everything that was applied after this operator; see `noise_after`."""
+    own = self.noise(shape)
+    return propagate(after, own, output_shape(self, shape)) if is_positive(own) else own
 
   def propagate(self, sigma: Deviation, shape: Shape) -> Deviation:
     """The standard deviation in A(x) of independent noise of `sigma` in images x of a shape."""
@@ -300,12 +306,31 @@ def noise(A: Callable, shape: Shape) -> Deviation:
   return A.noise(shape) if isinstance(A, Operator) else 0.0
 
 
+def noise_after(A: Callable, after: Callable, shape: Shape) -> Deviation:
+  """The standard deviation in after(y) of the noise in y.
+
+  Args:
+    A: The damage.
+    after: What was applied after A.
+    shape: [N, H, W, C] of the images.
+
+  Returns:
+    A number, or an array that broadcasts against after(y); 0 for a plain function.
+
+  Examples:
+    >>> from gan_restore import operators
+    >>> noise_after(operators.denoise(0.1), operators.super_resolve(4), (1, 64, 64, 3))
+    0.025
+  """
+  return A.noise_after(after, shape) if isinstance(A, Operator) else 0.0
+
+
 def propagate(A: Callable, sigma: Deviation, shape: Shape) -> Deviation:
   """The standard deviation in A(x) of independent noise in x.
 
-  For a plain function, and for a composition that mixes pixels twice, it is estimated from products
-  of the Jacobian with 64 random vectors of signs. The estimate is exact where each value of A(x)
-  depends on one value of x. Otherwise its error is about 10%.
+  For a plain function, and for a composition that mixes pixels twice or channels twice, it is
+  estimated from products of the Jacobian with 64 random vectors of signs. The estimate is exact
+  where each value of A(x) depends on one value of x. Otherwise its error is about 10%.
 
   Args:
     A: The damage.
@@ -320,13 +345,14 @@ def propagate(A: Callable, sigma: Deviation, shape: Shape) -> Deviation:
   return probe(A, sigma, shape)
 
 
-def probe(A: Callable, sigma: Deviation, shape: Shape) -> Deviation:
+def probe(A: Callable, sigma: Deviation | jax.tree_util.Partial, shape: Shape) -> Deviation:
   """`propagate` by random probes of the Jacobian, for any A.
 
   It is taken at an image of one colour that is not grey, because V of HSV has no single gradient at
-  grey.
+  grey. Of correlated noise, `sigma` is the linear function that makes it from independent values of
+  the variance 1.
   """
-  if not is_positive(sigma):
+  if not callable(sigma) and not is_positive(sigma):
     return 0.0
   color = np.array([0.45, 0.55, 0.5] if shape[-1] == 3 else 0.5, np.float32)
   around = jnp.broadcast_to(color, shape)
@@ -336,13 +362,14 @@ def probe(A: Callable, sigma: Deviation, shape: Shape) -> Deviation:
 @jax.jit
 def _probe(A, sigma, around):
   """The variance of each value of J n, with A's Jacobian J at the images `around` and noise n of
-  `sigma`."""
+  `sigma`, as in `probe`."""
   shape = around.shape
   _, forward = jax.linearize(A, around)
 
   def squared(key):
     signs = jax.random.rademacher(key, shape[1:], jnp.float32)
-    return forward(jnp.broadcast_to(sigma * signs, shape)) ** 2
+    noise = sigma(signs[None]) if callable(sigma) else sigma * signs
+    return forward(jnp.broadcast_to(noise, shape)) ** 2
 
   return jnp.mean(lax.map(squared, jax.random.split(jax.random.key(0), _PROBES)), 0)
 
@@ -379,9 +406,9 @@ def row_norms(A: Callable, shape: Shape) -> jax.Array:
   return jnp.maximum(jnp.sqrt(jnp.sum(energy, 1) / count), 1e-9)
 
 
-def mixes(A: Callable) -> bool:
-  """Whether a value of y depends on several pixels; True for a plain function."""
-  return not isinstance(A, Operator) or A.mixes
+def mixes(A: Callable) -> frozenset[str]:
+  """What a value of y depends on several of: "pixels" and "channels"; both for a plain function."""
+  return A.mixes if isinstance(A, Operator) else frozenset({"pixels", "channels"})
 
 
 def is_built_in(A: Callable) -> bool:

@@ -3,7 +3,6 @@
 Images x are [N, H, W, C], float32 in [0, 1]; observations y are [N, ...].
 """
 
-import functools
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -53,17 +52,27 @@ class Compose(Operator):
 
   def noise(self, shape: Shape) -> Deviation:
     """The noise of each part passes through all later parts."""
-    parts, total = self.parts(), cast(Deviation, 0.0)
-    for i, part in enumerate(parts):
-      own = base.noise(part, shape)
-      shape = base.output_shape(part, shape)
-      if base.is_positive(own):
-        passed = _propagate(parts[i + 1 :], own, shape)
-        total = passed if not base.is_positive(total) else (total**2 + passed**2) ** 0.5
-    return total
+    return self.noise_after(base.Identity(), shape)
+
+  def noise_after(self, after: Callable, shape: Shape) -> Deviation:
+    later = self.outer if isinstance(after, base.Identity) else Compose(after, self.outer)
+    inner = base.noise_after(self.inner, later, shape)
+    outer = base.noise_after(self.outer, after, base.output_shape(self.inner, shape))
+    if not base.is_positive(inner) or not base.is_positive(outer):
+      return outer if base.is_positive(outer) else inner
+    return (inner**2 + outer**2) ** 0.5
 
   def propagate(self, sigma: Deviation, shape: Shape) -> Deviation:
-    return _propagate(self.parts(), sigma, shape)
+    """By probes if a part mixes what an earlier part has mixed, because noise is then
+    correlated."""
+    parts = self.parts()
+    mixed = [axis for part in parts for axis in base.mixes(part)]
+    if len(mixed) > len(set(mixed)):
+      return base.probe(self, sigma, shape)
+    for part in parts:
+      sigma = base.propagate(part, sigma, shape)
+      shape = base.output_shape(part, shape)
+    return sigma
 
   def parts(self) -> list[Callable]:
     """The operators in the order in which they are applied, none of them a composition."""
@@ -71,8 +80,8 @@ class Compose(Operator):
     return [*split(self.inner), *split(self.outer)]
 
   @property
-  def mixes(self) -> bool:
-    return base.mixes(self.outer) or base.mixes(self.inner)
+  def mixes(self) -> frozenset[str]:
+    return base.mixes(self.outer) | base.mixes(self.inner)
 
   @property
   def reduction(self) -> int | None:
@@ -122,18 +131,6 @@ class Compose(Operator):
     if inner is None or outer is None:
       return outer if inner is None else inner
     return jnp.maximum(inner, outer)
-
-
-def _propagate(parts, sigma, shape) -> Deviation:
-  """The standard deviation of noise that passes through several operators."""
-  if sum(map(base.mixes, parts)) > 1:  # From the second one on, noise is correlated.
-    return base.probe(
-      functools.reduce(lambda inner, outer: Compose(outer, inner), parts), sigma, shape
-    )
-  for part in parts:
-    sigma = base.propagate(part, sigma, shape)
-    shape = base.output_shape(part, shape)
-  return sigma
 
 
 def compose(outer: Callable, inner: Callable) -> Operator:

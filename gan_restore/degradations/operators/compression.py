@@ -51,7 +51,8 @@ class Jpeg(Operator):
   kind = "jpeg"
   luma: jax.Array  # [N or 1, 8, 8]
   chroma: jax.Array  # [N or 1, 8, 8]
-  deviation: jax.Array | None = None  # [N, 1, 1, C]
+  # [N, C, 8, 8], of each frequency's errors in each plane; None until it is estimated from y.
+  deviations: jax.Array | None = None
   subsampling: str = flax.struct.field(pytree_node=False, default="4:2:0")
 
   @property
@@ -59,8 +60,8 @@ class Jpeg(Operator):
     return _HALVED[self.subsampling]
 
   @property
-  def mixes(self) -> bool:
-    return bool(self._halved)
+  def mixes(self) -> frozenset[str]:
+    return frozenset({"pixels", "channels"} if self._halved else ())
 
   @property
   def reduction(self) -> int | None:
@@ -107,42 +108,64 @@ class Jpeg(Operator):
     return [first, *(reduce(plane, self._halved) for plane in chroma)]
 
   def given(self, y: jax.Array, shape: Shape, after: Callable) -> Operator:
-    """The standard deviation comes from the bins of y's own coefficients."""
+    """The standard deviations come from the bins of y's own coefficients."""
     picture = base.show(after, y)
-    if self.deviation is not None or picture.shape != tuple(shape):
+    if self.deviations is not None or picture.shape != tuple(shape):
       return self
-    return dataclasses.replace(self, deviation=self._estimate(picture))
+    return dataclasses.replace(self, deviations=self._estimate(picture))
 
   @jax.jit
   def _estimate(self, picture: jax.Array) -> jax.Array:
-    """The standard deviation [N, 1, 1, C] of a decoded picture."""
+    """The standard deviations [N, C, 8, 8] of a decoded picture."""
     variances = []
     for i, plane in enumerate(self._planes(picture, of_y=True)):
       table = self._table(i)
       variance = _bin_variance(_round(_transform(plane) / table), table, _DECAY[min(i, 1)])
-      variance += 2 * _ROUNDED  # Before it is encoded, and after it is decoded.
-      if i and self._halved:
-        # What the interpolation leaves of it, and the rounding of its result.
-        variance = variance * (5 / 8) ** len(self._halved) + _ROUNDED
-      variances.append(variance)
-    if len(variances) == 1:
-      found = variances[0][:, None]
-    else:
-      weights = jnp.asarray(_TO_RGB**2, jnp.float32)
-      found = jnp.einsum("ni,ci->nc", jnp.stack(variances, -1), weights, precision="highest")
-    return (jnp.sqrt(found + _ROUNDED) / 255)[:, None, None, :]
+      variances.append(variance + self._encoding(i, picture.shape[-1]) + _ROUNDED)
+    return jnp.sqrt(jnp.stack(variances, 1)).reshape(-1, len(variances), 8, 8)
+
+  def _encoding(self, plane: int, channels: int) -> float:
+    """The variance in a plane of the roundings before its transform: of the image, of the plane,
+    and of its lower resolution."""
+    of_image = np.sum(_TO_YCC[plane] ** 2) if channels == 3 else 0
+    if not plane or not self._halved:
+      return _ROUNDED * (1 + of_image)
+    return _ROUNDED * (1 + (1 + of_image) / 2 ** len(self._halved))
 
   def noise(self, shape: Shape) -> Deviation:
-    """Before y is given, that of coefficients that fill their bins.
+    """Before y is given, that of coefficients that fill their bins."""
+    if self.deviations is None:
+      mean = jnp.mean(self.luma**2, (1, 2)) / 12
+      return (jnp.sqrt(mean) / 255)[:, None, None, None]
+    variances = jnp.mean(self.deviations**2, (2, 3))
+    if variances.shape[1] == 3:
+      left = np.array([1, *2 * [(5 / 8) ** len(self._halved)]])  # By the interpolation.
+      weights = jnp.asarray(_TO_RGB**2 * left, jnp.float32)
+      variances = jnp.einsum("ni,ci->nc", variances, weights, precision="highest")
+    return jnp.sqrt((variances / 255**2)[:, None, None, :] + self._rounding(shape[-1]) ** 2)
 
-    The errors of one luma or chroma value lie in three channels and, at half the resolution, in
-    several pixels. What mixes channels or pixels after JPEG takes them for independent: the
-    standard deviation that is then stated was 0.7 to 1.1 of the measured one.
-    """
-    if self.deviation is not None:
-      return self.deviation
-    mean = jnp.mean(self.luma**2, (1, 2)) / 12
-    return (jnp.sqrt(mean) / 255)[:, None, None, None]
+  def _rounding(self, channels: int) -> jax.Array:
+    """The standard deviation [C] of the roundings after the interpolation."""
+    variances = np.full(channels, _ROUNDED)
+    if channels == 3 and self._halved:
+      variances += _ROUNDED * np.sum(_TO_RGB[:, 1:] ** 2, 1)  # Of the interpolated chroma.
+    return jnp.asarray(np.sqrt(variances) / 255, jnp.float32)
+
+  def noise_after(self, after: Callable, shape: Shape) -> Deviation:
+    """The errors of one coefficient lie in all pixels of its block, and those of one chroma value
+    in all channels. What mixes them therefore gives another standard deviation than it does of
+    independent noise. Their ratio is estimated for each channel by random probes."""
+    passed = base.propagate(after, self.noise(shape), shape)
+    if self.deviations is None or not base.mixes(after):
+      return passed
+    probed = jnp.asarray(base.probe(after, jax.tree_util.Partial(_errors, self), shape))
+    rounded = base.propagate(after, self._rounding(shape[-1]), shape)
+    axes = tuple(range(1, jnp.ndim(probed) - 1))
+    mean = lambda deviation: jnp.mean(
+      jnp.broadcast_to(jnp.square(deviation), probed.shape), axes, keepdims=True
+    )
+    variance = mean(probed) + mean(rounded)
+    return passed * jnp.sqrt(variance / jnp.maximum(mean(passed), 1e-12))
 
   def propagate(self, sigma: Deviation, shape: Shape) -> Deviation:
     """That of the model: the lower resolution of the chroma reduces noise."""
@@ -351,7 +374,7 @@ _FREQUENCY = np.maximum(np.add.outer(np.arange(8), np.arange(8)), 0.4).ravel()
 
 
 def _bin_variance(bins, table, decay):
-  """The mean variance [N] of the coefficients within their bins, for whole numbers `bins` [N, rows,
+  """The variances [N, 64] of the coefficients within their bins, for whole numbers `bins` [N, rows,
   columns, 8, 8].
 
   The coefficients of each frequency are taken to have a Laplace distribution, whose scale follows
@@ -373,4 +396,17 @@ def _bin_variance(bins, table, decay):
   of_zero = (2 - rest * (half**2 + 2 * half + 2)) / (1 - rest)
   of_other = half**2 + 2 - 2 * half / jnp.tanh(half)
   variance = zeros * of_zero + (1 - zeros) * of_other
-  return jnp.mean(variance * (table / 2 / half) ** 2, 1)
+  return variance * (table / 2 / half) ** 2
+
+
+def _errors(A, noise):
+  """Errors [N, H, W, C] of the decoded picture, of A's standard deviations, made from independent
+  noise [1, H, W, C] of the variance 1."""
+  planes, size = [], noise.shape[1:3]
+  for i in range(noise.shape[-1]):
+    axes = A._halved if i else ()
+    plane = _downsample(noise[..., i], axes) * 2 ** (len(axes) / 2)  # Its variance remains 1.
+    coefficients = _transform(plane + 128) * A.deviations[:, i, None, None]
+    plane = _inverse(coefficients, plane.shape[1:]) - (0 if i else 128)
+    planes.append(_upsample(plane, size, axes))
+  return _to_image(planes)

@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from gan_restore.degradations import checks
-from gan_restore.degradations.operators.base import Deviation, Operator, Shape, is_positive, spread
+from gan_restore.degradations.operators import base
+from gan_restore.degradations.operators.base import Deviation, Operator, Shape
 from gan_restore.degradations.operators.pixels import multiply_lines
 
 BORDERS = ("mirror", "cut")
@@ -27,8 +28,8 @@ class Blur(Operator):
   sigma: float = flax.struct.field(pytree_node=False)
 
   @property
-  def mixes(self) -> bool:
-    return True
+  def mixes(self) -> frozenset[str]:
+    return frozenset({"pixels"})
 
   @property
   def _radius(self) -> int:
@@ -41,10 +42,10 @@ class Blur(Operator):
       return dm_pix.gaussian_blur(padded, self.sigma, 2 * r + 1, padding="VALID")
 
   def propagate(self, sigma: Deviation, shape: Shape) -> Deviation:
-    if not is_positive(sigma):
+    if not base.is_positive(sigma):
       return 0.0
     rows, columns = (jnp.float32(self._weights(size) ** 2) for size in shape[1:3])
-    return jnp.sqrt(multiply_lines(rows, spread(sigma, shape) ** 2, columns))
+    return jnp.sqrt(multiply_lines(rows, base.spread(sigma, shape) ** 2, columns))
 
   def kernel(self) -> jax.Array | None:
     at = np.arange(-self._radius, self._radius + 1)
@@ -89,8 +90,8 @@ class BlurKernel(Operator):
   border: str = flax.struct.field(pytree_node=False, default="mirror")
 
   @property
-  def mixes(self) -> bool:
-    return True
+  def mixes(self) -> frozenset[str]:
+    return frozenset({"pixels"})
 
   @property
   def _radius(self) -> tuple[int, int]:
@@ -113,14 +114,27 @@ class BlurKernel(Operator):
     return jnp.pad(x, ((0, 0), (down, down), (right, right), (0, 0)), mode="symmetric")
 
   def propagate(self, sigma: Deviation, shape: Shape) -> Deviation:
-    """Next to a mirrored border the value is up to a factor of 2 too small, because a pixel and its
-    mirror image have the same noise."""
-    if not is_positive(sigma):
+    """Next to a mirrored border, a pixel and its mirror image have the same noise. There it is
+    exact for one standard deviation, and close to exact if it varies smoothly."""
+    if not base.is_positive(sigma):
       return 0.0
     squares = self.weights**2
-    if jnp.ndim(sigma) == 0 or jnp.shape(sigma)[1:3] == (1, 1):
-      return sigma * jnp.sqrt(jnp.sum(squares, (1, 2)))[:, None, None, None]
-    return jnp.sqrt(jnp.maximum(_convolve(self._pad(spread(sigma, shape) ** 2), squares), 0))
+    energy = jnp.sum(squares, (1, 2))[:, None, None, None]
+    if base.is_uniform(sigma):
+      variance = jnp.square(sigma) * energy
+    else:
+      variance = jnp.maximum(_convolve(self._pad(base.spread(sigma, shape) ** 2), squares), 0)
+    if self.border == "cut":
+      return jnp.sqrt(variance)
+    return jnp.sqrt(variance * self._energy(shape[1:3]) / energy)
+
+  def _energy(self, size: Shape) -> jax.Array:
+    """The sums of squares [N or 1, H, W, 1] of the weights of a value, where those of a pixel and
+    its mirror image are one weight."""
+    rows, columns = map(_same_pixels, size, self._radius)
+    flipped = self.weights[:, ::-1, ::-1]
+    joined = jnp.einsum("nkl,ikm,nmp->nilp", flipped, rows, flipped, precision="highest")
+    return jnp.einsum("nilp,jlp->nij", joined, columns, precision="highest")[..., None]
 
   def image_shape(self, shape: Shape) -> Shape:
     if self.border == "mirror":
@@ -133,6 +147,14 @@ class BlurKernel(Operator):
       return y
     down, right = self._radius
     return jnp.pad(y, ((0, 0), (down, down), (right, right), (0, 0)), mode="edge")
+
+
+def _same_pixels(size, radius):
+  """For each of `size` pixels of a line, whether two of its neighbours are the same one after the
+  line was mirrored: [size, k, k], for k = 2 radius + 1 neighbours."""
+  at = np.pad(np.arange(size), radius, mode="symmetric")
+  near = np.lib.stride_tricks.sliding_window_view(at, 2 * radius + 1)
+  return jnp.asarray(near[:, :, None] == near[:, None, :], jnp.float32)
 
 
 def _convolve(x, weights):

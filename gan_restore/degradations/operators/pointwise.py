@@ -77,6 +77,10 @@ class Colorize(_Pointwise):
   model: str = flax.struct.field(pytree_node=False, default="value")
   damage: str = flax.struct.field(pytree_node=False, default="value")
 
+  @property
+  def mixes(self) -> frozenset[str]:
+    return frozenset({"channels"})
+
   def __call__(self, x: jax.Array) -> jax.Array:
     return _BRIGHTNESS[self.model](x)
 

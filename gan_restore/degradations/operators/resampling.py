@@ -30,8 +30,8 @@ class SuperResolve(Operator):
   factor: int = flax.struct.field(pytree_node=False)
 
   @property
-  def mixes(self) -> bool:
-    return True
+  def mixes(self) -> frozenset[str]:
+    return frozenset({"pixels"})
 
   @property
   def reduction(self) -> int | None:

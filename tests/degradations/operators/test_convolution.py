@@ -1,5 +1,8 @@
 """Compares blurs with SciPy and OpenCV-like definitions."""
 
+import functools
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -100,3 +103,19 @@ def test_the_kernel_of_a_damage():
 def test_refusals(make, message):
   with pytest.raises(ValueError, match=message):
     make()
+
+
+@pytest.mark.parametrize("noise", [operators.denoise(0.05), operators.poisson(200)])
+@pytest.mark.parametrize("border", ["mirror", "cut"])
+def test_noise_that_was_blurred_is_known_up_to_the_border(noise, border):
+  """Over 2,000 draws, in the first and last rows and columns and the corners too."""
+  kernel = np.random.default_rng(0).random((5, 9)) ** 3
+  x = jnp.broadcast_to(jnp.array([0.46, 0.52, 0.48]), (1, 20, 24, 3))
+  A = operators.compose(operators.blur_kernel(kernel, border), noise)
+  corrupt = functools.partial(A.corrupt, x)
+  drawn = jax.jit(jax.vmap(corrupt))(jax.random.split(jax.random.key(0), 2000))
+  stated = operators.noise(operators.given(A, drawn[0], x.shape), x.shape)
+  ratio = np.broadcast_to(stated, drawn.shape[1:]) / np.std(drawn, axis=0)
+  np.testing.assert_allclose(ratio, 1, atol=0.1)
+  for part in (ratio[:, :2], ratio[:, -2:], ratio[:, :, :3], ratio[:, :, -3:]):
+    assert abs(np.mean(part) - 1) < 0.02

@@ -149,19 +149,25 @@ def test_the_noise_of_random_compositions(before, noise, later):
   assert np.quantile(abs(inside - 1), 0.9) < 0.15
 
 
-@pytest.mark.parametrize("subsampling", ["4:2:0", "4:2:2", "4:4:4"])
+@pytest.mark.parametrize(
+  "subsampling", ["4:2:0", pytest.param("4:2:2", marks=pytest.mark.slow), "4:4:4"]
+)
 def test_the_noise_of_jpeg_and_of_what_was_before(subsampling):
-  """Over 1,000 draws, likewise. The image is a gradient, so that the roundings err like chance."""
-  row, column = np.mgrid[:48, :48] / 47 - 0.5
+  """Over 1,000 draws, likewise, and after what mixes pixels and channels. The image is a gradient,
+  so that the roundings err like chance."""
+  row, column = np.mgrid[:32, :32] / 31 - 0.5
   slopes = np.stack([row + 0.3 * column, column - 0.5 * row, 0.7 * row - 0.6 * column], -1)
   x = jnp.float32(0.5 + 0.04 * slopes)[None]
   A = operators.compose(operators.jpeg(100, subsampling), operators.denoise(0.007))
   drawn = jax.jit(jax.vmap(functools.partial(A.corrupt, x)))(jax.random.split(KEY, 1000))
-  measured = np.std(drawn, axis=0)[:, 6:-6, 6:-6]
-  stated = operators.noise(operators.given(A, drawn[0], x.shape), x.shape)
-  ratio = np.asarray(stated / measured)
-  assert np.all(abs(np.median(ratio, (0, 1, 2)) - 1) < 0.05)
-  assert np.quantile(abs(ratio - 1), 0.9) < 0.15
+  known = operators.given(A, drawn[0], x.shape)
+  for later in (None, operators.coarsen(2), operators.blur(0.8), operators.colorize("luma")):
+    measured = np.std(drawn if later is None else jax.vmap(later)(drawn), axis=0)
+    whole = known if later is None else operators.compose(later, known)
+    stated = operators.noise(whole, x.shape)
+    ratio = np.asarray(stated / measured)[:, 6:-6, 6:-6]
+    assert np.all(abs(np.median(ratio, (0, 1, 2)) - 1) < 0.05)
+    assert np.quantile(abs(ratio - 1), 0.9) < (0.15 if later is None else 0.25)
 
 
 @pytest.mark.parametrize(
