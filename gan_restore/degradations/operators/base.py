@@ -98,6 +98,10 @@ class Operator:
     del shape
     return sigma
 
+  def on_noise(self) -> Callable:
+    """What happens to noise in x, if this is not the model itself."""
+    return self
+
   def image_shape(self, shape: Shape) -> Shape:
     """The shape [N, H, W, C] of the images, given the shape of y."""
     return shape
@@ -354,6 +358,7 @@ def probe(A: Callable, sigma: Deviation | jax.tree_util.Partial, shape: Shape) -
   """
   if not callable(sigma) and not is_positive(sigma):
     return 0.0
+  A = A.on_noise() if isinstance(A, Operator) else A
   color = np.array([0.45, 0.55, 0.5] if shape[-1] == 3 else 0.5, np.float32)
   around = jnp.broadcast_to(color, shape)
   return jnp.sqrt(_probe(as_operator(A), sigma, around))

@@ -74,6 +74,10 @@ class Compose(Operator):
       shape = base.output_shape(part, shape)
     return sigma
 
+  def on_noise(self) -> Callable:
+    part = lambda A: A.on_noise() if isinstance(A, Operator) else A
+    return Compose(part(self.outer), part(self.inner))
+
   def parts(self) -> list[Callable]:
     """The operators in the order in which they are applied, none of them a composition."""
     split = lambda A: A.parts() if isinstance(A, Compose) else [A]

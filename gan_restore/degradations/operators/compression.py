@@ -4,6 +4,7 @@ Images x are [N, H, W, C], float32 in [0, 1], C = 1 or 3; so are the decoded pic
 """
 
 import dataclasses
+import math
 from collections.abc import Callable
 
 import flax
@@ -11,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.scipy import special
 
 from gan_restore.degradations import checks
 from gan_restore.degradations.operators import base
@@ -40,6 +42,9 @@ _TO_YCC = np.array(
 )
 _TO_RGB = np.array([[1, 0, 1.402], [1, -0.344136286, -0.714136286], [1, 1.772, 0]])
 
+# The share of the variance of each frequency that linear interpolation keeps.
+_KEPT = 5 / 8 + 3 / 8 * np.cos(np.pi * np.arange(8) / 8)
+
 # The variance of rounding to a whole number.
 _ROUNDED = 1 / 12
 
@@ -68,14 +73,14 @@ class Jpeg(Operator):
     return 1
 
   def __call__(self, x: jax.Array) -> jax.Array:
-    """Rounding has no useful gradient, so the model is what remains without it: the chroma of half
-    the resolution."""
-    if x.shape[-1] == 1 or not self._halved:
-      return x
-    y, *chroma = _to_planes(x)
-    size = x.shape[1:3]
-    axes = self._halved
-    return _to_image([y, *(_upsample(_downsample(p, axes), size, axes) for p in chroma)])
+    """The image itself. Rounding has no useful gradient, and restorers that took account of the
+    chroma's lower resolution lost 0.4 to 1 dB: they sharpened what was left of it."""
+    if x.shape[-1] not in (1, 3):
+      raise ValueError(f"jpeg: images have {x.shape[-1]} channels; they must have 1 or 3")
+    return x
+
+  def on_noise(self) -> Callable:
+    return jax.tree_util.Partial(_average_chroma, self) if self._halved else self
 
   def corrupt(self, x: jax.Array, key: jax.Array) -> jax.Array:
     """Encodes and decodes, with libjpeg's roundings (its slow integer transform)."""
@@ -120,7 +125,8 @@ class Jpeg(Operator):
     variances = []
     for i, plane in enumerate(self._planes(picture, of_y=True)):
       table = self._table(i)
-      variance = _bin_variance(_round(_transform(plane) / table), table, _DECAY[min(i, 1)])
+      bins = _round(_transform(plane) / table)
+      variance = _bin_variance(bins, table, _SHAPES[min(i, 1)], _DECAYS[min(i, 1)])
       variances.append(variance + self._encoding(i, picture.shape[-1]) + _ROUNDED)
     return jnp.sqrt(jnp.stack(variances, 1)).reshape(-1, len(variances), 8, 8)
 
@@ -137,12 +143,14 @@ class Jpeg(Operator):
     if self.deviations is None:
       mean = jnp.mean(self.luma**2, (1, 2)) / 12
       return (jnp.sqrt(mean) / 255)[:, None, None, None]
-    variances = jnp.mean(self.deviations**2, (2, 3))
+    left = np.ones((self.deviations.shape[1], 8, 8))
+    for axis in self._halved:
+      left[1:] *= np.expand_dims(_KEPT, 2 - axis)
+    variances = jnp.mean(self.deviations**2 * jnp.float32(left), (2, 3)) / 255**2
     if variances.shape[1] == 3:
-      left = np.array([1, *2 * [(5 / 8) ** len(self._halved)]])  # By the interpolation.
-      weights = jnp.asarray(_TO_RGB**2 * left, jnp.float32)
+      weights = jnp.asarray(_TO_RGB**2, jnp.float32)
       variances = jnp.einsum("ni,ci->nc", variances, weights, precision="highest")
-    return jnp.sqrt((variances / 255**2)[:, None, None, :] + self._rounding(shape[-1]) ** 2)
+    return jnp.sqrt(variances[:, None, None, :] + self._rounding(shape[-1]) ** 2)
 
   def _rounding(self, channels: int) -> jax.Array:
     """The standard deviation [C] of the roundings after the interpolation."""
@@ -168,7 +176,7 @@ class Jpeg(Operator):
     return passed * jnp.sqrt(variance / jnp.maximum(mean(passed), 1e-12))
 
   def propagate(self, sigma: Deviation, shape: Shape) -> Deviation:
-    """That of the model: the lower resolution of the chroma reduces noise."""
+    """The lower resolution of the chroma reduces noise."""
     if shape[-1] == 1 or not self._halved or not base.is_positive(sigma):
       return sigma
     luma = np.outer(_TO_RGB[:, 0], _TO_YCC[0])
@@ -204,10 +212,9 @@ class Jpeg(Operator):
 def jpeg(quality: int = 50, subsampling: str = "4:2:0") -> Jpeg:
   """The loss of JPEG compression at a quality of libjpeg.
 
-  The damage is that of libjpeg. The model leaves out the rounding of the coefficients and keeps the
-  lower resolution of the chroma. The picture y must still have the pixels of the file, uncropped or
-  cropped at multiples of 8 pixels (of 16 along halved axes), because the blocks begin at its upper
-  left corner.
+  The damage is that of libjpeg. The model is the image itself, with the errors as noise. The
+  picture y must still have the pixels of the file, uncropped or cropped at multiples of 8 pixels
+  (of 16 along halved axes), because the blocks begin at its upper left corner.
 
   Args:
     quality: 1 to 100, as in libjpeg and Pillow.
@@ -280,8 +287,6 @@ def jpeg_tables(
 
 def _to_planes(x):
   """[N, H, W, C] in [0, 1] -> C planes."""
-  if x.shape[-1] not in (1, 3):
-    raise ValueError(f"jpeg: images have {x.shape[-1]} channels; they must have 1 or 3")
   if x.shape[-1] == 1:
     return [255 * x[..., 0]]
   y, cb, cr = (255 * jnp.sum(x * jnp.float32(row), -1) for row in _TO_YCC)
@@ -366,37 +371,50 @@ def _round(v):
   return jnp.trunc(v + jnp.copysign(0.5, v))
 
 
-# How the scale of coefficients falls with the frequency, the sum of its row and column; measured on
-# faces and photographs. That of luma falls with the power -1.3 to -1.6, that of chroma with -1.7 to
-# -2.0; the constant coefficients are as large as those of a frequency of 0.4.
-_DECAY = (1.5, 1.9)
+# The coefficients of a frequency have a density proportional to exp(-|c / scale|^shape). More of
+# them are small than in a Laplace distribution, whose shape is 1. Their scale falls with a power of
+# the frequency, the sum of its row and column; the constant coefficients are as large as those of a
+# frequency of 0.4. The shapes and powers are those of luma and chroma. Measured on 64 faces and 24
+# photographs: the standard deviation that is estimated from y is 0.85 to 0.98 of the true one, for
+# qualities from 5 to 80.
+_SHAPES, _DECAYS = (0.85, 0.6), (1.5, 1.9)
 _FREQUENCY = np.maximum(np.add.outer(np.arange(8), np.arange(8)), 0.4).ravel()
+# Scales at the frequency 1, of which the likeliest is taken.
+_LEVELS = np.geomspace(0.01, 3_000, 140)
+_PRIOR_BLOCKS = 8  # The number of blocks that the likeliest scale counts for.
 
 
-def _bin_variance(bins, table, decay):
+def _bin_variance(bins, table, shape, decay):
   """The variances [N, 64] of the coefficients within their bins, for whole numbers `bins` [N, rows,
   columns, 8, 8].
 
-  The coefficients of each frequency are taken to have a Laplace distribution, whose scale follows
-  from the share of zeros among them. Of a frequency with nearly only zeros, it is at most what the
-  other frequencies predict by `decay`.
+  The scale of each frequency follows from the share of zeros among its coefficients. With few
+  blocks, it is drawn to the scale that is likeliest if all frequencies obey the decay.
   """
   bins, table = bins.reshape(*bins.shape[:3], 64), table.reshape(-1, 64)
   count = bins.shape[1] * bins.shape[2]
-  zeros = (jnp.sum(bins == 0, (1, 2)) + 0.5) / (count + 1)  # [N, 64], their shares.
-  scale = table / 2 / -jnp.log1p(-zeros)
-  told = zeros < 0.95
-  flat = jnp.log(scale) + decay * np.log(_FREQUENCY)
-  number = jnp.sum(told, 1, keepdims=True)
-  mean = jnp.sum(jnp.where(told, flat, 0), 1, keepdims=True) / jnp.maximum(number, 1)
-  level = jnp.where(number > 0, mean, jnp.min(flat, 1, keepdims=True))
-  scale = jnp.where(told, scale, jnp.minimum(scale, jnp.exp(level) * _FREQUENCY**-decay))
-  half = jnp.maximum(table / 2 / scale, 0.05)  # Half a bin in units of the scale.
-  rest = jnp.exp(-half)
-  of_zero = (2 - rest * (half**2 + 2 * half + 2)) / (1 - rest)
-  of_other = half**2 + 2 - 2 * half / jnp.tanh(half)
-  variance = zeros * of_zero + (1 - zeros) * of_other
-  return variance * (table / 2 / half) ** 2
+  zeros = jnp.sum(bins == 0, (1, 2))[:, None]  # [N, 1, 64]
+  scales = _LEVELS[:, None] * _FREQUENCY**-decay  # [levels, 64]
+  expected = special.gammainc(1 / shape, (table[:, None] / 2 / scales) ** shape)
+  expected = jnp.clip(expected, 1e-7, 1 - 1e-7)
+  likelihood = zeros * jnp.log(expected) + (count - zeros) * jnp.log1p(-expected)
+  best = jnp.argmax(jnp.sum(likelihood[..., 1:], -1), 1)[:, None, None]  # Without the constant.
+  expected = jnp.take_along_axis(jnp.broadcast_to(expected, likelihood.shape), best, 1)
+  share = ((zeros + _PRIOR_BLOCKS * expected) / (count + _PRIOR_BLOCKS))[:, 0]
+  # Half a bin, in units of the scale and to the power of the shape, from the share of zeros.
+  grid = jnp.geomspace(1e-3, 40, 400)
+  half = jnp.interp(share, special.gammainc(1 / shape, grid), grid)
+  second, first = 3 / shape, 1 / shape
+  moment = math.gamma(second) / math.gamma(first) * special.gammainc(second, half)
+  of_zeros = moment / half ** (2 / shape)
+  return (of_zeros + (1 - share) / 3) * (table / 2) ** 2  # Other bins are filled evenly.
+
+
+def _average_chroma(A, x):
+  """x [N, H, W, C] with the lower resolution of A's chroma."""
+  first, *chroma = _to_planes(x)
+  size, axes = x.shape[1:3], A._halved
+  return _to_image([first, *(_upsample(_downsample(p, axes), size, axes) for p in chroma)])
 
 
 def _errors(A, noise):

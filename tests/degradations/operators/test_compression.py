@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 from skimage import data as pictures
 
+import gan_restore
 from gan_restore.degradations import operators
 
 KEY = jax.random.key(0)
@@ -84,8 +85,18 @@ def test_the_noise_of_a_photograph_is_stated_within_a_factor(quality, photo):
   y = A.corrupt(x, KEY)
   stated = operators.noise(operators.given(A, y, y.shape), y.shape)
   measured = np.sqrt(np.mean((np.asarray(y) - np.asarray(A(x))) ** 2))
-  assert 0.6 < np.mean(stated) / measured < 2
+  assert 0.75 < np.mean(stated) / measured < 1.25
   assert np.mean(stated) < np.mean(operators.noise(A, y.shape))  # Before y is known.
+
+
+@pytest.mark.parametrize("quality", [10, 30])
+def test_a_restorer_for_noise_restores_jpegs(quality, photo):
+  """Total variation knows of JPEG only the model and the noise that is stated."""
+  x = np.float32(photo[None, :128, :128]) / 255
+  A = operators.jpeg(quality)
+  y = np.asarray(A.corrupt(x, KEY))
+  restored = gan_restore.load("tv")(y, A).image
+  assert np.mean((restored - x) ** 2) < 0.99 * np.mean((y - x) ** 2)
 
 
 @pytest.mark.parametrize(
