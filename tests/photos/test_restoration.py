@@ -384,6 +384,26 @@ def test_a_photograph_that_cannot_be_written_does_not_stop_the_others(whole, tmp
   assert (tmp_path / "out" / "b.png").exists()
 
 
+def test_samples_are_written_and_one_that_cannot_be_does_not_stop_the_others(tmp_path):
+  def draw(y, A, *, frame=None, num_samples=1, choice="best", fidelity=1.0, seed=0):
+    return double(y + 0.1 * seed * (1 - fidelity), A)
+
+  for name in ("a.png", "b.png"):
+    Image.new("RGB", (40, 30)).save(tmp_path / name)
+  out = tmp_path / "out"
+  (out / "sample-1" / "b.png").mkdir(parents=True)  # No file can be written there.
+  _, failures, restored = restoration.restore_files(
+    hub.Restorer(draw, channels=3), Damage("denoise:0.1"),
+    [str(tmp_path / name) for name in ("a.png", "b.png")],
+    restoration.Outputs(out, samples=2, overwrite=True),
+  )  # fmt: skip
+  (failure,) = failures
+  assert failure.startswith(f"{tmp_path / 'b.png'}: ") and restored == 2
+  first, second = (np.asarray(Image.open(out / f"sample-{k}" / "a.png"), int) for k in (1, 2))
+  assert np.all(second > first)
+  assert (out / "b.png").exists() and (out / "sample-2" / "b.png").exists()
+
+
 # --- In memory ------------------------------------------------------------------------------------
 
 
