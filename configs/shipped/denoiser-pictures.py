@@ -40,7 +40,7 @@ def get_config(argument="third:."):
     config.learning_rate = 4e-4
   if part == "third":
     config.jpeg_share = 3 / 8
-    config.steps = 2_400
+    config.steps = 1_800
     config.learning_rate = 2e-4
   config.export_step = config.steps
   return config

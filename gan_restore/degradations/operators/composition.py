@@ -55,7 +55,7 @@ class Compose(Operator):
     return self.noise_after(base.Identity(), shape)
 
   def noise_after(self, after: Callable, shape: Shape) -> Deviation:
-    later = self.outer if isinstance(after, base.Identity) else Compose(after, self.outer)
+    later = self.outer if type(after) is base.Identity else Compose(after, self.outer)
     inner = base.noise_after(self.inner, later, shape)
     outer = base.noise_after(self.outer, after, base.output_shape(self.inner, shape))
     if not base.is_positive(inner) or not base.is_positive(outer):

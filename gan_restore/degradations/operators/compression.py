@@ -73,10 +73,9 @@ class Jpeg(Operator):
     return 1
 
   def __call__(self, x: jax.Array) -> jax.Array:
-    """The image itself. Rounding has no useful gradient, and restorers that took account of the
-    chroma's lower resolution lost 0.4 to 1 dB: they sharpened what was left of it."""
-    if x.shape[-1] not in (1, 3):
-      raise ValueError(f"jpeg: images have {x.shape[-1]} channels; they must have 1 or 3")
+    """The image itself. Rounding has no useful gradient. If the model had the chroma's lower
+    resolution, restorers would sharpen the chroma, with its errors: they lost 0.4 to 1 dB."""
+    _check_channels(x)
     return x
 
   def on_noise(self) -> Callable:
@@ -160,9 +159,14 @@ class Jpeg(Operator):
     return jnp.asarray(np.sqrt(variances) / 255, jnp.float32)
 
   def noise_after(self, after: Callable, shape: Shape) -> Deviation:
-    """The errors of one coefficient lie in all pixels of its block, and those of one chroma value
-    in all channels. What mixes them therefore gives another standard deviation than it does of
-    independent noise. Their ratio is estimated for each channel by random probes."""
+    """Not that of independent noise, if pixels or channels are mixed: the errors of one coefficient
+    lie in all pixels of its block, and those of one chroma value in all channels. By random probes
+    of coefficients, the variance of each channel is estimated, and divided by that of independent
+    noise. `propagate` is multiplied by the root of this ratio.
+
+    It is exact where roundings err like chance. Errors that follow the edges of an image are not
+    independent: on a photograph, 0.7 to 0.95 of the measured deviation were stated.
+    """
     passed = base.propagate(after, self.noise(shape), shape)
     if self.deviations is None or not base.mixes(after):
       return passed
@@ -285,8 +289,14 @@ def jpeg_tables(
 # --- Planes [N, h, w] of Y, Cb and Cr, in 0 to 255 ------------------------------------------------
 
 
+def _check_channels(x):
+  if x.shape[-1] not in (1, 3):
+    raise ValueError(f"jpeg: images have {x.shape[-1]} channels; they must have 1 or 3")
+
+
 def _to_planes(x):
   """[N, H, W, C] in [0, 1] -> C planes."""
+  _check_channels(x)
   if x.shape[-1] == 1:
     return [255 * x[..., 0]]
   y, cb, cr = (255 * jnp.sum(x * jnp.float32(row), -1) for row in _TO_YCC)
@@ -388,8 +398,9 @@ def _bin_variance(bins, table, shape, decay):
   """The variances [N, 64] of the coefficients within their bins, for whole numbers `bins` [N, rows,
   columns, 8, 8].
 
-  The scale of each frequency follows from the share of zeros among its coefficients. With few
-  blocks, it is drawn to the scale that is likeliest if all frequencies obey the decay.
+  The scale of each frequency follows from the share of zeros among its coefficients. This share is
+  averaged with the one that is expected if all frequencies obey the decay, which counts for
+  `_PRIOR_BLOCKS` blocks.
   """
   bins, table = bins.reshape(*bins.shape[:3], 64), table.reshape(-1, 64)
   count = bins.shape[1] * bins.shape[2]

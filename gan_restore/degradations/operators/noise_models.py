@@ -194,11 +194,18 @@ class Grey(base.Identity):
   def propagate(self, sigma: Deviation, shape: Shape) -> Deviation:
     return sigma * shape[-1] ** 0.5
 
+  def on_noise(self) -> Callable:
+    return jax.tree_util.Partial(_as_independent)
+
   def project(self, x: jax.Array, y: jax.Array) -> jax.Array:
     return y
 
   def kernel(self) -> jax.Array | None:
     return jnp.ones((1, 1, 1))
+
+
+def _as_independent(noise):
+  return noise * noise.shape[-1] ** 0.5
 
 
 def grey() -> Grey:

@@ -191,6 +191,17 @@ def test_the_mean_of_the_channels_has_the_noise_of_the_damage():
     np.testing.assert_allclose(drawn.mean(-1).std(), 0.05, rtol=0.05)
 
 
+def test_noise_that_was_mixed_counts_for_the_mean_of_the_channels_too():
+  x = np.random.default_rng(0).random((1, 32, 32, 3)).astype(np.float32)
+  noisy = operators.compose(operators.blur(1), operators.denoise(0.05))
+  for first in (noisy, operators.jpeg(20)):
+    A = operators.given(
+      operators.compose(operators.super_resolve(2), first), x[:, ::2, ::2], x.shape
+    )
+    stated = operators.noise(operators.compose(operators.grey(), A), x.shape)
+    np.testing.assert_allclose(stated, 3**0.5 * operators.noise(A, x.shape), rtol=1e-4)
+
+
 def test_it_changes_nothing_else():
   shape, noisy = (1, 16, 16, 3), operators.denoise(None)
   x = np.full(shape, 0.5, np.float32)
