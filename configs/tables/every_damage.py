@@ -4,11 +4,11 @@
         --dataset folder:/path/to/celeba --out runs/every_damage
 
 `bm3d`, `malvar` and `menon` need the extra `baselines`. The patch priors and BM3D take 0.4 to 1.3
-seconds a face, so they are measured on the first 64 faces:
+seconds a face, so they are measured on the first 16 faces:
 
-    gan-restore evaluate --config configs/tables/every_damage.py --limit 64 \
-        --methods denoiser,bm3d,low_rank,sparse \
-        --dataset folder:/path/to/celeba --out runs/every_damage_64
+    gan-restore evaluate --config configs/tables/every_damage.py --limit 16 \
+        --methods damaged,denoiser,low_rank,sparse,bm3d \
+        --dataset folder:/path/to/celeba --out runs/every_damage_patches
 """
 
 import ml_collections
