@@ -113,3 +113,11 @@ def test_a_restorer_for_noise_restores_jpegs(quality, photo):
 def test_refusals(make, message):
   with pytest.raises(ValueError, match=message):
     make()
+
+
+@pytest.mark.parametrize("channels", [2, 4])
+def test_images_of_other_channels_are_refused(channels):
+  x, A = np.full((1, 16, 16, channels), 0.5, np.float32), operators.jpeg(50)
+  for apply in (A, lambda x: A.corrupt(x, KEY), lambda x: operators.project(A, x, x)):
+    with pytest.raises(ValueError, match=f"images have {channels} channels"):
+      apply(x)
