@@ -124,10 +124,14 @@ def of(image: Image.Image | np.ndarray) -> Photograph:
     The photograph.
 
   Raises:
+    TypeError: If it is neither.
     ValueError: If the array has another shape or type, or values outside of its range.
   """
   if isinstance(image, Image.Image):
     return Photograph(*_split(image))
+  if not hasattr(image, "__array__"):
+    kind = type(image).__name__
+    raise TypeError(f"the image is a {kind}; it must be a picture of Pillow or a NumPy array")
   if image.ndim not in (2, 3) or image.shape[2:] not in ((), (1,), (3,), (4,)) or not image.size:
     raise ValueError(f"the image has shape {image.shape}; it must be [H, W] or [H, W, 1, 3 or 4]")
   if np.issubdtype(image.dtype, np.floating):

@@ -468,6 +468,7 @@ def restore(
     The restoration, of the type of `image`.
 
   Raises:
+    TypeError: If the image is neither a picture of Pillow nor an array.
     ValueError: If the image, the task and the mask do not fit together, or no damage is detected.
 
   Examples:

@@ -433,6 +433,8 @@ def test_color_for_a_grey_photograph():
 
 def test_photographs_in_memory_that_cannot_be(whole):
   grey = np.full((16, 16, 3), 99, np.uint8)
+  with pytest.raises(TypeError, match="the image is a str; it must be a picture of Pillow or"):
+    photos.restore("photo.jpg", "denoise", restorer=whole)
   for arguments, message in (
     ((grey[None], "denoise"), "it must be"),
     ((grey.astype(int), "denoise"), "must be uint8, uint16 or float"),
