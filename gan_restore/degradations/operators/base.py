@@ -36,8 +36,8 @@ class Operator:
 
   @property
   def mixes(self) -> frozenset[str]:
-    """ "pixels" if a value of y depends on several pixels, and "channels" if it depends on several
-    channels, so that noise in y is correlated."""
+    """What a value of y depends on several of, so that noise in y is correlated: "pixels",
+    "channels", both or neither."""
     return frozenset()
 
   @property
@@ -99,7 +99,8 @@ class Operator:
     return sigma
 
   def on_noise(self) -> Callable:
-    """What happens to noise in x, if this is not the model itself."""
+    """The function that noise in x passes through. It is the model itself, except for operators
+    that say otherwise."""
     return self
 
   def image_shape(self, shape: Shape) -> Shape:
