@@ -325,6 +325,7 @@ def restore(
   choice: str = "best",
   fidelity: float | None = None,
   num_linearizations: int = 1,
+  num_iterations: int | None = None,
   seed: int = 0,
   frame: str | jax.Array | np.ndarray | None = None,
   shape: tuple[int, int] | None = None,
@@ -347,6 +348,10 @@ def restore(
     num_linearizations: Number of times that A is linearised, at least 1: first around grey, then
       around the last restoration. Use more than 1 for a strongly nonlinear A, such as a gamma
       curve.
+    num_iterations: Number of plug-and-play iterations that follow, at least 0 (see
+      `restorers.plug_and_play`). The network alone needs no iterations for damage of single pixels,
+      but does not undo a blur well. The default is 8 for a convolution with noise of at most 0.05,
+      and 0 for other damage. Try 8 if A is a blur of your own.
     seed: Random seed of the samples.
     frame: Where the faces are: 'celeba' if the images are CelebA's crop of aligned faces, or
       matrices [2, 3] or [N, 2, 3] as in `data.framing`. None if there are no faces, or nobody
@@ -364,7 +369,8 @@ def restore(
   """
   return any_damage.restore(
     trained, y, A, _draw, num_samples=num_samples, choice=choice, fidelity=fidelity,
-    num_linearizations=num_linearizations, seed=seed, frame=frame, shape=shape,
+    num_linearizations=num_linearizations, num_iterations=num_iterations, seed=seed, frame=frame,
+    shape=shape,
   )  # fmt: skip
 
 

@@ -66,15 +66,39 @@ def restore(
   start = tv(given, A, shape=shape).image
   y, scaled_A, sigma, _ = least_squares.standardize(given, A, start.shape)
   exact = isinstance(sigma, float) and sigma == 0
-  sigma = jnp.maximum(sigma, _NOISE_MIN)
   sigmas = jnp.geomspace(sigma_max, sigma_min, num_steps)
   image = _iterate(y, scaled_A, sigma, start, denoiser, sigmas, prior_weight, exact=exact)
   image = jnp.clip(operators.project(A, image, given), 0, 1)
   return Result(image=image, generated=image)
 
 
-@functools.partial(jax.jit, static_argnames="exact")
-def _iterate(y, A, sigma, start, denoiser, sigmas, prior_weight, *, exact):
+def iterate(
+  y: jax.Array,
+  A: Callable,
+  sigma: operators.Deviation,
+  start: jax.Array,
+  denoiser: Callable,
+  sigmas: jax.Array,
+  prior_weight: float | jax.Array,
+  *,
+  exact: bool,
+) -> jax.Array:
+  """The iterations of `restore`, for y and A of `least_squares.standardize`. It can be jitted.
+
+  Args:
+    y: What was observed [N, ...].
+    A: The damage.
+    sigma: Standard deviation of the noise in y: a number, or an array that broadcasts to y.
+    start: The images [N, H, W, C] to begin with.
+    denoiser: (images, standard deviation of their noise) -> images.
+    sigmas: The noise level of each iteration.
+    prior_weight: w, above 0.
+    exact: Whether y has no noise. Then the last result is x, otherwise z.
+
+  Returns:
+    Images [N, H, W, C].
+  """
+  sigma = jnp.maximum(sigma, _NOISE_MIN)
   with least_squares.exactly():
     white_y, white_A, noise = least_squares.whiten(y, A, sigma)
     precision = least_squares.balance(A, white_A, start)
@@ -86,6 +110,9 @@ def _iterate(y, A, sigma, start, denoiser, sigmas, prior_weight, *, exact):
 
     x, z = lax.scan(step, start, sigmas)
     return x if exact else z[-1]
+
+
+_iterate = functools.partial(jax.jit, static_argnames="exact")(iterate)
 
 
 def last_level(A: Callable, shape: tuple[int, ...], prior_weight: float) -> jax.Array:

@@ -362,6 +362,35 @@ def test_a_curved_damage_is_linearised_again(restorer, images):
 
 
 @pytest.mark.slow
+def test_a_blur_is_undone_by_iterations(restorer, images):
+  A = operators.compose(operators.denoise(0.01), operators.blur(1.5))
+  y = A.corrupt(images, jax.random.key(0))
+  score = lambda **options: metrics.psnr(restorer(y, A, **options).image, images).mean()
+  assert score() == score(num_iterations=8) > score(num_iterations=0) + 0.3
+
+  plain = lambda x: operators.blur(1.5)(x)
+  assert score() > score(num_iterations=0)
+  y, A = plain(images), plain
+  assert score(num_iterations=8) > score() == score(num_iterations=0)
+
+
+def test_iterations_are_for_little_noise(fresh, images):
+  """The choice does not depend on the other images of the batch."""
+  levels = jnp.array([0.02, 0.2]).reshape(2, 1, 1, 1)
+  A = operators.compose(operators.denoise(levels), operators.blur(1.0))
+  y = A.corrupt(images[:2], jax.random.key(0))
+  found = {n: denoiser.restore(fresh, y, A, num_iterations=n).image for n in (None, 0, 8)}
+  # Rounding differs between batches, and the iterations amplify it.
+  far = lambda a, b: float(np.mean(np.abs(a - b)))
+  alone = operators.compose(operators.denoise(levels[:1]), operators.blur(1.0))
+  again = denoiser.restore(fresh, y[:1], alone).image
+  differences = [
+    far(found[None][0], found[8][0]), far(found[None][1], found[0][1]), far(again, found[None][:1])
+  ]  # fmt: skip
+  assert max(differences) < 0.002
+  assert min(far(found[0][i], found[8][i]) for i in (0, 1)) > 0.008
+
+
 def test_grey_images_are_not_scored_on_colour():
   trained = untrained("denoiser", channels=1)
   images = np.random.default_rng(0).integers(0, 256, (2, 16, 16, 1), np.uint8)
@@ -389,7 +418,10 @@ def test_checkpoints_are_scored_on_every_data_set(tmp_path):
 def test_refusals(fresh, images):
   with pytest.raises(ValueError, match=r"y has shape .* A gives"):
     denoiser.restore(fresh, images, lambda x: x[:, ::2], shape=(32, 32))
-  options = {"num_steps": 0, "num_samples": 0, "num_linearizations": 0, "choice": "worst"}
+  options = {
+    "num_steps": 0, "num_samples": 0, "num_linearizations": 0, "num_iterations": -1,
+    "choice": "worst",
+  }  # fmt: skip
   for name, value in options.items():
     with pytest.raises(ValueError, match=f"{name} is "):
       denoiser.restore(fresh, images, operators.denoise(), **{name: value})

@@ -19,7 +19,7 @@ from gan_restore.evaluation import scoring
 from gan_restore.models import Config, Trained
 from gan_restore.models.shared import random_damage, tiles
 from gan_restore.models.shared.posterior_unet import PosteriorUNet
-from gan_restore.restorers import least_squares
+from gan_restore.restorers import least_squares, plug_and_play
 from gan_restore.restorers.posterior import (
   COLOR_CORRELATION,
   PRIOR_STD,
@@ -128,6 +128,14 @@ _SMOOTH_SHARE, _SMOOTH_SIGMA = 0.9, 1.5
 # iterations give 28.7, 30.2 and 33.6 dB for `motion_blur:9@30`, or 33.3 dB if y has 8 bits.
 _ITERATIONS_CONVOLUTION, _MISFIT, _ITERATIONS = 200, 3e-4, 20
 
+# The plug-and-play iterations for a convolution: their default number, the first noise level, the
+# last one as a share of the noise in y, its minimum, w, and the noise in y above which there are
+# none by default. On four crops of photographs and eight faces, first levels of 0.05 to 0.2 and w
+# of 0.25 to 1 were tried. The gain over the network alone is 1.4 to 6 dB for a noise of up to
+# 0.008, 0.4 to 2 dB for 0.02, -0.2 to 0.5 dB for 0.05, and -0.5 dB for 0.1.
+_NUM_ITERATIONS, _FIRST, _LAST_SHARE, _LAST_MIN = 8, 0.2, 0.5, 0.005
+_PRIOR_WEIGHT, _NOISE_MAX = 0.4, 0.05
+
 
 def restore(
   trained: Trained,
@@ -139,6 +147,7 @@ def restore(
   choice: str,
   fidelity: float | None,
   num_linearizations: int,
+  num_iterations: int | None,
   seed: int,
   frame: str | jax.Array | np.ndarray | None,
   shape: tuple[int, int] | None,
@@ -154,6 +163,7 @@ def restore(
     choice: 'best' or 'mean'.
     fidelity: From 0, a sample, to 1, the mean; or None.
     num_linearizations: Number of times that A is linearised.
+    num_iterations: Number of plug-and-play iterations; None for the default.
     seed: Random seed of the samples.
     frame: Where the faces are.
     shape: (H, W) of the images, if neither A nor y tells it.
@@ -168,6 +178,8 @@ def restore(
   """
   checks.at_least(num_samples, 1, "num_samples")
   checks.at_least(num_linearizations, 1, "num_linearizations")
+  if num_iterations is not None:
+    checks.at_least(num_iterations, 0, "num_iterations")
   checks.one_of(choice, CHOICES, "choice")
   if fidelity is None:
     fidelity = 1.0 if num_samples == 1 else 0.0
@@ -180,6 +192,7 @@ def restore(
     "keys": keys,
     "draw": draw if len(keys) else None,  # So that the mean is compiled once for all of them.
     "num_linearizations": int(num_linearizations),
+    "num_iterations": num_iterations,
   }
   if tiles.needed(*whole[1:3]) and getattr(A, "reduction", None):
     mean, samples = _in_tiles(trained, y, A, whole, frames, options)
@@ -223,6 +236,10 @@ def _in_one_piece(trained, y, A, shape, frames, options, corner=None):
   scaled_y, scaled_A, sigma, _ = least_squares.standardize(y, A, shape)
   if np.shape(sigma) == shape:
     sigma = _same_in_channels(sigma)
+  if options["num_iterations"] is None and not (
+    _convolves(A) and jnp.any(_largest(sigma) <= _NOISE_MAX)
+  ):
+    options = {**options, "num_iterations": 0}
   return _restore(
     trained, y, A, scaled_y, scaled_A, jnp.asarray(sigma, jnp.float32), frames,
     corner=jnp.array(corner or (0, 0)), mirrored=corner is None, shape=shape,
@@ -279,6 +296,19 @@ def _frames(frame, shape) -> jax.Array:
   return jnp.broadcast_to(frame, (n, 2, 3))
 
 
+def _convolves(A):
+  """Whether A mixes pixels by a convolution, and adds at most noise."""
+  kernel = operators.kernel(A)
+  return kernel is not None and kernel[0].size > 1
+
+
+def _largest(sigma):
+  """The largest standard deviation of each image [N or 1, 1, 1, 1]; a number stays a number."""
+  sigma = jnp.asarray(sigma)
+  largest = jnp.max(sigma, tuple(range(1, sigma.ndim)))
+  return largest.reshape(-1, 1, 1, 1) if sigma.ndim else largest
+
+
 def _same_in_channels(sigma):
   """The standard deviations [N, H, W, C] of noise that differs between pixels, averaged over the
   channels that have noise. The networks are trained with noise that is the same in all pixels. For
@@ -289,23 +319,24 @@ def _same_in_channels(sigma):
 
 
 @functools.partial(
-  jax.jit, static_argnames=("shape", "exact", "mirrored", "draw", "num_linearizations")
+  jax.jit,
+  static_argnames=("shape", "exact", "mirrored", "draw", "num_linearizations", "num_iterations"),
 )
 def _restore(
-  trained, y, A, scaled_y, scaled_A, sigma, frames, *,
-  keys, corner, shape, exact, mirrored, draw, num_linearizations,
+  trained, y, A, scaled_y, scaled_A, noise, frames, *,
+  keys, corner, shape, exact, mirrored, draw, num_linearizations, num_iterations,
 ):  # fmt: skip
   """The mean [N, S, S, C] and a sample for each key [K, N, S, S, C]; every image of the batch gets
-  the same noise. `sigma` is the standard deviation of the noise in `scaled_y`; if `exact`, there is
+  the same noise. `noise` is the standard deviation of the noise in `scaled_y`; if `exact`, there is
   none."""
   config = trained.config
-  sigma = jnp.maximum(sigma, config.sigma_min)
+  sigma = jnp.maximum(noise, config.sigma_min)
 
   def make_consistent(x):
     """The image nearest to x that agrees with y. The distance treats the errors of the colour
     channels as correlated. If y is noisy, only `operators.project` applies."""
     if exact:
-      channels, convolution = shape[-1], operators.kernel(A) is not None
+      channels, convolution = shape[-1], _convolves(A)
       covariance = COLOR_CORRELATION + (1 - COLOR_CORRELATION) * np.eye(channels)
       mix = jnp.float32(np.linalg.cholesky(covariance)).T
       with least_squares.exactly():
@@ -338,6 +369,22 @@ def _restore(
     around = mean
     first = posterior(around)
     mean = jnp.clip(restore_mean(trained, first, frames, mirrored=mirrored), 0, 1)
+
+  def denoise(x, level):
+    of_noise = pixel_posterior(
+      x, lambda x: x, level, jax.random.key(0), jnp.full(shape, 0.5), local=config.local
+    )
+    return restore_mean(trained, of_noise, frames, mirrored=False)
+
+  if num_iterations != 0:
+    largest = _largest(noise)
+    last = jnp.clip(_LAST_SHARE * largest, _LAST_MIN, _FIRST)
+    levels = jnp.geomspace(jnp.full_like(last, _FIRST), last, num_iterations or _NUM_ITERATIONS)
+    iterated = plug_and_play.iterate(
+      scaled_y, scaled_A, noise, mean, denoise, levels, _PRIOR_WEIGHT, exact=exact
+    )
+    wanted = (num_iterations is not None) | (largest <= _NOISE_MAX)
+    mean = jnp.where(wanted, jnp.clip(iterated, 0, 1), mean)
 
   def posterior_at(second_look=None, precision=0.0):
     if second_look is None:
