@@ -18,19 +18,8 @@ def get_config():
   config.depth = 3  # The number of times that the resolution of the features is halved.
   config.local = True  # For any size; False for a network that normalises by the whole image.
 
-  # Data sets of whole pictures, such as folder:PATH. If there are none, the images are those of
-  # `dataset`, without frames. The next fields are explained at data.framing.Framing.
-  config.pictures = ()
-  config.picture_shares = ()  # The share of each data set in the images.
-  config.picture_margins = ()  # The margin of each data set: how far around the face it is real.
-  config.aligned_share = 0.5  # Share of the faces that are framed exactly as CelebA's.
-  config.face_scales = (0.7, 1.4)  # Range of the size of the other faces, in sizes of CelebA's.
-  config.close_share = 0.25  # Share of the other faces of which only a part is in the image.
-  config.roll = 25.0  # Their largest rotation in degrees.
-  config.shift = 0.15  # Their largest shift, in sides of the image.
-  config.known_share = 2 / 3  # Share of the faces whose frame the network gets.
-  config.photograph_scales = (1.0, 3.0)  # Range of the factor by which photographs are reduced.
-  config.large_every = 4  # Every n-th batch has a quarter as many images, of twice the side; or 0.
+  common.add_pictures(config)
+  config.large_every = 4
 
   config.sigma_min = 0.005  # Smallest standard deviation of the noise, for images in [0, 1].
   config.sigma_max = 1.0  # Largest standard deviation of the noise.

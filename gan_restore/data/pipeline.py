@@ -229,7 +229,7 @@ def framed_batches(config: Any, split: str, batch_size: int) -> "grain.DatasetIt
   In every `large_every`-th batch there are a quarter as many images, of twice the side.
 
   Args:
-    config: A run with `pictures`; see configs/denoiser.py.
+    config: A run with `pictures`; see configs/common.py.
     split: As in `load`.
     batch_size: Images in a batch of this process.
 

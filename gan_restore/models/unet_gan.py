@@ -25,15 +25,22 @@ from gan_restore.restorers import blending, fills
 _activate = functools.partial(nn.leaky_relu, negative_slope=0.2)
 
 
+# The largest correction of a pixel in [-1, 1]. Without a bound, the second stage drew crumbs where
+# the first one left much undetermined.
+_CORRECTION = 0.12
+
+
 class UNet(nn.Module):
   """(image [N, S, S, C], hole filled, mask [N, S, S, 1]) -> image [N, S, S, C].
 
   Strided convolutions halve the size down to 4x4, and transposed ones double it again. At each size
-  the encoder's features are concatenated to the decoder's along channels.
+  the encoder's features are concatenated to the decoder's along channels. With `residual`, the
+  output is a correction of the image by at most `_CORRECTION`, which is 0 at initialisation.
   """
 
   channels: int = 3
   width: int = 32
+  residual: bool = False
   dtype: jnp.dtype = jnp.float32
 
   @nn.compact
@@ -49,6 +56,10 @@ class UNet(nn.Module):
     for past in reversed(way_down):
       up = layers.ConvTranspose(past.shape[-1], use_bias=False, dtype=self.dtype)
       x = jnp.concatenate([nn.relu(norm(up(x))), past], -1)
+    if self.residual:
+      zeros = nn.initializers.zeros
+      x = conv(self.channels, 3, 1, kernel_init=zeros)(x).astype(jnp.float32)
+      return image + _CORRECTION * jnp.tanh(x / _CORRECTION)
     return jnp.tanh(conv(self.channels, 3, 1)(x).astype(jnp.float32))
 
 
@@ -56,20 +67,34 @@ class Generator(nn.Module):
   """(image, mask) -> completions [N, S, S, C], one from each stage; the last is the result.
 
   One stage is the paper's U-Net. With two, the second refines what the first has put into the hole.
-  This is a small version of the coarse-to-refined network that is the paper's baseline.
+  This is a small version of the coarse-to-refined network that is the paper's baseline. With
+  `coarse` above 1, the first stage is the network of smaller images: it completes the image at
+  1 / `coarse` of the resolution, and does not learn. The second stage then has 1 / `coarse` of the
+  features, and adds the details.
   """
 
   channels: int = 3
   width: int = 32
   stages: int = 1
+  coarse: int = 1
   dtype: jnp.dtype = jnp.float32
 
   @nn.compact
   def __call__(self, image: jax.Array, mask: jax.Array, train: bool = False) -> list[jax.Array]:
-    outputs = []
-    for _ in range(self.stages):
-      outputs.append(UNet(self.channels, self.width, self.dtype)(image, mask, train))
-      image = blending.paste(image, outputs[-1], mask)
+    factor, outputs = self.coarse, []
+    for stage in range(self.stages):
+      reduced = factor > 1 and stage == 0
+      width, residual = (self.width, False) if reduced else (self.width // factor, factor > 1)
+      unet = UNet(self.channels, width, residual, self.dtype)
+      if reduced:
+        window = factor, factor
+        small = nn.avg_pool(image, window, window), nn.max_pool(mask, window, window)
+        output = jax.image.resize(unet(*small), image.shape, "cubic")
+        output = jax.lax.stop_gradient(output)
+      else:
+        output = unet(image, mask, train)
+      outputs.append(output)
+      image = blending.paste(image, output, mask)
     return outputs
 
 
@@ -82,6 +107,7 @@ CURVES = {"l_rec": "reconstruction", "l_g": "generator, BCE", "l_d": "discrimina
 REQUIREMENTS = completion.REQUIREMENTS | {
   "fill": (lambda v: v in fills.FILLS, f"one of {', '.join(fills.FILLS)}"),
   "stages": (lambda v: v in (1, 2), "1 or 2"),
+  "coarse": (lambda v: v >= 1, "a whole number >= 1"),
   "reconstruction_weight": losses.WEIGHT,
   "known_weight": losses.WEIGHT,
   "adversarial_weight": losses.WEIGHT,
@@ -91,8 +117,9 @@ REQUIREMENTS = completion.REQUIREMENTS | {
 def networks(config: Config) -> tuple[Generator, StridedDiscriminator]:
   """The two networks of a config. The discriminator consists of convolutions and a dense layer."""
   dtype = jnp.dtype(config.dtype)
-  generator = Generator(config.channels, config.width, config.stages, dtype)
-  return generator, StridedDiscriminator(1, config.width, dtype=dtype)
+  coarse = config.get("coarse", 1)
+  generator = Generator(config.channels, config.width, config.stages, coarse, dtype)
+  return generator, StridedDiscriminator(1, config.width // coarse, dtype=dtype)
 
 
 def init(config: Config, key: jax.Array) -> Variables:

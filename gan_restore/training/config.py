@@ -9,6 +9,8 @@ from gan_restore.nn import augmentations
 _POSITIVE = (lambda v: v > 0, "> 0")
 _COUNT = (lambda v: v >= 1, "a whole number >= 1")
 _FRACTION = (lambda v: 0 <= v < 1, ">= 0 and < 1")
+_SHARE = (lambda v: 0 <= v <= 1, "between 0 and 1")
+_RANGE = (lambda v: len(v) == 2 and 0 < v[0] <= v[1], "two numbers above 0, the smaller first")
 REQUIREMENTS: dict[str, models.Requirement] = {
   "batch_size": _COUNT,
   "steps": _COUNT,
@@ -28,6 +30,17 @@ REQUIREMENTS: dict[str, models.Requirement] = {
   "export_step": (lambda v: v >= 0, "a whole number >= 0"),
   "seed": (lambda v: 0 <= v < 2**32, "between 0 and 2^32 - 1"),
   "dtype": (lambda v: v in ("float32", "bfloat16"), "float32 or bfloat16"),
+  # How images are cut out of pictures.
+  "picture_shares": (lambda v: all(share > 0 for share in v), "numbers above 0"),
+  "picture_margins": (lambda v: all(margin >= 0 for margin in v), "numbers >= 0"),
+  "aligned_share": _SHARE,
+  "close_share": _SHARE,
+  "known_share": _SHARE,
+  "face_scales": _RANGE,
+  "photograph_scales": _RANGE,
+  "roll": (lambda v: 0 <= v <= 180, "between 0 and 180"),
+  "shift": (lambda v: 0 <= v < 1, ">= 0 and < 1"),
+  "large_every": (lambda v: v >= 0, "a whole number >= 0"),
   "augment": (
     lambda v: not set(filter(None, v.split(","))) - set(augmentations.POLICIES),
     f"names out of {', '.join(augmentations.POLICIES)}, separated by commas",

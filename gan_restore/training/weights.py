@@ -166,7 +166,7 @@ def init_from(state: TrainState, path: str | os.PathLike) -> TrainState:
 
   Args:
     state: The state of step 0.
-    path: The path, as for `weights.load`. Players that it does not hold stay unchanged.
+    path: The path, as for `weights.load`. Players and layers that it does not hold stay unchanged.
 
   Returns:
     The state.
@@ -175,12 +175,12 @@ def init_from(state: TrainState, path: str | os.PathLike) -> TrainState:
     WeightsError: If there are no weights.
     ValueError: If they have another architecture.
   """
-  theirs = load(path).variables
-  shapes = lambda tree: jax.tree.map(np.shape, tree)
-  for player, own in theirs.items():
-    if shapes(own) != shapes(state.variables.get(player)):
-      raise ValueError(f"config.init_from is {path!r}, whose {player} has another architecture")
-  variables = {**state.variables, **theirs}
+  own = traverse_util.flatten_dict(state.variables)
+  theirs = traverse_util.flatten_dict(load(path).variables)
+  for name, value in theirs.items():
+    if name not in own or np.shape(own[name]) != np.shape(value):
+      raise ValueError(f"config.init_from is {path!r}, whose {name[0]} has another architecture")
+  variables = traverse_util.unflatten_dict(own | theirs)
   return dataclasses.replace(
     state, variables=variables, ema=jax.tree.map(jax.numpy.copy, variables)
   )

@@ -428,6 +428,8 @@ def test_refusals(fresh, images):
   for field, value, message in [
     ("sigma_max", 0, "> 0"),
     ("inpaint_share", 1.5, "between 0 and 1"),
+    ("aligned_share", 2, "between 0 and 1"),
+    ("face_scales", (1.4, 0.7), "two numbers above 0"),
     ("levels", (1, 4), "two numbers >= 2"),
     ("blur_sigmas", (3.0, 1.0), "two numbers above 0"),
   ]:

@@ -54,6 +54,33 @@ def test_the_two_stages_refine_a_coarse_completion():
   np.testing.assert_allclose(fine, stage(1, pasted), atol=1e-6)
 
 
+def test_the_large_network_begins_with_the_small_one(tmp_path):
+  """Its first stage is the network of half the size. At initialisation the second changes
+  nothing."""
+  small = untrained("unet_gan")
+  weights.save(tmp_path / "small.safetensors", small)
+  config = small_config("unet_gan", "large", image_size=32)
+  state = weights.init_from(init_state(config), str(tmp_path / "small.safetensors"))
+  variables = state.variables["generator"]
+  image = jax.random.uniform(jax.random.key(1), (2, 32, 32, 3), minval=-1)
+  mask = jnp.zeros((2, 32, 32, 1)).at[:, 9:20, 4:24].set(1)
+  generator, _ = unet_gan.networks(config)
+  coarse, fine = generator.apply(variables, image, mask)
+  half = image.reshape(2, 16, 2, 16, 2, 3).mean((2, 4))
+  holes = mask.reshape(2, 16, 2, 16, 2, 1).max((2, 4))
+  own, _ = unet_gan.networks(small.config)
+  expected = own.apply(small.variables["generator"], half, holes)[-1]
+  expected = jax.image.resize(expected, image.shape, "cubic")
+  np.testing.assert_allclose(coarse, expected, atol=0.01)  # The file has float16.
+  np.testing.assert_array_equal(fine, np.where(mask == 1, coarse, image))
+  with pytest.raises(ValueError, match="generator has another architecture"):
+    weights.init_from(
+      init_state(small_config("unet_gan", "unet", width=8)), tmp_path / "small.safetensors"
+    )
+  with pytest.raises(ValueError, match=r"config\.coarse is 0; it must be a whole number >= 1"):
+    validate(small_config("unet_gan", "large", coarse=0))
+
+
 def make_batch():
   return {"image": jax.random.uniform(jax.random.key(1), (4, 16, 16, 3), minval=-1)}
 

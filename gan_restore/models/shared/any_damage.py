@@ -29,16 +29,6 @@ from gan_restore.restorers.posterior import (
 from gan_restore.restorers.result import CHOICES, Result, choose
 
 REQUIREMENTS = random_damage.REQUIREMENTS | {
-  "picture_shares": (lambda v: all(share > 0 for share in v), "numbers above 0"),
-  "picture_margins": (lambda v: all(margin >= 0 for margin in v), "numbers >= 0"),
-  "aligned_share": random_damage.SHARE,
-  "close_share": random_damage.SHARE,
-  "known_share": random_damage.SHARE,
-  "face_scales": random_damage.RANGE,
-  "photograph_scales": random_damage.RANGE,
-  "roll": (lambda v: 0 <= v <= 180, "between 0 and 180"),
-  "shift": (lambda v: 0 <= v < 1, ">= 0 and < 1"),
-  "large_every": (lambda v: v >= 0, "a whole number >= 0"),
   "sigma_min": (lambda v: v > 0, "> 0"),
   "sigma_max": (lambda v: v > 0, "> 0"),
   "depth": (lambda v: v >= 0, "a whole number >= 0"),
@@ -376,15 +366,18 @@ def _restore(
     )
     return restore_mean(trained, of_noise, frames, mirrored=False)
 
-  if num_iterations != 0:
+  def refine(x):
+    """x after the plug-and-play iterations, for images with little noise."""
+    if num_iterations == 0:
+      return x
     largest = _largest(noise)
     last = jnp.clip(_LAST_SHARE * largest, _LAST_MIN, _FIRST)
     levels = jnp.geomspace(jnp.full_like(last, _FIRST), last, num_iterations or _NUM_ITERATIONS)
-    iterated = plug_and_play.iterate(
-      scaled_y, scaled_A, noise, mean, denoise, levels, _PRIOR_WEIGHT, exact=exact
+    found = plug_and_play.iterate(
+      scaled_y, scaled_A, noise, x, denoise, levels, _PRIOR_WEIGHT, exact=exact
     )
     wanted = (num_iterations is not None) | (largest <= _NOISE_MAX)
-    mean = jnp.where(wanted, jnp.clip(iterated, 0, 1), mean)
+    return jnp.where(wanted, jnp.clip(found, 0, 1), x)
 
   def posterior_at(second_look=None, precision=0.0):
     if second_look is None:
@@ -392,10 +385,10 @@ def _restore(
     return posterior(around, second_look=second_look, precision=precision)
 
   def sample(key):
-    return make_consistent(draw(trained, posterior_at, mean, frames, key, corner))
+    return make_consistent(refine(draw(trained, posterior_at, mean, frames, key, corner)))
 
   samples = lax.map(sample, keys) if len(keys) else jnp.zeros((0, *shape))
-  return make_consistent(mean), samples
+  return make_consistent(refine(mean)), samples
 
 
 def _blur(x):
