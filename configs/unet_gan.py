@@ -10,17 +10,12 @@ configs/shipped/unet_gan.py trains the shipped network.
 
 unet_gan.py:two_stage is the paper's baseline, a coarse-to-refined network with about the same
 number of operations.
-
-unet_gan.py:large completes faces of 128x128. Its first stage is a trained network of 64x64, which
-does not learn. Its second stage adds the details. No weights of it are shipped.
-
-    python -m gan_restore.main --config=configs/unet_gan.py:large --workdir=runs/large \\
-        --config.init_from=gan_restore/shipped/unet_gan.safetensors
+configs/unet_gan_large.py completes faces of 128x128.
 """
 
 from gan_restore.configs import common
 
-VARIANTS = ("unet", "two_stage", "large")
+VARIANTS = ("unet", "two_stage")
 
 
 def get_config(variant="unet"):
@@ -33,17 +28,10 @@ def get_config(variant="unet"):
   )
 
   config.stages = 1 if variant == "unet" else 2
-  config.width = 22 if variant == "two_stage" else 32
+  config.width = 32 if variant == "unet" else 22
   config.reconstruction_weight = 1.0
   config.known_weight = 0.1  # Weight of the known pixels in the reconstruction loss.
   config.adversarial_weight = 0.005
-
-  if variant == "large":
-    config.image_size = 128
-    config.coarse = 2  # Reduction of the image in the first stage.
-    config.batch_size = 16
-    config.learning_rate = 4e-4
-    config.adversarial_weight = 0.003
 
   config.steps = 5_000  # The paper has 29,688 steps: 50 epochs of 19,000 images.
   return config

@@ -28,6 +28,7 @@ _SMALL = {
   },
   "encoder_dcgan": {"width": 4},
   "unet_gan": {"width": 4},
+  "unet_gan_large": {"width": 4},
   "denoiser": {"width": 4},
   "sampler": {"width": 4, "discriminator_width": 4, "noise": 2},
   **dict.fromkeys(("resgan", "gan", "wgan", "cgan", "classifier"), _COARSE),

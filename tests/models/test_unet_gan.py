@@ -58,7 +58,7 @@ def test_the_large_network_begins_with_the_small_one(tmp_path):
   nothing."""
   small = untrained("unet_gan")
   weights.save(tmp_path / "small.safetensors", small)
-  config = small_config("unet_gan", "large", image_size=32)
+  config = small_config("unet_gan_large", image_size=32)
   state = weights.init_from(init_state(config), str(tmp_path / "small.safetensors"))
   variables = state.variables["generator"]
   image = jax.random.uniform(jax.random.key(1), (2, 32, 32, 3), minval=-1)
@@ -77,7 +77,7 @@ def test_the_large_network_begins_with_the_small_one(tmp_path):
       init_state(small_config("unet_gan", "unet", width=8)), tmp_path / "small.safetensors"
     )
   with pytest.raises(ValueError, match=r"config\.coarse is 0; it must be a whole number >= 1"):
-    validate(small_config("unet_gan", "large", coarse=0))
+    validate(small_config("unet_gan_large", coarse=0))
 
 
 def make_batch():
@@ -103,7 +103,7 @@ def test_every_player_gets_a_gradient_everywhere(variant):
 
 def test_the_first_stage_of_the_large_network_does_not_learn():
   """At initialisation the second stage learns at its last layer, whose kernel is 0."""
-  found = gradients(untrained("unet_gan", "large"), make_batch())
+  found = gradients(untrained("unet_gan_large"), make_batch())
   learns = lambda tree: max(float(jnp.abs(leaf).max()) for leaf in jax.tree.leaves(tree)) > 0
   assert not learns(found["generator"]["UNet_0"])
   assert learns(found["generator"]["UNet_1"]) and learns(found["discriminator"])
