@@ -11,6 +11,9 @@ cut into the middle of each face. The table shows, for small and large faces:
 - crop: PSNR of the aligned face, 64x64, if the completion network fills the hole in its true crop;
 - whole, true frame and whole: the same PSNR after the way of the whole photograph, with the true
   frame and with the one that was found; pictures: without the network for faces;
+- ..., small: the same, if large faces are also filled in crops of 64x64;
+- ..., hole at 128 and ..., sharpness: for large faces, the PSNR of the hole in the aligned face of
+  128x128, and the gradient magnitude there, relative to that of the original;
 - seam: the mean step across the rim of the hole, relative to that of the original;
 - changed: pixels outside of the hole that changed; seconds: of the whole way, after compilation.
 """
@@ -19,7 +22,6 @@ import argparse
 import pathlib
 import time
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from PIL import Image
@@ -68,6 +70,10 @@ def _step(image, hole) -> float:
   return float(np.concatenate(steps).mean())
 
 
+def _gradient(image) -> float:
+  return float(np.mean([np.abs(np.diff(image, axis=axis)).mean() for axis in (0, 1)]))
+
+
 def measure(photo, face) -> dict[str, float]:
   """The columns of the table for one photograph."""
   u, v = _coordinates(face)
@@ -83,23 +89,32 @@ def measure(photo, face) -> dict[str, float]:
   row = {name: float(value < 0.5) for name, value in distance.items()}
   row |= {f"{name}, error": value for name, value in distance.items()}
 
-  complete, pictures = hub.load(hub.COMPLETION), hub.load(hub.PICTURES)
+  draw, pictures = {n: hub.load(name) for n, name in hub.COMPLETION.items()}, hub.load(hub.PICTURES)
+  small = {64: draw[64]}
   original = filling.align(photo, face)
   score = lambda x: float(metrics.psnr(jnp.asarray(x)[None], jnp.asarray(original)[None])[0])
   own = filling.align(mask, face) > 0.01
   own_A = operators.inpaint(own.astype(np.float32))
-  filled = complete(np.where(own, 0, original)[None], own_A).image
+  filled = draw[64](np.where(own, 0, original)[None], own_A).image
   row["crop"] = score(np.asarray(filled)[0])
-  for name, find in (
-    ("whole, true frame", lambda part: [face] if part.size == (_SIDE, _SIDE) else []),
-    ("pictures", restoration.find_none),
-    ("whole", faces.find_faces),
+  known = lambda part: [face] if part.size == (_SIDE, _SIDE) else []
+  for name, find, draw_face in (
+    ("whole, true frame, small", known, small),
+    ("whole, true frame", known, draw),
+    ("pictures", restoration.find_none, draw),
+    ("whole, small", faces.find_faces, small),
+    ("whole", faces.find_faces, draw),
   ):
     start = time.perf_counter()
-    result, _ = restoration.restore_whole(pictures, y, A, (1, *photo.shape), find)
-    restored = np.asarray(jax.block_until_ready(result.image))[0]
+    restored, _ = filling.fill_photograph(
+      pictures, draw[64], np.asarray(y)[0], mask, find, draw_face
+    )
     row[name] = score(filling.align(restored, face))
     row["seconds"] = time.perf_counter() - start
+    if face.side > 90:
+      found, there = (filling.align(x, face, 128)[26:102, 26:102] for x in (restored, photo))
+      row[f"{name}, hole at 128"] = float(-10 * np.log10(np.mean((found - there) ** 2)))
+      row[f"{name}, sharpness"] = _gradient(found) / _gradient(there)
   row["seam"] = _step(restored, hole) / _step(photo, hole)
   row["changed"] = float(np.any(restored != photo, -1)[~hole].sum())
   return row

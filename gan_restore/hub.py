@@ -29,7 +29,7 @@ from gan_restore.restorers.result import Result
 from gan_restore.training import weights
 
 FACES, PICTURES = "denoiser", "denoiser:pictures"  # The default priors.
-COMPLETION = "unet_gan"  # Fills holes in aligned faces with the smallest error.
+COMPLETION = {64: "unet_gan"}  # Fill holes in aligned faces of this size.
 NAMES = ("map", *shipped_files.weights(), *classical.RESTORERS)
 
 

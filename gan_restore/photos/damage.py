@@ -49,7 +49,7 @@ class Damage:
     if self.task != tasks.UNKNOWN:
       object.__setattr__(self, "task", self._enlarged(self.task))
     if self.simulate and tasks.UNKNOWN in (self.task, *self._jpegs):
-      raise ValueError(f"--task {self.task} is detected in a file, so it cannot be simulated")
+      raise ValueError(f"the task {self.task} is detected in a file, so it cannot be simulated")
     if self.task == tasks.UNKNOWN:  # It takes a mask, but needs none.
       holes = [""] if self.mask is not None else []
     else:
@@ -58,16 +58,16 @@ class Damage:
       holes = [value for kind, _, value in parts if kind == "inpaint"]
     if self.mask is not None and "" not in holes:
       raise ValueError(
-        f"--mask is given, but --task {self.task} has no inpaint without a mask of its own; it must"
-        f" have one, such as inpaint+{self.task}"
+        f"a mask is given, but the task {self.task} has no inpaint without a mask of its own; it"
+        f" must have one, such as inpaint+{self.task}"
       )
     if self.mask is None and "" in holes:
       raise ValueError(
-        f"--task {self.task} needs --mask: a picture, white where pixels are missing, or a kind of"
-        " mask"
+        f"the task {self.task} needs a mask: a picture, white where pixels are missing, or a kind"
+        " of mask"
       )
     if self.finds_mask and self.simulate:
-      raise ValueError("--mask auto is found in a file, so it cannot be simulated")
+      raise ValueError("the mask auto is found in a file, so it cannot be simulated")
     if (
       isinstance(self.mask, str)
       and not self.finds_mask
@@ -75,7 +75,7 @@ class Damage:
       and not pathlib.Path(self.mask).exists()
     ):
       raise ValueError(
-        f"--mask is {self.mask}; it must be a picture file, a folder of them, auto, or one of the"
+        f"the mask is {self.mask}; it must be a picture file, a folder of them, auto, or one of the"
         f" kinds {masks.HELP}"
       )
     kinds = [kind or self.mask for kind in holes]
@@ -144,23 +144,21 @@ class Damage:
     )
     return height, width
 
-  def of_file(
+  def of_photograph(
     self,
-    path: pathlib.Path | None,
     photo: Photograph,
     square: np.ndarray,
     mask: np.ndarray | None,
     box: crops.Box,
     shape: tuple[int, int, int],
   ) -> FileDamage:
-    """The damage of one file.
+    """The damage of one photograph.
 
     Args:
-      path: The file; None if there is none.
       photo: The photograph.
       square: Its crop, from `crops.crop_picture`.
       mask: The mask of the crop, if `mask` is a file or is found.
-      box: The crop in the file.
+      box: The crop in the photograph.
       shape: (H, W, C) of the images.
 
     Returns:
@@ -175,15 +173,15 @@ class Damage:
       mask = np.asarray(masks.get(self.mask)(jax.random.key(0), (1, *square.shape[:2])))[0]
     found = FileDamage(self.task, mask)
     if self.task == tasks.UNKNOWN:
-      found = file_damage.detect(path, photo, square, box, mask)
+      found = file_damage.detect(photo, square, box, mask)
       if not found.task and self.enlarge == 1:
-        raise ValueError(f"{found.sentence}; --task must name the damage, or --mask a hole")
+        raise ValueError(f"{found.sentence}; name the damage as the task, or give a mask")
       sentence = found.sentence if found.task else ""
       found = dataclasses.replace(found, task=self._enlarged(found.task), sentence=sentence)
     elif tasks.UNKNOWN in self._jpegs:
-      compression, why = file_damage.find_jpeg(path, square.shape[:2], box)
+      compression, why = file_damage.find_jpeg(photo, square.shape[:2], box)
       if compression is None:
-        raise ValueError(f"jpeg:auto needs the file's tables, but it is {why or 'not a JPEG'}")
+        raise ValueError(f"jpeg:auto needs the tables of a JPEG, but this is {why or 'none'}")
       found = FileDamage(self.task, mask, compression, file_damage.describe(compression))
     if found.mask is not None:
       task = tasks.get(found.task, mask=found.mask, jpeg=found.jpeg)
@@ -202,7 +200,7 @@ class Damage:
     Args:
       squares: Crops of the photographs [N, h, w, C] in [0, 1], of the size
         `self.picture_size(shape)`.
-      damages: Of each photograph, from `of_file`; they may differ in masks and tables only.
+      damages: Of each photograph, from `of_photograph`; they may differ in masks and tables only.
       shape: (H, W, C) of the images.
       first: Index of the first photograph.
 

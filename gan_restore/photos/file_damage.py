@@ -1,18 +1,16 @@
-"""Detects the damage of a picture file: the task `auto`, and `jpeg:auto`."""
+"""Detects the damage of a photograph: the task `auto`, and `jpeg:auto`."""
 
 import dataclasses
-import os
 
 import numpy as np
-from PIL import Image, JpegImagePlugin
+from PIL import Image
 
 from gan_restore.data import images
 from gan_restore.degradations import operators
-from gan_restore.photos import crops
+from gan_restore.photos import crops, photograph
 from gan_restore.photos.photograph import Photograph
 
 _NOISE_MIN = 0.01  # Less noise than this is not worth removing.
-_SUBSAMPLINGS = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}  # By Pillow's numbers.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,7 +38,6 @@ class FileDamage:
 
 
 def detect(
-  path: str | os.PathLike | None,
   photo: Photograph,
   square: np.ndarray,
   box: crops.Box,
@@ -53,17 +50,16 @@ def detect(
   `operators.estimate_sigma`.
 
   Args:
-    path: Its file; None if there is none.
     photo: The photograph.
     square: The part [H, W, C] in [0, 1], from `crops.crop_picture`.
-    box: The same part in the file, from `crops.choose_box`.
+    box: The same part in the photograph, from `crops.choose_box`.
     mask: The mask of a hole [H, W, 1] that is known besides, or None.
 
   Returns:
     The damage, with an empty task if there is none.
   """
   found, parts = [], []
-  compression, why = find_jpeg(path, square.shape[:2], box)
+  compression, why = find_jpeg(photo, square.shape[:2], box)
   if compression is None:
     sigma = float(operators.estimate_sigma(square[None]).item())
     if sigma >= _NOISE_MIN:
@@ -85,45 +81,32 @@ def detect(
 
 
 def find_jpeg(
-  path: str | os.PathLike | None, size: tuple[int, int], box: crops.Box
+  photo: Photograph, size: tuple[int, int], box: crops.Box
 ) -> tuple[operators.Jpeg | None, str]:
-  """The compression of a JPEG file, if a part of it still has the blocks of the file.
+  """The compression of a JPEG, if a part of it still has the blocks of the file.
 
   Args:
-    path: The file, a picture that Pillow can open; None if there is none.
+    photo: The photograph.
     size: (H, W) of the part after resampling.
-    box: The part in the file, from `crops.choose_box`.
+    box: The part in the photograph, from `crops.choose_box`.
 
   Returns:
-    (the operator or None, why there is none; empty if the file is no JPEG).
+    (the operator or None, why there is none; empty if the photograph is no JPEG).
   """
-  if path is None:
-    return None, ""
-  with Image.open(path) as picture:
-    if not isinstance(picture, JpegImagePlugin.JpegImageFile):  # MPO files are JPEGs too.
-      return None, ""
-    grey = picture.mode == "L"
-    subsampling = "4:4:4" if grey else _SUBSAMPLINGS.get(JpegImagePlugin.get_sampling(picture))
-    tables = [picture.quantization[layer[3]] for layer in picture.layer]
-    # Without the Adobe marker, or with its transform 1, the planes are Y, Cb and Cr.
-    ycc = grey or (picture.mode == "RGB" and picture.info.get("adobe_transform", 1) == 1)
-    turned = picture.getexif().get(images.ORIENTATION, 1) != 1
-    left, top, right, bottom = box
-    ends = picture.size
-  height = 16 if subsampling == "4:2:0" else 8
-  width = 8 if subsampling == "4:4:4" else 16
+  compression, why = photo.jpeg
+  if compression is None:
+    return None, why
+  left, top, right, bottom = box
+  height = 16 if compression.subsampling == "4:2:0" else 8
+  width = 8 if compression.subsampling == "4:4:4" else 16
   # Only the picture's edge cuts blocks.
   whole = all(
     side % block == 0 or end == last
-    for side, block, end, last in zip(size, (height, width), (bottom, right), ends[::-1])
+    for side, block, end, last in zip(size, (height, width), (bottom, right), photo.pixels.shape)
   )
-  same = (bottom - top, right - left) == tuple(size)
-  if not same or turned or left % width or top % height or not whole:
-    return None, "a JPEG whose blocks were lost when it was cropped, turned or resampled"
-  if subsampling is None or not ycc or any(table != tables[1] for table in tables[2:]):
-    return None, "a JPEG of a kind that is not supported"
-  luma, chroma = np.array(tables[0]), np.array(tables[0 if grey else 1])
-  return operators.jpeg_tables(luma, chroma, subsampling), ""
+  if (bottom - top, right - left) != tuple(size) or left % width or top % height or not whole:
+    return None, photograph.LOST
+  return compression, ""
 
 
 def describe(compression: operators.Jpeg) -> str:
@@ -152,7 +135,7 @@ def transparent_pixels(
   Args:
     photo: The photograph.
     size: (H, W) of the part after resampling.
-    box: The part in the file, from `crops.choose_box`.
+    box: The part in the photograph, from `crops.choose_box`.
 
   Returns:
     The mask, or None.

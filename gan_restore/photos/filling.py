@@ -5,7 +5,7 @@ Images are float32 [H, W, C] in [0, 1]. Masks are [H, W, 1], 1 where the pixel i
 
 import functools
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import jax
 import numpy as np
@@ -24,7 +24,7 @@ _THIN, _PIECE = 32, 128  # Thinner holes are filled in pieces of at most this si
 _SIDES = (128, 192, 256, 384, 512)  # Of the squares around holes; few, because each is compiled.
 _FRAMES = 4  # Frames among which that of a face is chosen.
 _HELD_OUT = 3  # Pixels around the hole in the aligned crop that measure a frame.
-_FACE = 64  # Side of the aligned crop of a face.
+_FACE = 64  # Side of the aligned crop of a face in which it is found again.
 _EDGE = 0.15  # Width of the seam inside the crop of a face, in half sides of the crop.
 
 
@@ -34,7 +34,7 @@ def fill_photograph(
   image: np.ndarray,
   mask: np.ndarray,
   find: Callable[[Image.Image], list[Face]],
-  draw_face: Callable | None = None,
+  draw_face: Mapping[int, Callable] | None = None,
 ) -> tuple[np.ndarray, list[Face]]:
   """Fills the holes of a photograph: those in faces by a network for aligned faces.
 
@@ -44,13 +44,14 @@ def fill_photograph(
     image: The photograph. Its missing pixels are ignored.
     mask: The holes; at least one pixel is known.
     find: Finds the faces of a picture.
-    draw_face: As `restore_face`, if the faces must be filled by another network than the one that
-      helps to find them.
+    draw_face: {S: as `restore_face`, but for aligned faces of SxS}: the networks that fill the
+      faces. For each face, that of the nearest size is taken. By default, it is `restore_face`.
 
   Returns:
     (the photograph, whose known pixels are unchanged; the faces with holes).
   """
   image = fill_holes(restore, image, mask)
+  draw_face = draw_face or {_FACE: restore_face}
   faces: list[Face] = []
   for face in find(Image.fromarray(images.to_uint8(image))):
     (rows, columns), own = _surroundings(face, mask.shape[:2])
@@ -60,7 +61,8 @@ def fill_photograph(
     face = _find_again(restore_face, *part, own, find).shifted(-columns.start, -rows.start)
     if all(face.distance(other) > SAME for other in faces):
       box, own = _surroundings(face, mask.shape[:2])
-      image[box] = fill_face(restore, draw_face or restore_face, image[box], mask[box], own)
+      size = min(draw_face, key=lambda side: abs(np.log(side / own.side)))
+      image[box] = fill_face(restore, draw_face[size], image[box], mask[box], own, size)
       faces.append(face)
   return image, faces
 
@@ -98,28 +100,35 @@ def fill(restore: Callable, image: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def fill_face(
-  restore: Callable, restore_face: Callable, image: np.ndarray, mask: np.ndarray, face: Face
+  restore: Callable,
+  restore_face: Callable,
+  image: np.ndarray,
+  mask: np.ndarray,
+  face: Face,
+  size: int = _FACE,
 ) -> np.ndarray:
   """Fills the hole in a face of a photograph, in an aligned crop of the face.
 
   Args:
     restore: As in `fill_holes`. It joins the face to its surroundings.
-    restore_face: (y, A, frame) -> `Result`, for aligned faces of 64x64.
+    restore_face: (y, A, frame) -> `Result`, for aligned faces of `size` x `size`.
     image: The photograph, whose holes have been filled without regard to the face.
     mask: The holes.
     face: The face.
+    size: Side of the aligned crop.
 
   Returns:
     The photograph. Known pixels are unchanged.
   """
-  drawn, weight = _draw_face(restore_face, image, mask, face)
+  drawn, weight = _draw_face(restore_face, image, mask, face, size)
   return _by_parts(functools.partial(_refine, restore), drawn, weight > 0)
 
 
-def _draw_face(restore_face, image, mask, face) -> tuple[np.ndarray, np.ndarray]:
+def _draw_face(restore_face, image, mask, face, size=_FACE) -> tuple[np.ndarray, np.ndarray]:
   """(the photograph with the hole in a face as the network for faces fills it, its weight)."""
-  crop, hole = align(image, face), align(1 - mask, face) < 0.99  # Or outside of the photograph.
-  if hole.all() or not np.any(align(mask, face) > 0):
+  crop = align(image, face, size)
+  hole = align(1 - mask, face, size) < 0.99  # Or outside of the photograph.
+  if hole.all() or not np.any(align(mask, face, size) > 0):
     return image, np.zeros_like(mask)
   drawn, (u, v) = put_back(_complete(restore_face, crop, hole), face, image.shape[:2])
   weight = np.clip((1 - np.maximum(abs(u), abs(v))) / _EDGE, 0, 1)[..., None] * (mask > 0)

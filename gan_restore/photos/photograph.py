@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 import png
 import tifffile
-from PIL import ExifTags, Image, TiffImagePlugin, TiffTags
+from PIL import ExifTags, Image, JpegImagePlugin, TiffImagePlugin, TiffTags
 
 from gan_restore.data import images
+from gan_restore.degradations import operators
 
 FORMATS = {
   "jpg": "JPEG", "png": "PNG", "webp": "WEBP", "tiff": "TIFF", "bmp": "BMP", "gif": "GIF",
@@ -25,6 +26,8 @@ FORMATS = {
 _EXTENSIONS = {name: f".{extension}" for extension, name in FORMATS.items()}
 _OPAQUE = ("JPEG", "BMP", "PPM")  # Formats that are written without transparency.
 _TIFF_TEXTS = (270, 271, 272, 305, 306, 315, 33432)  # Tags: description, camera, date, artist, ...
+_SUBSAMPLINGS = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}  # By Pillow's numbers.
+LOST = "a JPEG whose blocks were lost when it was cropped, turned or resampled"
 _METADATA = ("exif", "icc_profile", "dpi", "xmp")
 
 
@@ -37,12 +40,15 @@ class Photograph:
     alpha: The opacity [H, W, 1], likewise; None if it is opaque.
     format: One of the values of `FORMATS`.
     metadata: Options of Pillow's `save`: `exif`, `icc_profile`, `dpi`, `xmp`.
+    jpeg: How a JPEG was compressed: (the operator or None, why there is none; empty if the
+      photograph is no JPEG).
   """
 
   pixels: np.ndarray
   alpha: np.ndarray | None = None
   format: str = "PNG"
   metadata: dict[str, Any] = dataclasses.field(default_factory=dict)
+  jpeg: tuple[operators.Jpeg | None, str] = (None, "")
 
   @property
   def grey(self) -> bool:
@@ -100,7 +106,7 @@ class Photograph:
     metadata = dict(self.metadata)
     if pixels.shape[-1] != self.pixels.shape[-1]:
       metadata.pop("icc_profile", None)  # It is a profile of grey pictures.
-    return dataclasses.replace(self, pixels=pixels, alpha=alpha, metadata=metadata)
+    return Photograph(pixels, alpha, self.format, metadata)
 
   def like(self, image: Image.Image | np.ndarray) -> Image.Image | np.ndarray:
     """This photograph as a value of the type of another, for which `of` made a photograph."""
@@ -128,7 +134,7 @@ def of(image: Image.Image | np.ndarray) -> Photograph:
     ValueError: If the array has another shape or type, or values outside of its range.
   """
   if isinstance(image, Image.Image):
-    return Photograph(*_split(image))
+    return Photograph(*_split(image), jpeg=_jpeg(image))
   if not hasattr(image, "__array__"):
     kind = type(image).__name__
     raise TypeError(f"the image is a {kind}; it must be a picture of Pillow or a NumPy array")
@@ -169,7 +175,24 @@ def read(path: str | os.PathLike) -> Photograph:
       colors, alpha = deep
     else:
       colors, alpha = _split(upright)
-  return Photograph(colors, alpha, format if format in _EXTENSIONS else "PNG", metadata)
+    turned = picture.getexif().get(images.ORIENTATION, 1) != 1
+    jpeg = (None, LOST) if format == "JPEG" and turned else _jpeg(picture)
+  return Photograph(colors, alpha, format if format in _EXTENSIONS else "PNG", metadata, jpeg)
+
+
+def _jpeg(picture: Image.Image) -> tuple[operators.Jpeg | None, str]:
+  """`Photograph.jpeg` of a picture that Pillow opened."""
+  if not isinstance(picture, JpegImagePlugin.JpegImageFile):  # MPO files are JPEGs too.
+    return None, ""
+  grey = picture.mode == "L"
+  subsampling = "4:4:4" if grey else _SUBSAMPLINGS.get(JpegImagePlugin.get_sampling(picture))
+  tables = [picture.quantization[layer[3]] for layer in picture.layer]
+  # Without the Adobe marker, or with its transform 1, the planes are Y, Cb and Cr.
+  ycc = grey or (picture.mode == "RGB" and picture.info.get("adobe_transform", 1) == 1)
+  if subsampling is None or not ycc or any(table != tables[1] for table in tables[2:]):
+    return None, "a JPEG of a kind that is not supported"
+  luma, chroma = np.array(tables[0]), np.array(tables[0 if grey else 1])
+  return operators.jpeg_tables(luma, chroma, subsampling), ""
 
 
 def _split(picture) -> tuple[np.ndarray, np.ndarray | None]:

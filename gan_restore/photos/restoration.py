@@ -313,12 +313,12 @@ def _observed(damage, path, photo, crop, shape_of, find):
   elif damage.finds_mask:
     mask = _found_mask(photo, size, box)
     if mask is None and damage.task != tasks.UNKNOWN:
-      raise images.ImageError("no scratch is found; --mask must give a picture of them")
+      raise images.ImageError("no scratch is found; give a picture of them as the mask")
   elif crop == "whole" and isinstance(damage.mask, str) and masks.is_facial(damage.mask):
     mask = filling.facial_mask(damage.mask, find(picture), picture.size[::-1])
     if not mask.any():
       raise images.ImageError(f"no face found, for the mask {damage.mask}")
-  return square, damage.of_file(path, photo, square, mask, box, shape), shape
+  return square, damage.of_photograph(photo, square, mask, box, shape), shape
 
 
 def _found_mask(photo, size, box) -> np.ndarray | None:
@@ -412,36 +412,37 @@ def restore_whole(
   missing = operators.missing(A, shape)
   if missing is None:
     return result, [[]] * len(y)
-  restore_face = _face_restorer(restorer)
+  draw_face = _face_restorers(restorer)
   filled, faces = [], []
   for i, image in enumerate(np.asarray(result.image)):
     found = filling.fill_photograph(
-      restorer, _complete, image, np.asarray(missing[i % len(missing)]), find, restore_face
+      restorer, _complete, image, np.asarray(missing[i % len(missing)]), find, draw_face
     )
     filled.append(found[0])
     faces.append(found[1])
   return dataclasses.replace(result, image=jnp.asarray(np.stack(filled))), faces
 
 
-def _face_restorer(restorer) -> Callable[..., Result]:
-  """What fills holes in aligned faces, for a restorer of images of any size."""
+def _face_restorers(restorer) -> dict[int, Callable[..., Result]]:
+  """What fills holes in aligned faces, by their size, for a restorer of images of any size."""
+  completion = dict.fromkeys(hub.COMPLETION, _complete)
   sampling = restorer.sampling
   if not sampling or sampling["choice"] == "mean":
-    return _complete
+    return completion
   fidelity = sampling["fidelity"]
   if fidelity == 1 or (fidelity is None and sampling["num_samples"] == 1):
-    return _complete
-  return functools.partial(hub.restore, **sampling)
+    return completion
+  return {64: functools.partial(hub.restore, **sampling)}
 
 
 def _complete(y, A, **options) -> Result:
-  """Fills holes in aligned faces by the completion network."""
-  return _completion()(y, A, **options)
+  """Fills holes in aligned faces by the completion network of their size."""
+  return _completion(y.shape[1])(y, A, **options)
 
 
 @functools.cache
-def _completion() -> Restorer:
-  return hub.load(hub.COMPLETION)
+def _completion(size: int) -> Restorer:
+  return hub.load(hub.COMPLETION[size])
 
 
 def restore(
@@ -457,8 +458,8 @@ def restore(
   Args:
     image: A picture of Pillow; or an array [H, W], [H, W, 1], [H, W, 3] or [H, W, 4], uint8, uint16
       or float in [0, 1].
-    task: The damage: a name of `tasks.get`, or 'auto', the damage that is detected: noise, and
-      transparent pixels.
+    task: The damage: a name of `tasks.get`; or 'auto', the damage that is detected: the compression
+      of a JPEG that Pillow opened and nothing changed, noise, and transparent pixels.
     mask: The missing pixels of the task `inpaint`, not 0 where a pixel is missing: a picture or
       an array [H, W], of the size of the image; or 'auto', the scratches that are found.
     restorer: From `hub.load`; the default is the shipped prior of pictures.

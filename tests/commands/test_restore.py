@@ -197,7 +197,7 @@ def test_the_default_is_what_the_file_tells(capsys, tmp_path):
   inputs = [tmp_path / "noisy.tif", tmp_path / "clean.bmp"]
   options = ["--out", tmp_path / "out", "--method", "tv:iterations=2"]
   status, output, error = run(capsys, "restore", *inputs, *options)
-  assert status == 1 and "clean.bmp: no damage found; --task must name the damage" in error
+  assert status == 1 and "clean.bmp: no damage found; name the damage as the task" in error
   assert "noise of 0.08" in output and "wrote" in output
   assert [path.name for path in (tmp_path / "out").iterdir()] == ["noisy.tif"]
   assert run(capsys, "restore", *inputs, *options, "--enlarge", 2, "--format", "png")[0] == 0
@@ -240,7 +240,7 @@ def test_crop_face(capsys, prior, tmp_path):
 @pytest.mark.parametrize(
   "options,message",
   [
-    (["--task", "inpaint"], "--task inpaint needs --mask"),
+    (["--task", "inpaint"], "the task inpaint needs a mask"),
     (["--task", "inpaint", "--mask", "random"], "is random, so it cannot"),
     (["--task", "denoise", "--mask", "center"], "such as inpaint+denoise"),
     (["--task", "denoise", "--method", "magic"], "magic: no such weights file"),
@@ -249,11 +249,11 @@ def test_crop_face(capsys, prior, tmp_path):
     (["--task", "denoise", "--method", "map:blend=feather"], "blend is 'feather'"),
     (["--task", "inpaint", "--mask", "center,strokes"], "is random, so it cannot"),
     (["--task", "denoise", "--method", "tv:steps=5"], "the method tv has no option steps"),
-    (["--task", "inpaint+denoise:0.05"], "--task inpaint+denoise:0.05 needs --mask"),
+    (["--task", "inpaint+denoise:0.05"], "the task inpaint+denoise:0.05 needs a mask"),
     (["--task", "inpaint:strokes+denoise"], "the mask strokes is random"),
     (
       ["--task", "inpaint", "--mask", "nothing.png"],
-      "--mask is nothing.png; it must be a picture file, a folder of them, auto, or one of",
+      "the mask is nothing.png; it must be a picture file, a folder of them, auto, or one of",
     ),
   ],
 )

@@ -15,11 +15,15 @@ def picture():
   return Image.fromarray(np.uint8(255 * np.stack([rows, columns, 1 - rows], -1).clip(0, 1)))
 
 
+def find_jpeg(path, size, box):
+  return file_damage.find_jpeg(photograph.read(path), size, box)
+
+
 @pytest.mark.parametrize("quality", [10, 50, 83, 96])
 @pytest.mark.parametrize("number,name", [(0, "4:4:4"), (1, "4:2:2"), (2, "4:2:0")])
 def test_the_tables_of_a_jpeg(quality, number, name, picture, tmp_path):
   picture.save(tmp_path / "a.jpg", quality=quality, subsampling=number)
-  found, why = file_damage.find_jpeg(tmp_path / "a.jpg", (64, 64), (0, 0, 64, 64))
+  found, why = find_jpeg(tmp_path / "a.jpg", (64, 64), (0, 0, 64, 64))
   assert why == "" and found.subsampling == name
   np.testing.assert_array_equal(found.luma, operators.jpeg(quality).luma)
   np.testing.assert_array_equal(found.chroma, operators.jpeg(quality).chroma)
@@ -29,14 +33,14 @@ def test_the_tables_of_a_jpeg(quality, number, name, picture, tmp_path):
 def test_the_tables_of_a_whole_picture(picture, tmp_path):
   """Its last blocks may be cut by the end of the picture."""
   picture.crop((0, 0, 77, 59)).save(tmp_path / "a.jpg", quality=30)
-  found, why = file_damage.find_jpeg(tmp_path / "a.jpg", (59, 77), (0, 0, 77, 59))
+  found, why = find_jpeg(tmp_path / "a.jpg", (59, 77), (0, 0, 77, 59))
   assert why == ""
   np.testing.assert_array_equal(found.luma, operators.jpeg(30).luma)
 
 
 def test_a_grey_jpeg(picture, tmp_path):
   picture.convert("L").save(tmp_path / "a.jpg", quality=40)
-  found, _ = file_damage.find_jpeg(tmp_path / "a.jpg", (64, 64), (0, 0, 64, 64))
+  found, _ = find_jpeg(tmp_path / "a.jpg", (64, 64), (0, 0, 64, 64))
   np.testing.assert_array_equal(found.luma, operators.jpeg(40).luma)
 
 
@@ -45,8 +49,26 @@ def test_a_grey_jpeg(picture, tmp_path):
 )
 def test_blocks_that_were_lost(box, size, picture, tmp_path):
   picture.save(tmp_path / "a.jpg")
-  found, why = file_damage.find_jpeg(tmp_path / "a.jpg", (size, size), box)
+  found, why = find_jpeg(tmp_path / "a.jpg", (size, size), box)
   assert found is None and "blocks were lost" in why
+
+
+def test_a_jpeg_that_pillow_opened(picture, tmp_path):
+  """Its copies, crops and conversions are no JPEGs any more."""
+  picture.save(tmp_path / "a.jpg", quality=20)
+  opened, box = Image.open(tmp_path / "a.jpg"), (0, 0, 80, 64)
+  found, _ = file_damage.find_jpeg(photograph.of(opened), (64, 80), box)
+  np.testing.assert_array_equal(found.luma, operators.jpeg(20).luma)
+  for other in (opened.copy(), opened.convert("YCbCr"), opened.crop(box), np.asarray(opened)):
+    assert file_damage.find_jpeg(photograph.of(other), (64, 80), box) == (None, "")
+
+
+def test_a_jpeg_that_was_turned(picture, tmp_path):
+  exif = Image.Exif()
+  exif[0x0112] = 6
+  picture.save(tmp_path / "a.jpg", exif=exif)
+  found, why = find_jpeg(tmp_path / "a.jpg", (80, 64), (0, 0, 64, 80))
+  assert found is None and "turned" in why
 
 
 def test_other_files_that_hold_a_jpeg(picture, tmp_path):
@@ -54,23 +76,26 @@ def test_other_files_that_hold_a_jpeg(picture, tmp_path):
   picture.save(tmp_path / "a.mpo", format="MPO", save_all=True, append_images=[picture])
   table = [7] * 64
   picture.save(tmp_path / "a.jpg", qtables=[table], subsampling=0)
-  assert file_damage.find_jpeg(tmp_path / "a.mpo", (64, 64), (0, 0, 64, 64))[0] is not None
-  found, _ = file_damage.find_jpeg(tmp_path / "a.jpg", (64, 64), (8, 0, 72, 64))
+  assert find_jpeg(tmp_path / "a.mpo", (64, 64), (0, 0, 64, 64))[0] is not None
+  found, _ = find_jpeg(tmp_path / "a.jpg", (64, 64), (8, 0, 72, 64))
   assert np.all(found.luma == 7) and np.all(found.chroma == 7)
 
 
 def test_a_jpeg_of_another_kind(picture, tmp_path):
   picture.convert("CMYK").save(tmp_path / "a.jpg")
-  found, why = file_damage.find_jpeg(tmp_path / "a.jpg", (64, 64), (0, 0, 64, 64))
+  found, why = find_jpeg(tmp_path / "a.jpg", (64, 64), (0, 0, 64, 64))
   assert found is None and "not supported" in why
   picture.save(tmp_path / "a.png")
-  assert file_damage.find_jpeg(tmp_path / "a.png", (64, 64), (0, 0, 64, 64)) == (None, "")
+  assert find_jpeg(tmp_path / "a.png", (64, 64), (0, 0, 64, 64)) == (
+    None,
+    "",
+  )
 
 
 def test_a_photograph_without_damage(picture):
   square = np.asarray(picture, np.float32)[:, :64] / 255
   photo, box = photograph.of(picture), (0, 0, 64, 64)
-  found = file_damage.detect(None, photo, square, box)
+  found = file_damage.detect(photo, square, box)
   assert found.task == "" and found.sentence == "no damage found"
   hole = np.ones((64, 64, 1), np.float32)
-  assert file_damage.detect(None, photo, square, box, hole).task == "inpaint"
+  assert file_damage.detect(photo, square, box, hole).task == "inpaint"

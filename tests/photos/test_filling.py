@@ -154,6 +154,17 @@ def test_faces_without_holes_are_left_alone(photo):
   assert faces == [] and np.all(filled[45:55, 65:75] == 0.5)
 
 
+@pytest.mark.parametrize("side, size", [(60, 64), (88, 64), (92, 128), (100, 128)])
+def test_a_face_is_filled_by_the_network_of_its_size(photo, side, size):
+  face = Face(1.0, framing.shift(framing.aligned(side, side), -50, -20))
+  draw = {64: Recorder(0.25), 128: Recorder(0.25)}
+  find = lambda picture: [face]
+  filled, _ = filling.fill_photograph(Recorder(), Recorder(), photo, square(16), find, draw)
+  assert [y.shape for y, *_ in draw.pop(size).given] == [(1, size, size, 3)]
+  assert not any(other.given for other in draw.values())
+  assert np.array_equal(filled[square(16)[..., 0] == 0], photo[square(16)[..., 0] == 0])
+
+
 def test_of_several_frames_the_one_that_predicts_known_pixels_is_taken(photo):
   """The prior knows one face. The frames are wrong, except the third."""
   rng = np.random.default_rng(0)
@@ -189,7 +200,7 @@ def test_a_hole_in_the_portrait():
   mask = np.zeros((224, 256, 1), np.float32)
   mask[80:110, 95:150] = 1  # The eyes.
   hole = mask[..., 0] > 0
-  restorers = hub.load(hub.PICTURES), hub.load(hub.COMPLETION)
+  restorers = hub.load(hub.PICTURES), hub.load(hub.COMPLETION[64])
   error = {}
   for name, find in (("faces", faces.find_faces), ("pictures", lambda picture: [])):
     filled, found = filling.fill_photograph(*restorers, photo * (1 - mask), mask, find)

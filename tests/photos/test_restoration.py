@@ -75,7 +75,7 @@ def test_a_photograph_whose_mask_hides_everything_does_not_stop_the_others(faces
 @pytest.mark.parametrize(
   "task,mask,message",
   [
-    ("inpaint", None, "--task inpaint needs --mask"),
+    ("inpaint", None, "the task inpaint needs a mask"),
     ("denoise", "center", "such as inpaint\\+denoise"),
     ("inpaint", "strokes", "the mask strokes is random"),
     ("sharpen", None, "unknown task 'sharpen'"),
@@ -340,7 +340,7 @@ def test_the_noise_of_grey_photographs(tmp_path):
   for mode in ("L", "RGB"):
     photo = photograph.of(Image.new("L", (32, 32), 99).convert(mode))
     damage = Damage("denoise:0.1")
-    own = damage.of_file(None, photo, photo.to_float(), None, (0, 0, 32, 32), shape[1:])
+    own = damage.of_photograph(photo, photo.to_float(), None, (0, 0, 32, 32), shape[1:])
     assert own.grey
     _, A = damage.observe(photo.to_float()[None], [own], shape[1:], 0)
     stated[mode] = operators.noise(A, shape)
@@ -431,6 +431,22 @@ def test_color_for_a_grey_photograph():
   assert photos.restore(grey, "denoise:0.1", restorer=restorer).shape == (16, 16)
 
 
+def test_a_jpeg_that_pillow_opened(tmp_path):
+  rows, columns = np.mgrid[:32, :48]
+  smooth = np.stack([rows * 5, columns * 4, 60 + rows + columns], -1)
+  photo = Image.fromarray(
+    np.where((rows > columns)[..., None], 255 - smooth, smooth).astype(np.uint8)
+  )
+  photo.save(tmp_path / "a.jpg", quality=10, subsampling=0)
+  damaged, restorer = Image.open(tmp_path / "a.jpg"), hub.load("tv", iterations=50)
+  found = photos.restore(damaged, restorer=restorer)
+  assert found.mode == "RGB" and found.size == photo.size
+  error = lambda picture: np.mean((np.asarray(picture, float) - np.asarray(photo, float)) ** 2)
+  assert error(found) < 0.9 * error(damaged)
+  with pytest.raises(ValueError, match="jpeg:auto needs the tables of a JPEG, but this is none"):
+    photos.restore(np.asarray(damaged), "jpeg:auto", restorer=restorer)
+
+
 def test_photographs_in_memory_that_cannot_be(whole):
   grey = np.full((16, 16, 3), 99, np.uint8)
   with pytest.raises(TypeError, match="the image is a str; it must be a picture of Pillow or"):
@@ -440,7 +456,7 @@ def test_photographs_in_memory_that_cannot_be(whole):
     ((grey.astype(int), "denoise"), "must be uint8, uint16 or float"),
     ((grey.astype(float), "denoise"), "they must be in"),
     ((grey, "inpaint", np.ones((8, 8))), "the mask has the size"),
-    ((grey, "inpaint"), "needs --mask"),
+    ((grey, "inpaint"), "needs a mask"),
     ((grey,), "no damage found"),
   ):
     with pytest.raises(ValueError, match=message):
