@@ -30,7 +30,10 @@ def main(argv: list[str] | None = None) -> int:
   argv = sys.argv[1:] if argv is None else argv
   command = argv[0] if argv else ""
   try:
-    arguments = parser(command).parse_args(argv)
+    arguments, unknown = parser(command).parse_known_args(argv)
+    if unknown:
+      there = f"`gan-restore {command} --help` lists those that it has"
+      raise ValueError(f"{command} has no argument {unknown[0]}; {there}")
     from gan_restore.commands import cache, options  # They import JAX; `--help` does not need it.
 
     cache.enable()

@@ -30,6 +30,12 @@ def test_every_command_says_what_it_does(capsys):
   assert capsys.readouterr().out.strip() == gan_restore.__version__
 
 
+def test_an_unknown_argument(capsys):
+  status, _, error = run(capsys, "restore", "a.png", "--out", "b", "--quality", "10")
+  assert status == 2 and "restore has no argument --quality; `gan-restore restore --help`" in error
+  assert error.count("\n") == 1
+
+
 @pytest.mark.parametrize(
   "arguments,message",
   [

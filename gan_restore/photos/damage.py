@@ -182,7 +182,9 @@ class Damage:
       compression, why = file_damage.find_jpeg(photo, square.shape[:2], box)
       if compression is None:
         raise ValueError(f"jpeg:auto needs the tables of a JPEG, but this is {why or 'none'}")
-      found = FileDamage(self.task, mask, compression, file_damage.describe(compression))
+      found = FileDamage(
+        self.task, mask, compression, file_damage.describe(compression, photo.grey)
+      )
     if found.mask is not None:
       task = tasks.get(found.task, mask=found.mask, jpeg=found.jpeg)
       task.operator(jax.random.key(0), (1, *shape))

@@ -68,7 +68,7 @@ def detect(
     if why:
       found.append(why)
   else:
-    found.append(describe(compression))
+    found.append(describe(compression, photo.grey))
     parts.append("jpeg:auto")
   transparent = transparent_pixels(photo, square.shape[:2], box)
   if transparent is not None:
@@ -109,11 +109,12 @@ def find_jpeg(
   return compression, ""
 
 
-def describe(compression: operators.Jpeg) -> str:
+def describe(compression: operators.Jpeg, grey: bool = False) -> str:
   """The quality of libjpeg whose luma table is most like that of a JPEG, and its subsampling.
 
   Args:
     compression: From `find_jpeg`.
+    grey: Whether the photograph is grey. Its phrase has no subsampling.
 
   Returns:
     A phrase.
@@ -124,7 +125,12 @@ def describe(compression: operators.Jpeg) -> str:
   """
   table = np.asarray(compression.luma[0])
   apart = lambda quality: np.mean((operators.standard_tables(quality)[0] - table) ** 2)
-  return f"JPEG of quality {min(range(1, 101), key=apart)}, {compression.subsampling}"
+  quality = min(range(1, 101), key=apart)
+  return (
+    f"grey JPEG of quality {quality}"
+    if grey
+    else f"JPEG of quality {quality}, {compression.subsampling}"
+  )
 
 
 def transparent_pixels(

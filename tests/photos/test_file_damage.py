@@ -42,6 +42,7 @@ def test_a_grey_jpeg(picture, tmp_path):
   picture.convert("L").save(tmp_path / "a.jpg", quality=40)
   found, _ = find_jpeg(tmp_path / "a.jpg", (64, 64), (0, 0, 64, 64))
   np.testing.assert_array_equal(found.luma, operators.jpeg(40).luma)
+  assert file_damage.describe(found, grey=True) == "grey JPEG of quality 40"
 
 
 @pytest.mark.parametrize(
