@@ -119,11 +119,11 @@ _SMOOTH_SHARE, _SMOOTH_SIGMA = 0.9, 1.5
 _ITERATIONS_CONVOLUTION, _MISFIT, _ITERATIONS = 200, 3e-4, 20
 
 # The plug-and-play iterations for a convolution: their default number, the first noise level, the
-# last one as a share of the noise in y, its minimum, w, and the noise in y above which there are
+# last one divided by the noise in y, its minimum, w, and the noise in y above which there are
 # none by default. On four crops of photographs and eight faces, first levels of 0.05 to 0.2 and w
 # of 0.25 to 1 were tried. The gain over the network alone is 1.4 to 6 dB for a noise of up to
 # 0.008, 0.4 to 2 dB for 0.02, -0.4 to 0.5 dB for 0.05, and -0.5 dB for 0.1.
-_NUM_ITERATIONS, _FIRST, _LAST_SHARE, _LAST_MIN = 8, 0.2, 0.5, 0.005
+_NUM_ITERATIONS, _FIRST, _LAST_SHARE, _LAST_MIN = 8, 0.2, 1.5, 0.005
 _PRIOR_WEIGHT, _NOISE_MAX = 0.4, 0.03
 
 
