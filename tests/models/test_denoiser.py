@@ -380,15 +380,9 @@ def test_iterations_are_for_little_noise(fresh, images):
   A = operators.compose(operators.denoise(levels), operators.blur(1.0))
   y = A.corrupt(images[:2], jax.random.key(0))
   found = {n: denoiser.restore(fresh, y, A, num_iterations=n).image for n in (None, 0, 8)}
-  # Rounding differs between batches, and the iterations amplify it.
   far = lambda a, b: float(np.mean(np.abs(a - b)))
-  alone = operators.compose(operators.denoise(levels[:1]), operators.blur(1.0))
-  again = denoiser.restore(fresh, y[:1], alone).image
-  differences = [
-    far(found[None][0], found[8][0]), far(found[None][1], found[0][1]), far(again, found[None][:1])
-  ]  # fmt: skip
-  assert max(differences) < 0.002
-  assert min(far(found[0][i], found[8][i]) for i in (0, 1)) > 0.008
+  for i, wanted in enumerate((8, 0)):  # Rounding differs between programs, and is amplified.
+    assert far(found[None][i], found[wanted][i]) < 0.4 * far(found[0][i], found[8][i])
 
 
 @pytest.mark.slow

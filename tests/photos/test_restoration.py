@@ -255,9 +255,9 @@ def test_without_scratches(whole, tmp_path, monkeypatch):
     whole, Damage(task, "auto"), [path], restoration.Outputs(tmp_path / task, masks=True)
   )
   _, (failure,), _ = run("inpaint")
-  assert "no scratch is found; --mask must give a picture of them" in failure
+  assert "no scratch is found; give a picture of them as the mask" in failure
   assert run("auto")[1:] == ([], 1) and not (tmp_path / "auto" / "masks").exists()
-  with pytest.raises(ValueError, match="--mask auto is found in a file"):
+  with pytest.raises(ValueError, match="the mask auto is found in a file"):
     Damage("inpaint", "auto", simulate=True)
 
 
