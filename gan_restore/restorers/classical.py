@@ -63,7 +63,8 @@ def biharmonic(y: jax.Array | np.ndarray, A: Callable) -> Result:
   operators.expect("biharmonic", A, "inpaint", "salt_and_pepper")
   y, A = operators.prepare(y, A, y.shape[1:])
   hole, y = operators.hole(A), np.asarray(y)
-  masks = np.broadcast_to(np.asarray(hole), y.shape[:3] + (1,))[..., 0].astype(bool)
+  masks = np.broadcast_to(np.asarray(hole), y.shape[:3] + (1,))[..., 0]
+  masks = np.array(masks, bool, order="C")  # scikit-image takes no other order.
   return _result([restoration.inpaint_biharmonic(x, m, channel_axis=-1) for x, m in zip(y, masks)])
 
 

@@ -59,6 +59,15 @@ def test_biharmonic_keeps_the_known_pixels(faces):
   np.testing.assert_allclose(image * (1 - A.mask), y, atol=1e-6)
 
 
+def test_biharmonic_takes_one_mask_for_all(faces):
+  mask = np.zeros(faces.shape[1:3], np.float32)
+  mask[4:9, 5:12] = 1
+  A = operators.inpaint(mask)
+  image = classical.biharmonic(A(faces), A).image
+  alone = classical.biharmonic(A(faces[1:2]), A).image
+  np.testing.assert_allclose(image[1:2], alone, atol=1e-6)
+
+
 @pytest.mark.parametrize(
   "name,A",
   [
