@@ -58,6 +58,11 @@ train-unet_gan: .venv/installed
 	$(call TRAIN,unet_gan.py:second,$(WORKDIR)/second) --config.init_from=$(WORKDIR)/first
 	$(call TRAIN,unet_gan.py:second,$(WORKDIR)/second) --mode=evaluate
 
+train-unet_gan-128: .venv/installed
+	$(call TRAIN,unet_gan-128.py:first:$(PICTURES),$(WORKDIR)/first) --config.init_from=gan_restore/shipped/unet_gan.safetensors
+	$(call TRAIN,unet_gan-128.py:second:$(PICTURES),$(WORKDIR)/second) --config.init_from=$(WORKDIR)/first
+	$(call TRAIN,unet_gan-128.py:second:$(PICTURES),$(WORKDIR)/second) --mode=evaluate
+
 train-%: .venv/installed
 	$(call TRAIN,$*.py,$(WORKDIR))
 	$(call TRAIN,$*.py,$(WORKDIR)) --mode=evaluate

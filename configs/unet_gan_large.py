@@ -1,7 +1,8 @@
 """Completion of faces of 128x128 by a U-Net GAN of two stages.
 
 The first stage is a trained network of 64x64, which does not learn; config.init_from must name its
-weights. The second stage adds the details. No weights of it are shipped.
+weights. The second stage adds the details. configs/shipped/unet_gan-128.py trains the shipped
+network.
 
     python -m gan_restore.main --config=configs/unet_gan_large.py --workdir=runs/unet_gan_large \\
         --config.init_from=gan_restore/shipped/unet_gan.safetensors

@@ -32,8 +32,9 @@ def main(argv: list[str] | None = None) -> int:
   try:
     arguments, unknown = parser(command).parse_known_args(argv)
     if unknown:
-      there = f"`gan-restore {command} --help` lists those that it has"
-      raise ValueError(f"{command} has no argument {unknown[0]}; {there}")
+      known = command if command in COMMANDS else ""
+      name = " ".join(filter(None, ["gan-restore", known]))
+      raise ValueError(f"{name} has no argument {unknown[0]}; see `{name} --help`")
     from gan_restore.commands import cache, options  # They import JAX; `--help` does not need it.
 
     cache.enable()

@@ -29,7 +29,10 @@ from gan_restore.restorers.result import Result
 from gan_restore.training import weights
 
 FACES, PICTURES = "denoiser", "denoiser:pictures"  # The default priors.
-COMPLETION = {64: "unet_gan"}  # Fill holes in aligned faces of this size.
+COMPLETION = {
+  64: "unet_gan",
+  128: "unet_gan:128",
+}  # They fill holes in aligned faces of these sides.
 NAMES = ("map", *shipped_files.weights(), *classical.RESTORERS)
 
 

@@ -32,8 +32,10 @@ def test_every_command_says_what_it_does(capsys):
 
 def test_an_unknown_argument(capsys):
   status, _, error = run(capsys, "restore", "a.png", "--out", "b", "--quality", "10")
-  assert status == 2 and "restore has no argument --quality; `gan-restore restore --help`" in error
-  assert error.count("\n") == 1
+  assert status == 2 and error.count("\n") == 1
+  assert "gan-restore restore has no argument --quality; see `gan-restore restore --help`" in error
+  status, _, error = run(capsys, "--quality", "restore")
+  assert status == 2 and "gan-restore has no argument --quality; see `gan-restore --help`" in error
 
 
 @pytest.mark.parametrize(

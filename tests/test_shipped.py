@@ -1,10 +1,12 @@
 """The shipped networks restore faces that were not in their training data."""
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from gan_restore import data, hub
-from gan_restore.degradations import tasks
-from gan_restore.evaluation import scoring
+from gan_restore.degradations import operators, tasks
+from gan_restore.evaluation import metrics, scoring
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +29,19 @@ def test_a_large_hole_is_filled_by_one_pass(scores, name):
   """At least 25 dB, and 3 dB better than biharmonic inpainting."""
   ours, _ = scores(name, "inpaint:center")
   assert ours > 25 and ours > scores("biharmonic", "inpaint:center")[0] + 3
+
+
+@pytest.mark.slow
+def test_large_faces(real_data):
+  """`unet_gan:128` fills a hole of 64x64 at least 3 dB better than biharmonic inpainting."""
+  folder = real_data / "celeba128"
+  split = (folder / "list_eval_partition.txt").read_text().split()
+  names = [name for name, part in zip(split[::2], split[1::2]) if part == "2"][:8]
+  pictures = [np.asarray(Image.open(folder / "img_align_celeba" / name)) for name in names]
+  x = np.stack(pictures)[:, 50:178, 25:153] / np.float32(255)
+  A = operators.inpaint(np.pad(np.ones((64, 64), np.float32), 32))
+  score = lambda name: metrics.psnr(hub.load(name)(A(x), A).image, x).mean()
+  assert score("unet_gan:128") > score("biharmonic") + 3
 
 
 @pytest.mark.slow

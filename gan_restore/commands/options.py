@@ -87,7 +87,8 @@ def _options(function) -> dict[str, type]:
   signature = inspect.signature(function)
   found = {}
   for name, parameter in signature.parameters.items():
-    kind = float if parameter.annotation == float | None else type(parameter.default)
+    optional = {float | None: float, int | None: int}
+    kind = optional.get(parameter.annotation, type(parameter.default))
     if parameter.kind == parameter.KEYWORD_ONLY and kind in (int, float, bool, str):
       found[name] = kind
   return found

@@ -25,7 +25,7 @@ from gan_restore.restorers import blending, fills
 _activate = functools.partial(nn.leaky_relu, negative_slope=0.2)
 
 
-# The largest correction of a pixel in [-1, 1]. Without a bound, the second stage drew crumbs where
+# The largest correction of a pixel in [-1, 1]. Without a bound, the second stage drew spots where
 # the first one left much undetermined.
 _CORRECTION = 0.12
 

@@ -33,7 +33,7 @@ def choose_box(picture: Image.Image, crop: str) -> Box:
     return images.center_box(picture.size)
   box = faces.find_box(picture)
   if box is None:
-    raise images.ImageError("no face found; --crop center crops the centre instead")
+    raise images.ImageError("no face found; the crop center takes the centre instead")
   return box
 
 

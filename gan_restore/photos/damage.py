@@ -49,7 +49,9 @@ class Damage:
     if self.task != tasks.UNKNOWN:
       object.__setattr__(self, "task", self._enlarged(self.task))
     if self.simulate and tasks.UNKNOWN in (self.task, *self._jpegs):
-      raise ValueError(f"the task {self.task} is detected in a file, so it cannot be simulated")
+      raise ValueError(
+        f"the task {self.task} is detected in a photograph, so it cannot be simulated"
+      )
     if self.task == tasks.UNKNOWN:  # It takes a mask, but needs none.
       holes = [""] if self.mask is not None else []
     else:
@@ -67,7 +69,7 @@ class Damage:
         " of mask"
       )
     if self.finds_mask and self.simulate:
-      raise ValueError("the mask auto is found in a file, so it cannot be simulated")
+      raise ValueError("the mask auto is found in a photograph, so it cannot be simulated")
     if (
       isinstance(self.mask, str)
       and not self.finds_mask
@@ -181,7 +183,7 @@ class Damage:
     elif tasks.UNKNOWN in self._jpegs:
       compression, why = file_damage.find_jpeg(photo, square.shape[:2], box)
       if compression is None:
-        raise ValueError(f"jpeg:auto needs the tables of a JPEG, but this is {why or 'none'}")
+        raise ValueError(f"jpeg:auto needs the tables of a JPEG, but this is {why or 'no JPEG'}")
       found = FileDamage(
         self.task, mask, compression, file_damage.describe(compression, photo.grey)
       )

@@ -40,12 +40,12 @@ def fill_photograph(
 
   Args:
     restore: (y, A) -> `Result`, for images of any size.
-    restore_face: (y, A, frame) -> `Result`, for aligned faces of 64x64.
+    restore_face: (y, A, frame) -> `Result`, for aligned faces of 64x64. It helps to find the faces.
     image: The photograph. Its missing pixels are ignored.
     mask: The holes; at least one pixel is known.
     find: Finds the faces of a picture.
     draw_face: {S: as `restore_face`, but for aligned faces of SxS}: the networks that fill the
-      faces. For each face, that of the nearest size is taken. By default, it is `restore_face`.
+      faces. For each face, that of the nearest size is taken. By default, `restore_face` fills all.
 
   Returns:
     (the photograph, whose known pixels are unchanged; the faces with holes).

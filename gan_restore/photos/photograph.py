@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import png
 import tifffile
-from PIL import ExifTags, Image, JpegImagePlugin, TiffImagePlugin, TiffTags
+from PIL import ExifTags, Image, ImageOps, JpegImagePlugin, TiffImagePlugin, TiffTags
 
 from gan_restore.data import images
 from gan_restore.degradations import operators
@@ -23,11 +23,11 @@ FORMATS = {
   "jpg": "JPEG", "png": "PNG", "webp": "WEBP", "tiff": "TIFF", "bmp": "BMP", "gif": "GIF",
   "ppm": "PPM",
 }  # fmt: skip
+LOST = "a JPEG whose blocks were lost when it was cropped, turned or resampled"
 _EXTENSIONS = {name: f".{extension}" for extension, name in FORMATS.items()}
 _OPAQUE = ("JPEG", "BMP", "PPM")  # Formats that are written without transparency.
 _TIFF_TEXTS = (270, 271, 272, 305, 306, 315, 33432)  # Tags: description, camera, date, artist, ...
 _SUBSAMPLINGS = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}  # By Pillow's numbers.
-LOST = "a JPEG whose blocks were lost when it was cropped, turned or resampled"
 _METADATA = ("exif", "icc_profile", "dpi", "xmp")
 
 
@@ -40,8 +40,8 @@ class Photograph:
     alpha: The opacity [H, W, 1], likewise; None if it is opaque.
     format: One of the values of `FORMATS`.
     metadata: Options of Pillow's `save`: `exif`, `icc_profile`, `dpi`, `xmp`.
-    jpeg: How a JPEG was compressed: (the operator or None, why there is none; empty if the
-      photograph is no JPEG).
+    jpeg: How a JPEG was compressed: (the operator or None, a phrase that says why there is none).
+      The phrase is empty if the photograph is no JPEG.
   """
 
   pixels: np.ndarray
@@ -123,8 +123,8 @@ def of(image: Image.Image | np.ndarray) -> Photograph:
   """A photograph in memory.
 
   Args:
-    image: A picture of Pillow; or an array [H, W], or [H, W, C] of 1, 3 or 4 channels: uint8,
-      uint16 or float in [0, 1].
+    image: A picture of Pillow, which is turned upright if its EXIF data says how; or an array
+      [H, W], or [H, W, C] of 1, 3 or 4 channels: uint8, uint16 or float in [0, 1].
 
   Returns:
     The photograph.
@@ -134,7 +134,7 @@ def of(image: Image.Image | np.ndarray) -> Photograph:
     ValueError: If the array has another shape or type, or values outside of its range.
   """
   if isinstance(image, Image.Image):
-    return Photograph(*_split(image), jpeg=_jpeg(image))
+    return Photograph(*_split(ImageOps.exif_transpose(image)), jpeg=_jpeg(image))
   if not hasattr(image, "__array__"):
     kind = type(image).__name__
     raise TypeError(f"the image is a {kind}; it must be a picture of Pillow or a NumPy array")
@@ -175,8 +175,7 @@ def read(path: str | os.PathLike) -> Photograph:
       colors, alpha = deep
     else:
       colors, alpha = _split(upright)
-    turned = picture.getexif().get(images.ORIENTATION, 1) != 1
-    jpeg = (None, LOST) if format == "JPEG" and turned else _jpeg(picture)
+    jpeg = _jpeg(picture)
   return Photograph(colors, alpha, format if format in _EXTENSIONS else "PNG", metadata, jpeg)
 
 
@@ -184,6 +183,9 @@ def _jpeg(picture: Image.Image) -> tuple[operators.Jpeg | None, str]:
   """`Photograph.jpeg` of a picture that Pillow opened."""
   if not isinstance(picture, JpegImagePlugin.JpegImageFile):  # MPO files are JPEGs too.
     return None, ""
+  reduced = picture.decoderconfig  # By `thumbnail` or `draft`.
+  if reduced or picture.getexif().get(images.ORIENTATION, 1) != 1:
+    return None, LOST
   grey = picture.mode == "L"
   subsampling = "4:4:4" if grey else _SUBSAMPLINGS.get(JpegImagePlugin.get_sampling(picture))
   tables = [picture.quantization[layer[3]] for layer in picture.layer]

@@ -456,12 +456,12 @@ def restore(
   """Restores a whole photograph in memory.
 
   Args:
-    image: A picture of Pillow; or an array [H, W], [H, W, 1], [H, W, 3] or [H, W, 4], uint8, uint16
-      or float in [0, 1].
+    image: A picture of Pillow, which is turned upright if its EXIF data says how; or an array
+      [H, W], [H, W, 1], [H, W, 3] or [H, W, 4], uint8, uint16 or float in [0, 1].
     task: The damage: a name of `tasks.get`; or 'auto', the damage that is detected: the compression
       of a JPEG that Pillow opened and nothing changed, noise, and transparent pixels.
     mask: The missing pixels of the task `inpaint`, not 0 where a pixel is missing: a picture or
-      an array [H, W], of the size of the image; or 'auto', the scratches that are found.
+      an array [H, W], of the size of the upright image; or 'auto', the scratches that are found.
     restorer: From `hub.load`; the default is the shipped prior of pictures.
     find: Finds the faces whose holes a network for faces fills; the default is `faces.finder()`.
 

@@ -39,6 +39,11 @@ def test_methods_that_there_are_not(text, message):
     options.method(text)
 
 
+def test_options_that_may_be_none():
+  restorer = options.method("denoiser:num_iterations=0:fidelity=0.5")
+  assert restorer.function.keywords == {"num_iterations": 0, "fidelity": 0.5, "seed": 0}
+
+
 def test_a_path_may_hold_a_colon():
   """Options start at the colon before NAME=."""
   with pytest.raises(ValueError, match="a:b/c: no such weights file"):

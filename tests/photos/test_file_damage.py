@@ -60,16 +60,28 @@ def test_a_jpeg_that_pillow_opened(picture, tmp_path):
   opened, box = Image.open(tmp_path / "a.jpg"), (0, 0, 80, 64)
   found, _ = file_damage.find_jpeg(photograph.of(opened), (64, 80), box)
   np.testing.assert_array_equal(found.luma, operators.jpeg(20).luma)
-  for other in (opened.copy(), opened.convert("YCbCr"), opened.crop(box), np.asarray(opened)):
+  others = opened.copy(), opened.convert("YCbCr"), opened.crop(box), np.asarray(opened)
+  for other in others:
     assert file_damage.find_jpeg(photograph.of(other), (64, 80), box) == (None, "")
 
 
-def test_a_jpeg_that_was_turned(picture, tmp_path):
+@pytest.mark.parametrize("read", [photograph.read, lambda path: photograph.of(Image.open(path))])
+def test_a_jpeg_that_was_turned(read, picture, tmp_path):
   exif = Image.Exif()
   exif[0x0112] = 6
   picture.save(tmp_path / "a.jpg", exif=exif)
-  found, why = find_jpeg(tmp_path / "a.jpg", (80, 64), (0, 0, 64, 80))
+  photo = read(tmp_path / "a.jpg")
+  assert photo.pixels.shape == (80, 64, 3)
+  found, why = file_damage.find_jpeg(photo, (80, 64), (0, 0, 64, 80))
   assert found is None and "turned" in why
+
+
+def test_a_jpeg_that_was_reduced(picture, tmp_path):
+  picture.save(tmp_path / "a.jpg")
+  opened = Image.open(tmp_path / "a.jpg")
+  opened.thumbnail((40, 32))
+  found, why = file_damage.find_jpeg(photograph.of(opened), (32, 40), (0, 0, 40, 32))
+  assert found is None and "resampled" in why
 
 
 def test_other_files_that_hold_a_jpeg(picture, tmp_path):

@@ -257,7 +257,7 @@ def test_without_scratches(whole, tmp_path, monkeypatch):
   _, (failure,), _ = run("inpaint")
   assert "no scratch is found; give a picture of them as the mask" in failure
   assert run("auto")[1:] == ([], 1) and not (tmp_path / "auto" / "masks").exists()
-  with pytest.raises(ValueError, match="the mask auto is found in a file"):
+  with pytest.raises(ValueError, match="the mask auto is found in a photograph"):
     Damage("inpaint", "auto", simulate=True)
 
 
@@ -404,6 +404,20 @@ def test_samples_are_written_and_one_that_cannot_be_does_not_stop_the_others(tmp
   assert (out / "b.png").exists() and (out / "sample-2" / "b.png").exists()
 
 
+def test_the_networks_that_fill_faces(whole, monkeypatch):
+  """A completion network for each size of the aligned crop; samples are drawn by the prior."""
+  for size, name in hub.COMPLETION.items():
+    assert hub.load(name).size == (size, size)
+  asked = []
+  completion = lambda size: lambda y, A: asked.append((size, y.shape[1]))
+  monkeypatch.setattr(restoration, "_completion", completion)
+  for size, draw in restoration._face_restorers(whole).items():
+    draw(np.zeros((1, size, size, 3)), None)
+  assert asked == [(size, size) for size in hub.COMPLETION]
+  sampling = hub.load(hub.PICTURES, num_samples=2)
+  assert list(restoration._face_restorers(sampling)) == [64]
+
+
 # --- In memory ------------------------------------------------------------------------------------
 
 
@@ -443,7 +457,7 @@ def test_a_jpeg_that_pillow_opened(tmp_path):
   assert found.mode == "RGB" and found.size == photo.size
   error = lambda picture: np.mean((np.asarray(picture, float) - np.asarray(photo, float)) ** 2)
   assert error(found) < 0.9 * error(damaged)
-  with pytest.raises(ValueError, match="jpeg:auto needs the tables of a JPEG, but this is none"):
+  with pytest.raises(ValueError, match="jpeg:auto needs the tables of a JPEG, but this is no JPEG"):
     photos.restore(np.asarray(damaged), "jpeg:auto", restorer=restorer)
 
 
