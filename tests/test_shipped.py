@@ -73,6 +73,6 @@ def test_one_prior_is_for_any_damage(scores, task, baseline, margin, ssim):
 @pytest.mark.slow
 def test_a_stronger_prior_is_searched_better(scores):
   """With raw G(z), 1.5 dB better than the DCGAN, and with a higher SSIM."""
-  few = {"limit": 16, "num_restarts": 1}
+  few = {"limit": 8, "num_restarts": 1}
   ours, theirs = (scores(name, "super_resolve", **few) for name in ("autoencoder_gan", "map"))
   assert ours[0] > theirs[0] + 1.5 and ours[1] > theirs[1] + 0.05

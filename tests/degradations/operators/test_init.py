@@ -126,7 +126,7 @@ _LATER = {
 
 
 @pytest.mark.slow
-@settings(max_examples=30, deadline=None, derandomize=True, database=None)
+@settings(max_examples=15, deadline=None, derandomize=True, database=None)
 @given(
   st.sampled_from([None, "blur", "super_resolve", "motion_blur"]),
   _NOISE,
