@@ -85,9 +85,9 @@ def method(text: str, seed: int = 0) -> hub.Restorer:
 def _options(function) -> dict[str, type]:
   """{name: type} of a restorer's options that are a number, a boolean or a string."""
   signature = inspect.signature(function)
-  found = {}
+  found: dict[str, type] = {}
   for name, parameter in signature.parameters.items():
-    optional = {float | None: float, int | None: int}
+    optional: dict[Any, type] = {float | None: float, int | None: int}
     kind = optional.get(parameter.annotation, type(parameter.default))
     if parameter.kind == parameter.KEYWORD_ONLY and kind in (int, float, bool, str):
       found[name] = kind
