@@ -6,8 +6,7 @@ PICTURES is a folder that holds CelebA at full resolution in `celeba128`. The fi
 network is the shipped one of 64x64, and does not learn. Half of the faces are framed as CelebA's;
 the others nearly so, because in a photograph the frame of a face with a hole is found only
 approximately. :second starts with the weights of :first, and has a smaller weight of the
-adversarial loss, which removes most of the small spots that :first
-draws.
+adversarial loss, which removes most of the small spots that :first draws.
 """
 
 from gan_restore.configs import common, unet_gan_large

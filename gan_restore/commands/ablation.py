@@ -16,7 +16,11 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
   p.add_argument("--dataset", help="a TFDS name, folder:PATH or toy_faces, instead of the config's")
   p.add_argument("--data-dir", help="where TFDS keeps prepared sets")
   p.add_argument(
-    "--vary", metavar="FIELD=VALUE,...", help="compare values of a field instead of VARIANTS"
+    "--vary",
+    action="append",
+    metavar="FIELD=VALUE,...",
+    help="compare values of a field instead of VARIANTS; may be repeated, then each value is one"
+    " variant, which has this field changed and no other",
   )
   p.add_argument(
     "--seeds",
@@ -32,14 +36,17 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-  """Trains the variants of a config, or one run for each of several values of a field. Finished
+  """Trains the variants of a config, or one run for each of several values of fields. Finished
   trainings are loaded and interrupted ones are resumed. Then completes the same test images with
   each and prints the scores. Writes the scores to DIR/ablation.json, the images to restorations.png
   and the losses, on common axes, to losses.png."""
   script = options.script(arguments.config)
   if arguments.vary:
-    field, _, values = arguments.vary.partition("=")
-    variants: dict[str, tuple] = {v: ((), [f"{field}={v}"]) for v in values.split(",")}
+    variants: dict[str, tuple] = {}
+    for field, _, values in (varied.partition("=") for varied in arguments.vary):
+      for value in values.split(","):
+        setting = f"{field}={value}"
+        variants[setting if len(arguments.vary) > 1 else value] = ((), [setting])
   elif "VARIANTS" in script:
     variants = {name: ((name,), []) for name in script["VARIANTS"]}
   else:

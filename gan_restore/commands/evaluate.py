@@ -35,7 +35,12 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
   )
   p.add_argument("--dataset", required=True, help="a TFDS name, folder:PATH or toy_faces")
   p.add_argument("--data-dir", help="where TFDS keeps prepared sets")
-  p.add_argument("--split", default="test", choices=("train", "validation", "test"))
+  p.add_argument(
+    "--split",
+    default="test",
+    choices=("train", "validation", "test", "all"),
+    help="all: every image, for a data set that no part of the methods was trained on",
+  )
   p.add_argument(
     "--size",
     help="pixels on a side of the images (default: that of the methods, or 64); own for whole"

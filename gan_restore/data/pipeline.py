@@ -111,8 +111,9 @@ def load(
 
   Args:
     name: `toy_faces`, `folder:PATH`, or any TFDS name with an `image` feature.
-    split: 'train', 'validation' or 'test'. Where TFDS has no validation split, the last twentieth
-      of its train split is held out for it.
+    split: 'train', 'validation' or 'test', or 'all' for every image of `folder:PATH` or of a TFDS
+      data set. Where TFDS has no validation split, the last twentieth of its train split is held
+      out for it.
     image_size: Pixels on a side; other images are centre-cropped and area-resampled.
     data_dir: Where TFDS keeps prepared sets; TFDS's default if None or empty.
     label: The attribute that becomes the label, an integer class of 0 or 1; empty for the data
@@ -125,8 +126,8 @@ def load(
     DataError: If the set is unknown or empty, or cannot be downloaded or prepared; the message says
       what to do.
   """
-  if split not in SPLITS:
-    raise DataError(f"split is {split!r}; it must be one of {', '.join(SPLITS)}")
+  if split not in (names := (*SPLITS, "all")):
+    raise DataError(f"split is {split!r}; it must be one of {', '.join(names)}")
   if label:
     return _OneLabel(load(name, split, image_size, data_dir), label)
   if name == "toy_faces":
@@ -348,6 +349,8 @@ def _tfds_builder(name, data_dir):
 
 def _split(builder, name, split):
   splits = builder.info.splits
+  if split == "all":
+    return builder.as_data_source(split="+".join(splits))
   if "validation" not in splits and "train" in splits and split in ("train", "validation"):
     split = "train[:95%]" if split == "train" else "train[95%:]"
   elif split not in splits:

@@ -91,7 +91,8 @@ def find_jpeg(
     box: The part in the photograph, from `crops.choose_box`.
 
   Returns:
-    (the operator or None, why there is none; empty if the photograph is no JPEG).
+    (the operator or None, a phrase that says why there is none). The phrase is empty if there is
+    an operator, and if the photograph is no JPEG.
   """
   compression, why = photo.jpeg
   if compression is None:
@@ -126,11 +127,9 @@ def describe(compression: operators.Jpeg, grey: bool = False) -> str:
   table = np.asarray(compression.luma[0])
   apart = lambda quality: np.mean((operators.standard_tables(quality)[0] - table) ** 2)
   quality = min(range(1, 101), key=apart)
-  return (
-    f"grey JPEG of quality {quality}"
-    if grey
-    else f"JPEG of quality {quality}, {compression.subsampling}"
-  )
+  if grey:
+    return f"grey JPEG of quality {quality}"
+  return f"JPEG of quality {quality}, {compression.subsampling}"
 
 
 def transparent_pixels(

@@ -4,6 +4,8 @@ import pytest
 from conftest import ROOT
 from helpers import picture_size, run
 
+from gan_restore.studies import ablation
+
 SMALL = ["width=2", "batch_size=4", "image_size=16", "steps=2", "log_every=1"]
 SMALL += ["checkpoint_every=2", "sample_every=2"]
 
@@ -58,6 +60,21 @@ def test_ablation_over_the_values_of_a_field_and_seeds(capsys, tmp_path, monkeyp
   scores = {row["variant"]: row["psnr_hole"] for row in rows if row["output"] == "composited"}
   assert len(set(scores.values())) == 4
   assert all(row["generator_fluctuation"] >= 0 < row["images_per_second"] for row in rows)
+
+
+def test_each_value_of_several_fields_is_one_variant(capsys, tmp_path, monkeypatch):
+  monkeypatch.chdir(ROOT)
+  trained = {}
+  monkeypatch.setattr(ablation, "run", lambda configs, *_: trained.update(configs) or [{"a": 1}])
+  command = ["ablation", "--config", "configs/encoder_dcgan.py", "--workdir", tmp_path]
+  command += ["--vary", "content_weight=1.0,0.0", "--vary", "gradient_weight=0.0"]
+  assert run(capsys, *command)[0] == 0
+  weights = {name: (c.content_weight, c.gradient_weight) for name, c in trained.items()}
+  assert weights == {
+    "content_weight=1.0": (1, 1),
+    "content_weight=0.0": (0, 1),
+    "gradient_weight=0.0": (1, 0),
+  }
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,9 @@ def test_any_folder(tmp_path):
   every = [source[i]["image"] for source in sources for i in range(len(source))]
   assert any((x == wanted).all() for x in every)
   assert "label" not in sources[0][0]
+  together = load(tmp_path / "pictures", "all", tmp_path)
+  pixels = lambda images: sorted(x.tobytes() for x in images)
+  assert pixels(together[i]["image"] for i in range(len(together))) == pixels(every)
 
 
 def test_the_order_is_that_of_the_names_wherever_the_folder_lies(tmp_path):

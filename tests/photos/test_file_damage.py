@@ -60,9 +60,8 @@ def test_a_jpeg_that_pillow_opened(picture, tmp_path):
   opened, box = Image.open(tmp_path / "a.jpg"), (0, 0, 80, 64)
   found, _ = file_damage.find_jpeg(photograph.of(opened), (64, 80), box)
   np.testing.assert_array_equal(found.luma, operators.jpeg(20).luma)
-  others = opened.copy(), opened.convert("YCbCr"), opened.crop(box), np.asarray(opened)
-  for other in others:
-    assert file_damage.find_jpeg(photograph.of(other), (64, 80), box) == (None, "")
+  for derived in (opened.copy(), opened.convert("YCbCr"), opened.crop(box), np.asarray(opened)):
+    assert file_damage.find_jpeg(photograph.of(derived), (64, 80), box) == (None, "")
 
 
 @pytest.mark.parametrize("read", [photograph.read, lambda path: photograph.of(Image.open(path))])
@@ -99,10 +98,7 @@ def test_a_jpeg_of_another_kind(picture, tmp_path):
   found, why = find_jpeg(tmp_path / "a.jpg", (64, 64), (0, 0, 64, 64))
   assert found is None and "not supported" in why
   picture.save(tmp_path / "a.png")
-  assert find_jpeg(tmp_path / "a.png", (64, 64), (0, 0, 64, 64)) == (
-    None,
-    "",
-  )
+  assert find_jpeg(tmp_path / "a.png", (64, 64), (0, 0, 64, 64)) == (None, "")
 
 
 def test_a_photograph_without_damage(picture):
