@@ -95,12 +95,15 @@ app: .venv/installed-app
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; make PYTHON=...")'
 	$(PYTHON) -m venv .venv
 
+# Python compiles a module when it is first imported; most modules of the dependencies never are.
+PIP_INSTALL := $(BIN)/python -m pip install -q --no-compile -c constraints.txt
+
 .venv/installed: setup.py pyproject.toml constraints.txt | .venv/bin/python
-	$(BIN)/python -m pip install -q -c constraints.txt -e .
+	$(PIP_INSTALL) -e .
 	touch $@
 
 .venv/installed-%: .venv/installed
-	$(BIN)/python -m pip install -q -c constraints.txt -e '.[$*]'
+	$(PIP_INSTALL) -e '.[$*]'
 	touch $@
 
 clean:

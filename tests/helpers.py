@@ -15,6 +15,9 @@ from gan_restore.degradations import tasks
 from gan_restore.evaluation import scoring
 from gan_restore.models import Trained
 
+# For programs that take longer to compile than to run.
+UNOPTIMISED = {"xla_backend_optimization_level": 0}
+
 _COARSE = {"channels": 3, "width": 8, "classes": 10, "factor": 4, "exclusive": False}
 _SMALL = {
   "dcgan": {"width": 8, "latent_dim": 16},
@@ -54,7 +57,8 @@ def untrained(name: str = "dcgan", variant: str = "", **changes) -> Trained:
 
 @functools.cache
 def _init(config):
-  return jax.jit(lambda key: models.get(config.family).init(config, key))(jax.random.key(0))
+  init = functools.partial(models.get(config.family).init, config)
+  return jax.jit(init, compiler_options=UNOPTIMISED)(jax.random.key(0))
 
 
 def drawn_faces(n: int, size: int = 64) -> np.ndarray:
@@ -78,7 +82,8 @@ def run(capsys, *arguments) -> tuple[int, str, str]:
 def on_one_device(function, *arguments):
   """Runs a per-device function, jitted, on one device."""
   batched = jax.tree.map(lambda x: x[None], arguments)
-  return jax.tree.map(lambda x: x[0], jax.jit(jax.vmap(function, axis_name="batch"))(*batched))
+  run = jax.jit(jax.vmap(function, axis_name="batch"), compiler_options=UNOPTIMISED)
+  return jax.tree.map(lambda x: x[0], run(*batched))
 
 
 def losses(trained: Trained, batch, active=None):

@@ -28,8 +28,9 @@ SHELL = [page for page in PAGES if blocks(page, "sh")]
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PYTHON)
-def test_the_python_of_a_page_runs(page):
+def test_the_python_of_a_page_runs(page, tmp_path, monkeypatch):
   """All blocks of a page, one after the other, with a smaller number of samples."""
+  monkeypatch.chdir(tmp_path)
   names: dict = {}
   for code in blocks(page, "python"):
     exec(compile(code.replace("num_samples=8", "num_samples=2"), page, "exec"), names)

@@ -15,7 +15,7 @@ from gan_restore.evaluation import reports
 from gan_restore.training import config as training_config
 from gan_restore.training import weights
 from gan_restore.training.checkpoints import Checkpoints
-from gan_restore.training.state import init_state
+from gan_restore.training.state import state_shapes
 
 
 def export_best(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> dict:
@@ -50,7 +50,7 @@ def export_best(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -
   source = data.load(
     config.dataset, "validation", config.image_size, config.data_dir, config.get("label", "")
   )
-  like = jax.eval_shape(lambda: init_state(config))
+  like = state_shapes(config)
   frozen = ml_collections.FrozenConfigDict(config)
 
   def trained(step):

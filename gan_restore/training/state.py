@@ -1,5 +1,6 @@
 """The state of a run."""
 
+import functools
 from typing import Any
 
 import flax
@@ -33,8 +34,21 @@ class TrainState:
 def init_state(config: ml_collections.ConfigDict) -> TrainState:
   """The state at step 0, which depends only on the config."""
   key = jax.random.PRNGKey(config.seed)
-  family = models.get(config.family)
-  variables = jax.jit(lambda key: family.init(config, key))(key)  # Without jit: seconds.
+  # It runs only once, and takes four times as long to compile if it is optimised.
+  init = jax.jit(
+    functools.partial(models.get(config.family).init, config),
+    compiler_options={"xla_backend_optimization_level": 0},
+  )
+  return _first(config, key, init(key))
+
+
+def state_shapes(config: ml_collections.ConfigDict) -> TrainState:
+  """The state with `jax.ShapeDtypeStruct` in the place of arrays, to restore a checkpoint."""
+  init = models.get(config.family).init
+  return jax.eval_shape(lambda key: _first(config, key, init(config, key)), jax.random.PRNGKey(0))
+
+
+def _first(config, key, variables) -> TrainState:
   return TrainState(
     step=jnp.zeros((), jnp.int32),
     key=key,

@@ -20,7 +20,7 @@ from flax import traverse_util
 
 from gan_restore import models
 from gan_restore.models import Trained
-from gan_restore.training.state import TrainState, init_state
+from gan_restore.training.state import TrainState, state_shapes
 
 _FORMAT = "gan_restore/2"
 
@@ -153,7 +153,7 @@ def _load_workdir(path) -> Trained:
 
   config = ml_collections.ConfigDict(json.loads((path / "config.json").read_text()))
   checkpoints = Checkpoints(path)
-  restored = checkpoints.restore_newest(jax.eval_shape(lambda: init_state(config)))
+  restored = checkpoints.restore_newest(state_shapes(config))
   checkpoints.close()
   if restored is None:
     raise WeightsError(f"{path}: a training workdir without a checkpoint yet")

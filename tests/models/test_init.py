@@ -121,12 +121,12 @@ CONFIGS = [*models.names(), "cgan"]  # A config of every family, and of one that
 @pytest.mark.parametrize("name", CONFIGS)
 def test_every_training_step_is_lowered_for_accelerators(name):
   """Without an accelerator, the test can only check that XLA accepts the program for one."""
-  from gan_restore.training.state import init_state
+  from gan_restore.training.state import state_shapes
   from gan_restore.training.step import make_step
 
   config = small_config(name)
   step = make_step(config)
-  state = jax.eval_shape(lambda: init_state(config))
+  state = state_shapes(config)
   batch = {
     "image": jax.ShapeDtypeStruct((1, 4, 16, 16, 3), np.uint8),
     "label": jax.ShapeDtypeStruct((1, 4, 10), np.uint8),

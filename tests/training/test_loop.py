@@ -17,7 +17,7 @@ from gan_restore import data, models
 from gan_restore.models import Trained
 from gan_restore.training import loop
 from gan_restore.training.checkpoints import Checkpoints, MismatchError
-from gan_restore.training.state import init_state
+from gan_restore.training.state import init_state, state_shapes
 
 
 def start(workdir, *overrides, check=False):
@@ -59,7 +59,7 @@ def read_rows(workdir):
 def final_state(workdir, **changes):
   saved = Checkpoints(workdir)
   config = small_config(**{"batch_size": 16} | changes)
-  return saved.restore_newest(jax.eval_shape(lambda: init_state(config)))
+  return saved.restore_newest(state_shapes(config))
 
 
 def assert_identical(a, b):

@@ -8,7 +8,7 @@ from helpers import small_config
 from gan_restore.models import dcgan
 from gan_restore.training import loop, selection, weights
 from gan_restore.training.checkpoints import Checkpoints
-from gan_restore.training.state import init_state
+from gan_restore.training.state import state_shapes
 
 
 def test_a_run_is_scored_and_its_best_checkpoint_exported(tmp_path, monkeypatch):
@@ -21,7 +21,7 @@ def test_a_run_is_scored_and_its_best_checkpoint_exported(tmp_path, monkeypatch)
   assert json.loads((tmp_path / "evaluation.json").read_text())["scores"] == got
 
   def exported(step):
-    state, _ = Checkpoints(tmp_path).restore(step, jax.eval_shape(lambda: init_state(config)))
+    state, _ = Checkpoints(tmp_path).restore(step, state_shapes(config))
     best = weights.load(tmp_path / "weights.safetensors")
     for a, b in zip(jax.tree.leaves(state.ema), jax.tree.leaves(best.variables)):
       np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-6)

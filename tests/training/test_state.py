@@ -6,7 +6,7 @@ import pytest
 from helpers import small_config
 
 from gan_restore import models
-from gan_restore.training.state import init_state
+from gan_restore.training.state import init_state, state_shapes
 
 
 @pytest.mark.parametrize("family", ["dcgan", "denoiser"])
@@ -17,6 +17,8 @@ def test_it_is_a_function_of_the_config(family):
   assert all(np.array_equal(a, b) for a, b in zip(leaves(one), leaves(same)))
   assert any(not np.array_equal(a, b) for a, b in zip(leaves(one), leaves(other)))
   assert int(one.step) == 0
+  described = state_shapes(small_config(family))
+  assert described == jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), one)
   assert set(one.variables) == set(one.opt_state) == set(models.get(family).PLAYERS)
 
 
