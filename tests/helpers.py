@@ -2,6 +2,7 @@
 
 import functools
 import importlib
+import types
 
 import jax
 import jax.numpy as jnp
@@ -95,20 +96,24 @@ def losses(trained: Trained, batch, active=None):
   return on_one_device(compute, trained.variables, batch)
 
 
-def gradients(trained: Trained, batch) -> dict:
-  """{player: gradient of its own loss}, on one device, as a training step takes them."""
+def gradients(trained: Trained, batch, **weights: float) -> dict:
+  """{player: gradient of its own loss}, on one device, as a training step takes them. `weights` are
+  fields of the config; runs that differ only in them share one compilation."""
   family = trained.family
 
-  def compute(params, batch):
+  def compute(params, batch, weights):
+    config = types.SimpleNamespace(**{**trained.config, **weights})
+
     def losses(params):
       own = {p: {**v, "params": params[p]} for p, v in trained.variables.items()}
-      return family.compute_losses(trained.config, own, batch, jax.random.key(2), family.PLAYERS)
+      return family.compute_losses(config, own, batch, jax.random.key(2), family.PLAYERS)
 
     values, pullback, _ = jax.vjp(losses, params, has_aux=True)
     one = lambda player: {p: jnp.float32(p == player) for p in values}
     return {player: pullback(one(player))[0][player] for player in family.PLAYERS}
 
-  return on_one_device(compute, {p: v["params"] for p, v in trained.variables.items()}, batch)
+  params = {p: v["params"] for p, v in trained.variables.items()}
+  return on_one_device(compute, params, batch, jax.tree.map(jnp.float32, weights))
 
 
 def hole_psnr(trained: Trained) -> float:
