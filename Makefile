@@ -95,7 +95,8 @@ app: .venv/installed-app
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; make PYTHON=...")'
 	$(PYTHON) -m venv .venv
 
-# Python compiles a module when it is first imported; most modules of the dependencies never are.
+# Python compiles a module when it is first imported; most modules of the dependencies never are. If
+# a new version of one has a warning of the compiler, the tests fail: warnings are errors there.
 PIP_INSTALL := $(BIN)/python -m pip install -q --no-compile -c constraints.txt
 
 .venv/installed: setup.py pyproject.toml constraints.txt | .venv/bin/python

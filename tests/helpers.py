@@ -97,8 +97,9 @@ def losses(trained: Trained, batch, active=None):
 
 
 def gradients(trained: Trained, batch, **weights: float) -> dict:
-  """{player: gradient of its own loss}, on one device, as a training step takes them. `weights` are
-  fields of the config; runs that differ only in them share one compilation."""
+  """{player: gradient of its own loss}, on one device, as a training step takes them. `weights`
+  replace weights of losses in the config; calls that differ only in them share one compiled
+  program."""
   family = trained.family
 
   def compute(params, batch, weights):

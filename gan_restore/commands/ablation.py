@@ -19,7 +19,7 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
     "--vary",
     action="append",
     metavar="FIELD=VALUE,...",
-    help="compare values of a field instead of VARIANTS; may be repeated, then each value is one"
+    help="compare values of a field instead of VARIANTS; may be repeated: each value is one"
     " variant, which has this field changed and no other",
   )
   p.add_argument(
@@ -43,10 +43,10 @@ def run(arguments: argparse.Namespace) -> int:
   script = options.script(arguments.config)
   if arguments.vary:
     variants: dict[str, tuple] = {}
-    for field, _, values in (varied.partition("=") for varied in arguments.vary):
-      for value in values.split(","):
-        setting = f"{field}={value}"
-        variants[setting if len(arguments.vary) > 1 else value] = ((), [setting])
+    for field, equals, values in (varied.partition("=") for varied in arguments.vary):
+      if not equals:
+        raise ValueError(f"--vary {field}: it must be FIELD=VALUE,...")
+      variants |= {f"{field}={v}": ((), [f"{field}={v}"]) for v in values.split(",")}
   elif "VARIANTS" in script:
     variants = {name: ((name,), []) for name in script["VARIANTS"]}
   else:

@@ -39,7 +39,7 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
     "--split",
     default="test",
     choices=("train", "validation", "test", "all"),
-    help="all: every image, for a data set that no part of the methods was trained on",
+    help="all: the three together, for a data set that no method was trained on",
   )
   p.add_argument(
     "--size",
@@ -105,6 +105,8 @@ def run(arguments: argparse.Namespace) -> int:
   if to_fit:
     if size == "own":
       raise ValueError(f"{', '.join(to_fit)} cannot be fitted to --size own; give a number")
+    if arguments.split == "all":
+      raise ValueError(f"{', '.join(to_fit)} are fitted to training images, which --split all has")
     images = _training_images(arguments, size)
     methods |= {name: fit(images) for name, fit in to_fit.items()}
   scorers = [

@@ -20,7 +20,7 @@ from gan_restore.data.images import DataError
 if TYPE_CHECKING:
   import grain
 
-SPLITS = ("train", "validation", "test")
+SPLITS = ("train", "validation", "test", "all")
 
 
 class Source(Protocol):
@@ -126,8 +126,8 @@ def load(
     DataError: If the set is unknown or empty, or cannot be downloaded or prepared; the message says
       what to do.
   """
-  if split not in (names := (*SPLITS, "all")):
-    raise DataError(f"split is {split!r}; it must be one of {', '.join(names)}")
+  if split not in SPLITS:
+    raise DataError(f"split is {split!r}; it must be one of {', '.join(SPLITS)}")
   if label:
     return _OneLabel(load(name, split, image_size, data_dir), label)
   if name == "toy_faces":

@@ -6,6 +6,8 @@ The tests train on it. Image i of a split depends only on (seed, split, i).
 import numpy as np
 from PIL import Image, ImageDraw
 
+from gan_restore.data.images import DataError
+
 ATTRIBUTES = (
   "Bald",
   "Bangs",
@@ -46,7 +48,7 @@ class ToyFaces:
 
   def __init__(self, split: str = "train", image_size: int = 64, seed: int = 0):
     if split not in SPLITS:
-      raise ValueError(f"split is {split!r}; it must be one of {', '.join(SPLITS)}")
+      raise DataError(f"split is {split!r}; it must be one of {', '.join(SPLITS)}")
     if image_size < 8 or _CANVAS % image_size:
       raise ValueError(
         f"image_size is {image_size}; for toy_faces it must be 8, 16, 32, 64, 128 or 256"

@@ -32,23 +32,25 @@ class TrainState:
 
 
 def init_state(config: ml_collections.ConfigDict) -> TrainState:
-  """The state at step 0, which depends only on the config."""
+  """The state at step 0, which depends only on the config. It cannot be traced."""
   key = jax.random.PRNGKey(config.seed)
-  # It runs only once, and takes four times as long to compile if it is optimised.
+  # It runs only once. A CPU takes four times as long to compile it if it is optimised.
   init = jax.jit(
     functools.partial(models.get(config.family).init, config),
     compiler_options={"xla_backend_optimization_level": 0},
   )
-  return _first(config, key, init(key))
+  return _at_step_0(config, key, init(key))
 
 
 def state_shapes(config: ml_collections.ConfigDict) -> TrainState:
-  """The state with `jax.ShapeDtypeStruct` in the place of arrays, to restore a checkpoint."""
+  """The shapes and types of `init_state`, for restoring a checkpoint: `jax.ShapeDtypeStruct`s in a
+  `TrainState`."""
   init = models.get(config.family).init
-  return jax.eval_shape(lambda key: _first(config, key, init(config, key)), jax.random.PRNGKey(0))
+  build = lambda key: _at_step_0(config, key, init(config, key))
+  return jax.eval_shape(build, jax.random.PRNGKey(config.seed))
 
 
-def _first(config, key, variables) -> TrainState:
+def _at_step_0(config, key, variables) -> TrainState:
   return TrainState(
     step=jnp.zeros((), jnp.int32),
     key=key,

@@ -53,9 +53,9 @@ def test_ablation_over_the_values_of_a_field_and_seeds(capsys, tmp_path, monkeyp
   status, *_ = run(capsys, *command)
   assert status == 0
   rows = json.loads((tmp_path / "ablation.json").read_text())
-  names = ["ring-0", "ring-1", "noise-0", "noise-1"]
+  names = ["fill=ring-0", "fill=ring-1", "fill=noise-0", "fill=noise-1"]
   assert list(dict.fromkeys(row["variant"] for row in rows)) == names
-  config = json.loads((tmp_path / "noise-1" / "config.json").read_text())
+  config = json.loads((tmp_path / "fill=noise-1" / "config.json").read_text())
   assert (config["fill"], config["seed"]) == ("noise", 1)
   scores = {row["variant"]: row["psnr_hole"] for row in rows if row["output"] == "composited"}
   assert len(set(scores.values())) == 4
@@ -81,6 +81,7 @@ def test_each_value_of_several_fields_is_one_variant(capsys, tmp_path, monkeypat
   "options,message",
   [
     (["--vary", "depth=3,4"], "depth=3: the config has no field depth"),
+    (["--vary", "depth"], "--vary depth: it must be FIELD=VALUE"),
     (["--set", "width"], "width: it must be FIELD=VALUE"),
     (["--set", "depth=3"], "depth=3: the config has no field depth"),
     (["--set", "width=many"], "width"),

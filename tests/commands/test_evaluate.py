@@ -97,6 +97,7 @@ def test_evaluate_whole_pictures(photos, tmp_path, monkeypatch, capsys):
     (["--size", "8"], "it must be own, or a whole number >= 16"),
     (["--size", "own", "--framing", "random"], "needs a --size in pixels"),
     (["--size", "own", "--methods", "mean"], "cannot be fitted to --size own"),
+    (["--methods", "mean"], "fitted to training images, which --split all has"),
   ):
     monkeypatch.undo()
     assert cli.main([*command, "--methods", "tv", *options_]) == 2

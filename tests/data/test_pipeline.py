@@ -164,9 +164,11 @@ def test_an_unknown_name(name):
     data.load(name, "train", 64)
 
 
-def test_an_unknown_split():
-  with pytest.raises(data.DataError, match="'dev'"):
-    data.load("toy_faces", "dev", 64)
+@pytest.mark.parametrize("split", ["dev", "all"])
+def test_an_unknown_split(split):
+  """The toy faces are as many as one wants, so there is no `all`."""
+  with pytest.raises(data.DataError, match=f"'{split}'"):
+    data.load("toy_faces", split, 64)
 
 
 def test_one_attribute_as_the_label():

@@ -9,7 +9,7 @@ from gan_restore import models
 from gan_restore.data import toy_faces
 from gan_restore.degradations import operators
 from gan_restore.models import Trained, resgan
-from gan_restore.training import weights
+from gan_restore.training import history, loop, weights
 from gan_restore.training.state import init_state
 
 
@@ -91,3 +91,12 @@ def test_it_learns_to_restore(trained):
   source = toy_faces.ToyFaces("test", 16)
   psnr = lambda trained: dict(resgan.evaluate(trained, source, n=32))["psnr"]
   assert psnr(learned) > psnr(fresh) + 2
+
+
+@pytest.mark.slow
+def test_one_attribute_as_the_class(tmp_path):
+  config = small_config(
+    "resgan", label="Smiling", classes=2, exclusive=True, steps=1, log_every=1, image_size=16
+  )
+  loop.train(config, tmp_path)
+  assert np.isfinite(history.read_metrics(tmp_path)[-1]["generator_loss"])
