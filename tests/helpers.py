@@ -2,7 +2,6 @@
 
 import functools
 import importlib
-import types
 
 import jax
 import jax.numpy as jnp
@@ -103,7 +102,7 @@ def gradients(trained: Trained, batch, **weights: float) -> dict:
   family = trained.family
 
   def compute(params, batch, weights):
-    config = types.SimpleNamespace(**{**trained.config, **weights})
+    config = ml_collections.ConfigDict({**trained.config, **weights})
 
     def losses(params):
       own = {p: {**v, "params": params[p]} for p, v in trained.variables.items()}
