@@ -97,16 +97,14 @@ app: .venv/installed-app
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; make PYTHON=...")'
 	$(PYTHON) -m venv .venv
 
-# Python compiles a module when it is first imported; most modules of the dependencies never are. If
-# a new version of one has a warning of the compiler, the tests fail: warnings are errors there.
-PIP_INSTALL := $(BIN)/python -m pip install -q --no-compile -c constraints.txt
-
+# Without compiling: Python compiles a module when it is first imported, and most modules of the
+# dependencies never are. None of these has a warning of the compiler, which would fail the tests.
 .venv/installed: setup.py pyproject.toml constraints.txt | .venv/bin/python
-	$(PIP_INSTALL) -e .
+	$(BIN)/python -m pip install -q --no-compile -c constraints.txt -e .
 	touch $@
 
 .venv/installed-%: .venv/installed
-	$(PIP_INSTALL) -e '.[$*]'
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[$*]'
 	touch $@
 
 clean:
