@@ -16,8 +16,6 @@ test: export XLA_FLAGS := $(XLA_FLAGS) --xla_backend_optimization_level=0
 test: .venv/installed-test
 	$(PYTEST) -m "not slow and not browser"
 
-# These run for longer: at level 1 they run as fast as at the default level, 3, and compile faster.
-test-slow: export XLA_FLAGS := $(XLA_FLAGS) --xla_backend_optimization_level=1
 test-slow: .venv/installed-test
 	$(PYTEST) -m slow
 

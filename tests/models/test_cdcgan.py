@@ -231,12 +231,12 @@ def test_it_learns_to_fill_holes(workdir):
 @pytest.mark.slow
 def test_the_paper_s_width_learns(tmp_path):
   """With five times the learning rate the outputs saturate, and the loss stays near 1. With
-  that of the config it falls from 0.93 to 0.57."""
+  that of the config it falls from 0.93 to 0.52."""
   config = script.get_config()
-  config.update(dataset="toy_faces", classes=10, batch_size=2, steps=16, log_every=4)
+  config.update(dataset="toy_faces", classes=10, batch_size=2, steps=24, log_every=4)
   loop.train(config, tmp_path)
   values = [float(row["l_rec"]) for row in history.read_metrics(tmp_path)]
-  assert values[-1] < 0.75 * values[0]
+  assert values[-1] < 0.6 * values[0]
 
 
 @pytest.mark.slow
