@@ -11,11 +11,13 @@ demo: .venv/installed
 	$(BIN)/python -m gan_restore.main --config=configs/demo.py --workdir=out/demo/toy_faces
 	$(BIN)/gan-restore demo --out out/demo
 
-# The small networks of the fast tests take longer to compile than to run: less is optimised.
-test: export XLA_FLAGS := $(XLA_FLAGS) --xla_backend_optimization_level=0
+# The small networks of the tests take longer to compile than to run: less is optimised.
+test test-slow: export XLA_FLAGS := $(XLA_FLAGS) --xla_cpu_use_fusion_emitters=false
+test: XLA_FLAGS += --xla_backend_optimization_level=0
 test: .venv/installed-test
 	$(PYTEST) -m "not slow and not browser"
 
+test-slow: XLA_FLAGS += --xla_backend_optimization_level=1
 test-slow: .venv/installed-test
 	$(PYTEST) -m slow
 

@@ -16,11 +16,11 @@ def run(*arguments) -> str:
 
 @pytest.mark.slow
 def test_the_accelerators_tables():
-  options = ["--families", "unet_gan", "denoiser", "--restorers", "denoiser", "--batches", "4"]
+  options = ["--families", "denoiser", "--restorers", "denoiser", "--batches", "4"]
   options += ["--steps", "3", "--size", "16", "--width", "4", "--seconds", "0.01"]
   output = run("benchmarks/accelerator.py", *options)
   for row in (
-    "| unet_gan | float32 | 4 |",
+    "| denoiser | float32 | 4 |",
     "| denoiser | bfloat16 | 4 |",
     "| True |",
   ):

@@ -99,7 +99,7 @@ def test_fidelity(fresh, images):
 def test_a_sample_does_not_depend_on_the_batch(fresh, images):
   whole = sampler.restore(fresh, HOLE(images), HOLE, num_samples=3).samples
   part = sampler.restore(fresh, HOLE(images[1:3]), HOLE, num_samples=3).samples
-  np.testing.assert_allclose(whole[:, 1:3], part, atol=1e-4)
+  np.testing.assert_allclose(whole[:, 1:3], part, atol=0.5 / 255)
 
 
 @pytest.mark.slow
@@ -211,7 +211,7 @@ def test_the_discriminator_does_not_see_what_y_determines(fresh, images):
 def workdir(trained):
   """100 steps on drawn faces, with the damages that are quickly compiled."""
   return trained(
-    "sampler", image_size=32, local=False, depth=2, width=16, discriminator_width=16, steps=100,
+    "sampler", image_size=32, local=False, depth=1, width=16, discriminator_width=16, steps=100,
     warmup_steps=30, batch_size=16, log_every=20, checkpoint_every=100, ema_decay=0.95,
     learning_rate=1e-3, jpeg_share=0.0, kernel_share=0.0,
   )  # fmt: skip

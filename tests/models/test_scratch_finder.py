@@ -67,7 +67,7 @@ def test_the_scores_of_pixels(monkeypatch):
 def test_it_learns(trained):
   learned = weights.load(
     trained(
-      "scratch_finder", image_size=32, width=24, steps=300, batch_size=16, learning_rate=1e-2,
+      "scratch_finder", image_size=32, width=24, steps=200, batch_size=16, learning_rate=1e-2,
       ema_decay=0.9,
     )
   )  # fmt: skip
