@@ -12,12 +12,12 @@ demo: .venv/installed
 	$(BIN)/gan-restore demo --out out/demo
 
 # The small networks of the tests take longer to compile than to run: less is optimised.
-test test-slow: export XLA_FLAGS := $(XLA_FLAGS) --xla_cpu_use_fusion_emitters=false
-test: XLA_FLAGS += --xla_backend_optimization_level=0
+QUICKLY := --xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level
+test: export XLA_FLAGS := $(XLA_FLAGS) $(QUICKLY)=0
 test: .venv/installed-test
 	$(PYTEST) -m "not slow and not browser"
 
-test-slow: XLA_FLAGS += --xla_backend_optimization_level=1
+test-slow: export XLA_FLAGS := $(XLA_FLAGS) $(QUICKLY)=1
 test-slow: .venv/installed-test
 	$(PYTEST) -m slow
 
