@@ -12,9 +12,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+_PSNR_MAX = 100.0  # dB
+
 
 def psnr(x: jax.Array, reference: jax.Array, mask: jax.Array | None = None) -> jax.Array:
   """Peak signal-to-noise ratio in dB.
+
+  It is limited to 100 dB, a root mean square error of 0.00001. So the mean over images is finite,
+  even if the damage does not change one of them, as the loss of colour does not change a grey
+  image.
 
   Args:
     x: Images [N, H, W, C] in [0, 1].
@@ -22,13 +28,13 @@ def psnr(x: jax.Array, reference: jax.Array, mask: jax.Array | None = None) -> j
     mask: [N or 1, H, W, 1]; if given, only the pixels where it is 1 are used.
 
   Returns:
-    [N].
+    [N], at most 100; NaN for a mask without a 1.
   """
   if mask is None:
-    return dm_pix.psnr(x, reference)
+    return jnp.minimum(dm_pix.psnr(x, reference), _PSNR_MAX)
   mask = jnp.broadcast_to(mask, x.shape)
   error = jnp.sum(mask * (x - reference) ** 2, axis=(1, 2, 3)) / jnp.sum(mask, axis=(1, 2, 3))
-  return -10 * jnp.log10(error)
+  return jnp.minimum(-10 * jnp.log10(error), _PSNR_MAX)
 
 
 def ssim(x: jax.Array, reference: jax.Array, mask: jax.Array | None = None) -> jax.Array:

@@ -19,6 +19,14 @@ def test_psnr(pair):
   np.testing.assert_allclose(metrics.psnr(*pair), wanted, rtol=1e-4)
 
 
+def test_the_psnr_of_equal_images_is_finite(faces):
+  mask = np.zeros((1, 64, 64, 1), np.float32)
+  assert np.all(np.isnan(metrics.psnr(faces, faces, mask)))
+  mask[:, 16:48] = 1
+  for own in (None, mask):
+    np.testing.assert_array_equal(metrics.psnr(faces, faces, own), 100)
+
+
 OPTIONS = {
   "gaussian_weights": True,
   "sigma": 1.5,
