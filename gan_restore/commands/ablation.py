@@ -29,9 +29,7 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
   )
   options.add_set(p)
   p.add_argument("--masks", default="center,random", help=masks.HELP)
-  p.add_argument(
-    "--limit", type=int, default=500, help="maximum number of test images (default 500)"
-  )
+  options.add_limit(p, 500)
   p.add_argument("--seed", type=int, default=0, help="random seed of the test masks")
 
 

@@ -14,9 +14,9 @@ def enable() -> None:
   """Keeps compiled programs on the disk, so that a command does not compile them again.
 
   They lie in `$XDG_CACHE_HOME/gan_restore` or `~/.cache/gan_restore`. This folder may be deleted at
-  any time. JAX's own variables take precedence: `JAX_COMPILATION_CACHE_DIR` names another folder,
-  and `JAX_ENABLE_COMPILATION_CACHE=false` switches the cache off. Nothing is kept where the folder
-  cannot be written.
+  any time. Two of JAX's own variables take precedence: `JAX_COMPILATION_CACHE_DIR` names another
+  folder, and `JAX_ENABLE_COMPILATION_CACHE=false` switches the cache off. Nothing is kept where the
+  folder cannot be written.
   """
   if "JAX_COMPILATION_CACHE_DIR" in os.environ:
     return

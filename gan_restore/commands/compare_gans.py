@@ -36,9 +36,7 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
     help="sets a field of the config of the classifier that measures the restorations; may be"
     " repeated",
   )
-  p.add_argument(
-    "--limit", type=int, default=2000, help="maximum number of test images (default 2000)"
-  )
+  options.add_limit(p, 2000)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -59,7 +59,7 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
     default="known",
     help="whether methods that can use it are told where the aligned faces are",
   )
-  p.add_argument("--limit", type=int, default=64, help="maximum number of images (default 64)")
+  options.add_limit(p, 64)
   p.add_argument("--mask", default="center", help=f"mask of the task inpaint: {masks.HELP}")
   p.add_argument(
     "--judge",

@@ -26,7 +26,7 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
     metavar="PIXELS",
     help="by how many pixels the mask grows on each side: numbers separated by commas",
   )
-  p.add_argument("--limit", type=int, default=100, help="maximum number of images (default 100)")
+  options.add_limit(p, 100)
 
 
 def run(arguments: argparse.Namespace) -> int:

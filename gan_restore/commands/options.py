@@ -59,12 +59,26 @@ def add_seed(parser: argparse.ArgumentParser) -> None:
   parser.add_argument("--seed", type=int, default=0, help="random seed of masks, noise and samples")
 
 
+def add_limit(parser: argparse.ArgumentParser, default: int) -> None:
+  """Adds --limit, a whole number above 0."""
+  parser.add_argument(
+    "--limit", type=_count, default=default, help=f"maximum number of images (default {default})"
+  )
+
+
+def _count(text: str) -> int:
+  value = int(text)
+  if value < 1:
+    raise argparse.ArgumentTypeError(f"{value} is not above 0")
+  return value
+
+
 def method(text: str, seed: int = 0) -> hub.Restorer:
   """The restorer for `NAME:OPTION=VALUE:...`. If it has an option `seed`, `seed` is its default.
 
   Raises:
-    ValueError: If the name is unknown, it has no such option, or a boolean option gets another
-      value.
+    ValueError: If the name is unknown, it has no such option, or the value is of another
+      type.
   """
   name, *settings = re.split(r":(?=\w+=)", text)
   options = dict(map(_setting, settings))
@@ -76,6 +90,8 @@ def method(text: str, seed: int = 0) -> hub.Restorer:
       raise ValueError(f"the method {name} has no option {option}; {has}")
     if known[option] is bool and not isinstance(value, bool):
       raise ValueError(f"{option} is {value!r}; it must be true or false")
+    if known[option] in (int, float) and isinstance(value, bool | str):
+      raise ValueError(f"{option} is {value!r}; it must be a number")
   if "seed" in known:
     options = {"seed": seed} | options
   function = functools.partial(restorer.function, **options)

@@ -10,6 +10,7 @@ has: nothing is downloaded here.
 
 import importlib
 import os
+import pickle
 from collections.abc import Callable
 
 import jax
@@ -76,12 +77,15 @@ def lpips(path: str | os.PathLike) -> Scorer:
       with the package.
 
   Raises:
-    ValueError: If the extra `perceptual` is not installed.
+    ValueError: If the extra `perceptual` is not installed, or the file is of another network.
     OSError: If there is no such file.
   """
   torch, torchvision, package = _load("torch", "torchvision", "lpips")
   trunk = torchvision.models.alexnet(weights=None)
-  trunk.load_state_dict(torch.load(path, weights_only=True))
+  try:
+    trunk.load_state_dict(torch.load(path, weights_only=True))
+  except (RuntimeError, pickle.UnpicklingError, AttributeError, TypeError) as error:
+    raise ValueError(f"{path} does not hold AlexNet's weights") from error
   network = package.LPIPS(net="alex", pnet_rand=True, verbose=False)
   for part in network.net.children():
     for number, layer in part.named_children():

@@ -95,7 +95,8 @@ def restore(
 ) -> Result:
   """Restores any damage: by an estimate of the posterior mean given y, or by samples.
 
-  Images may have any size. The network is applied to overlapping tiles of large images.
+  A local network restores images of any size: it is applied to overlapping tiles of large images.
+  Another network restores images of the size of its config.
 
   A sample starts from this mean with noise of `sigma_max`. At each of the decreasing noise levels,
   the network gets the posterior given y and the current sample, which counts as a second
@@ -106,9 +107,9 @@ def restore(
     trained: A trained prior.
     y: The damaged images [N, ...].
     A: The damage: an operator or any differentiable function from images to y.
-    num_samples: 1 gives the posterior mean, which has the best PSNR but is blurred where y
-      determines little. With 2 or more, this number of samples is drawn. Each is sharper than the
-      mean and has a larger error.
+    num_samples: 1 gives the posterior mean, unless `fidelity` is below 1. It has the best PSNR but
+      is blurred where y determines little. With 2 or more, this number of samples is drawn, unless
+      `fidelity` is 1. Each is sharper than the mean and has a larger error.
     choice: The image to return if there are several samples: 'best', the sample nearest to the
       network's mean, or 'mean', the mean of the samples.
     fidelity: The image to return, on the line from a sample, 0, to the mean, 1 (D. Freirich, T.
@@ -125,7 +126,7 @@ def restore(
     seed: Random seed of the samples.
     frame: Where the faces are: 'celeba' if the images are CelebA's crop of aligned faces, or
       matrices [2, 3] or [N, 2, 3] as in `data.framing`. None if there are no faces, or nobody
-      knows where.
+      knows where. Only local networks use it.
     shape: (H, W) of the images, if A is a function of your own and y does not have the size of the
       images.
 

@@ -138,7 +138,7 @@ class Damage:
   def image_size(self, picture: tuple[int, int], channels: int) -> tuple[int, int]:
     """(H, W) of the images, for photographs of a size (h, w): the inverse of `picture_size`."""
     # The size of y is a linear function of that of the image, so two sizes determine it.
-    factors = re.findall(r"super_resolve:(\d+)", self._enlarged("") + self.task)
+    factors = re.findall(r"(?:super_resolve|coarsen):(\d+)", self._enlarged("") + self.task)
     unit = 128 * math.prod(max(int(factor), 1) for factor in factors)
     sizes = zip(*(self.picture_size((side, side, channels)) for side in (unit, 2 * unit)), picture)
     height, width = (

@@ -6,9 +6,9 @@ filled part by part (see `filling`), those in faces by a network for aligned fac
 
 import dataclasses
 import functools
-import glob
 import itertools
 import pathlib
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -91,7 +91,8 @@ class Outputs:
     also = [name for name in ("spread", "compare", "masks") if getattr(self, name)]
     theirs = [path, *(beside(path, name) for name in also), *self.of_samples(path)]
     if self.faces:
-      theirs += (path.parent / "faces").glob(f"{glob.escape(path.stem)}-*.png")
+      of_this = re.compile(re.escape(path.stem) + r"-\d+\.png")
+      theirs += [face for face in (path.parent / "faces").glob("*") if of_this.fullmatch(face.name)]
     for there in theirs:
       if there.exists() and not self.overwrite:
         raise ValueError(f"{there} exists; --overwrite replaces it")
@@ -209,6 +210,9 @@ def restore_files(
           raise  # All photographs have the same damage.
         failures += [f"{item.path}: {error}" for item in chunk]
         continue
+      except ValueError as error:
+        failures += [f"{item.path}: {error}" for item in chunk]
+        continue
       if outputs.spread and result.spread is None:
         raise ValueError(
           "--spread needs a method that draws several samples, such as denoiser:num_samples=4"
@@ -288,6 +292,8 @@ def shapes(
         "whole pictures keep their size; with a size, the crop must be center or face"
       )
     return lambda box: (*damage.image_size((box[3] - box[1], box[2] - box[0]), channels), channels)
+  if size is not None:
+    checks.at_least(size, 1, "the size")
   if size and restorer.size and size != restorer.size[0]:
     raise ValueError(f"the size is {size}; the method restores only {restorer.size[0]} pixels")
   side = restorer.size or ((size, size) if size else SIZE)
@@ -487,7 +493,8 @@ def restore(
     checks.one_of(mask, (scratches.AUTO,), "the mask")
     hole = mask
   elif mask is not None:
-    size, given = photo.pixels.shape[:2], np.asarray(mask)
+    as_rgb = lambda mask: images.to_rgb(mask, "black") if isinstance(mask, Image.Image) else mask
+    size, given = photo.pixels.shape[:2], np.asarray(as_rgb(mask))
     if given.shape[:2] != size:
       raise ValueError(
         f"the mask has the size {given.shape[:2]}; it must have {size}, as the image"

@@ -125,6 +125,7 @@ def _noise(name, y, A) -> tuple[str, np.ndarray]:
 
 def non_local_means(y: jax.Array | np.ndarray, A: Callable) -> Result:
   """Non-local means (A. Buades et al. 2005, by scikit-image); for noise."""
+  A = operators.expect("non_local_means", A, *_SPREAD)  # Of a grey picture, the noise of a channel.
   kind, sigmas = _noise("non_local_means", y, A)
   denoise = functools.partial(
     restoration.denoise_nl_means, patch_size=5, patch_distance=9, fast_mode=False, channel_axis=-1
@@ -144,12 +145,18 @@ def wavelet(y: jax.Array | np.ndarray, A: Callable) -> Result:
 
 def bm3d(y: jax.Array | np.ndarray, A: Callable) -> Result:
   """BM3D (K. Dabov et al. 2007, by its authors' package, in the extra `baselines`); for noise."""
+  A = operators.expect("bm3d", A, *_SPREAD)  # Of a grey picture, the noise of a channel.
   kind, sigmas = _noise("bm3d", y, A)
   sigmas = _BM3D_JPEG * sigmas if kind == "jpeg" else sigmas
   package = _package("bm3d")
-  denoise = package.bm3d_rgb if y.shape[-1] == 3 else package.bm3d
-  pairs = zip(np.asarray(y), sigmas)
-  return _result([denoise(image, sigma).reshape(image.shape) for image, sigma in pairs])
+
+  def denoise(image, sigma):
+    if np.all(image == image[..., :1]):  # Grey: bm3d_rgb would divide by its chroma, which is 0.
+      grey = package.bm3d(image[..., :1], sigma).reshape(*image.shape[:2], 1)
+      return np.broadcast_to(grey, image.shape)
+    return package.bm3d_rgb(image, sigma)
+
+  return _result([denoise(image, sigma) for image, sigma in zip(np.asarray(y), sigmas)])
 
 
 # --- Blur ---------------------------------------------------------------------------------------

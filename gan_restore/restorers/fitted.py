@@ -29,7 +29,7 @@ def mean(images: jax.Array | np.ndarray) -> Callable:
 
 
 def _paste(image, y, A) -> Result:
-  operators.expect("mean", A, "inpaint")
+  A = operators.expect("mean", A, "inpaint")
   generated = jnp.broadcast_to(image, y.shape)
   return Result(image=blending.paste(y, generated, A.mask), generated=generated)
 

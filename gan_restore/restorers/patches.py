@@ -80,11 +80,11 @@ def low_rank_denoiser(
   patches = _extract(x, size).reshape(x.shape[0] - size + 1, x.shape[1] - size + 1, -1)
   rows, columns = patches.shape[:2]
   grid = lambda n: np.unique(np.r_[np.arange(0, n, stride), n - 1])
-  window = lambda n: np.clip(
-    np.clip(grid(n), radius, max(n - 1 - radius, radius))[:, None] + np.arange(-radius, radius + 1),
-    0,
-    n - 1,
-  )
+
+  def window(n):
+    reach = min(radius, (n - 1) // 2)  # Of a small image; no patch is there twice.
+    return np.clip(grid(n), reach, n - 1 - reach)[:, None] + np.arange(-reach, reach + 1)
+
   near = window(rows)[:, None, :, None] * columns + window(columns)[None, :, None, :]
   near = near.reshape(len(grid(rows)) * len(grid(columns)), -1)  # [references, nearby patches]
   center = (grid(rows)[:, None] * columns + grid(columns)).reshape(-1)
@@ -96,7 +96,7 @@ def low_rank_denoiser(
     return squared[nearby] - 2 * flat[nearby] @ flat[c]
 
   distances = lax.map(distance, (jnp.asarray(center), jnp.asarray(near)), batch_size=64)
-  _, best = lax.top_k(-distances, similar)
+  _, best = lax.top_k(-distances, min(similar, near.shape[1]))
   chosen = jnp.take_along_axis(jnp.asarray(near), best, 1)  # [references, similar]
 
   def stacks(x):

@@ -47,8 +47,8 @@ def restore(
     A: The damage: an operator or any differentiable function from images to y.
     denoiser: (images, standard deviation of their noise) -> images; a pytree.
     num_steps: Number of times that the denoiser is applied, at least 1.
-    sigma_max: The first noise level.
-    sigma_min: The last noise level.
+    sigma_max: The first noise level, above 0.
+    sigma_min: The last noise level, above 0.
     prior_weight: w, above 0; the smaller it is, the closer A(x) is to y.
     shape: [H, W, C] of the images; the default is `operators.image_shape` of A and y.
 
@@ -57,8 +57,8 @@ def restore(
 
   Raises:
     TypeError: If y is not floating or A is not a function.
-    ValueError: If y holds NaN or leaves the operator's range, A does not match it, or an option is
-      out of range.
+    ValueError: If y holds NaN or leaves the operator's range, A does not match it, or `num_steps`
+      is below 1.
   """
   checks.at_least(num_steps, 1, "num_steps")
   whole = shape or operators.image_shape(A, jnp.shape(y))[1:]
@@ -66,7 +66,7 @@ def restore(
   start = tv(given, A, shape=shape).image
   y, scaled_A, sigma, _ = least_squares.standardize(given, A, start.shape)
   exact = isinstance(sigma, float) and sigma == 0
-  sigmas = jnp.geomspace(sigma_max, sigma_min, num_steps)
+  sigmas = jnp.geomspace(sigma_max, sigma_min, int(num_steps))
   image = _iterate(y, scaled_A, sigma, start, denoiser, sigmas, prior_weight, exact=exact)
   image = jnp.clip(operators.project(A, image, given), 0, 1)
   return Result(image=image, generated=image)

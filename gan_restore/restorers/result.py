@@ -16,10 +16,10 @@ class Result:
     generated: The network's output before known pixels are put back, such as raw G(z). It is the
       same as `image` for a method that generates nothing.
     latent: z [N, latent_dim] of a latent search, else None.
-    loss: The objective's value at `latent` [N], else None.
+    loss: The value that a search or a minimisation reached [N], else None.
     history: The objective over the steps of a search [N, num_steps], else None.
     samples: The samples [K, N, H, W, C] in [0, 1], of a method that draws them, if any were asked
-      for; else None.
+      for; else None. None are drawn for a fidelity of 1.
     spread: The standard deviation of several samples, as they were generated, [N, H, W, 1]: the
       root of the mean square over the channels. None if there is only one sample.
   """

@@ -14,3 +14,9 @@ def test_a_method_of_one_damage_draws_that_one(capsys, tmp_path):
   status, output, _ = run(capsys, "demo", "--out", tmp_path, "--method", "mirror")
   assert status == 0 and "| inpaint |" in output and "| denoise |" not in output
   assert picture_size(tmp_path / "demo.png") == (64 * 3, 3 * 64 * 3)
+
+
+def test_a_method_of_another_factor_restores_none(capsys, tmp_path):
+  status, _, error = run(capsys, "demo", "--out", tmp_path / "out", "--method", "resgan:celeba")
+  assert status == 2 and "resgan:celeba restores none of inpaint" in error
+  assert not (tmp_path / "out").exists()

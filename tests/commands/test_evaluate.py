@@ -154,10 +154,18 @@ def test_a_table_of_one_method_with_several_options(capsys, tmp_path):
     ("map:y=1", "the method map has no option y"),
     ("map:weighted=1", "weighted is 1; it must be true or false"),
     ("sparse:dictionary=1", "the method sparse has no option dictionary"),
-    ("map:num_steps=none", "num_steps is 'none'; it must be >= 1"),
+    ("map:num_steps=none", "num_steps is 'none'; it must be a number"),
   ]:
     status, _, error = run(capsys, *command, "--methods", method)
     assert status == 2 and message in error and "Traceback" not in error
+
+
+@pytest.mark.parametrize("command", ["evaluate", "ablation", "compare-gans", "mask-growth"])
+def test_a_limit_is_above_0(command, capsys, tmp_path):
+  folder = "--workdir" if command in ("ablation", "compare-gans") else "--out"
+  with pytest.raises(SystemExit):
+    run(capsys, command, folder, tmp_path, "--limit", "0")
+  assert "argument --limit: 0 is not above 0" in capsys.readouterr().err
 
 
 def test_compositions_of_any_shape_are_scored_and_drawn(capsys, tmp_path):

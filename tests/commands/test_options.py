@@ -31,6 +31,8 @@ def test_every_option_of_a_search_can_be_given():
     ("denoiser:steps=9", "the method denoiser has no option steps; its options are num_samples"),
     ("bicubic:factor=2", "the method bicubic has no option factor; it has no options"),
     ("map:weighted=7", "weighted is 7; it must be true or false"),
+    ("tv:tv_weight=abc", "tv_weight is 'abc'; it must be a number"),
+    ("map:num_steps=true", "num_steps is True; it must be a number"),
     ("magic", "magic: no such weights file or training workdir"),
   ],
 )

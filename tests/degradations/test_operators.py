@@ -305,3 +305,9 @@ def test_a_restorer_of_one_damage_says_what_it_was_given(A, given):
     operators.UnsupportedOperatorError, match=f"mine restores only inpaint; A is {given}"
   ):
     operators.expect("mine", A, "inpaint")
+
+
+def test_one_image_is_no_batch():
+  for A in (operators.super_resolve(4), operators.denoise(0.1)):
+    with pytest.raises(ValueError, match=r"y has shape \[8, 8, 3\]; it must be \[N, h, w, C\]"):
+      operators.image_shape(A, (8, 8, 3))

@@ -233,6 +233,7 @@ def test_samples(restorer, images):
   mean, best = restorer(y, A), restorer(y, A, num_samples=4, num_steps=8)
   several = restorer(y, A, num_samples=4, num_steps=8, choice="mean")
   assert mean.spread is None
+  np.testing.assert_array_equal(restorer(y, A, num_samples=4.0, num_steps=8.0).image, best.image)
   hole = np.asarray(A.mask)[0, ..., 0] > 0
   spread = np.asarray(best.spread)[..., 0]
   assert spread[:, hole].mean() > 0.02 > spread[:, ~hole].mean()
@@ -250,8 +251,8 @@ def test_a_restoration_does_not_depend_on_its_batch(restorer, images):
   on the size of its batch, by far less than half a step of 8 bits."""
   y, A = tasks.get("super_resolve:2").corrupt(images, jax.random.key(0))
   others = y.at[2:].set(1 - y[2:])
-  for options in ({}, {"num_samples": 2, "num_steps": 3}):
-    restored = lambda y: np.asarray(restorer(y, A, **options).image)
+  for samples in ({}, {"num_samples": 2, "num_steps": 3}):
+    restored = lambda y, options=samples: np.asarray(restorer(y, A, **options).image)
     together = restored(y)
     np.testing.assert_allclose(restored(others)[:2], together[:2], atol=1e-5)
     np.testing.assert_allclose(restored(y[::-1])[::-1], together, atol=0.5 / 255)

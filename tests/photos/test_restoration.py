@@ -16,39 +16,6 @@ from gan_restore.photos.file_damage import FileDamage
 from gan_restore.restorers.result import Result
 
 
-def test_the_size_of_what_was_observed():
-  """A photograph that is already damaged has the size of y. A clean one has that of the image."""
-  shape = (64, 64, 3)
-  assert Damage("super_resolve:3").image_size((31, 47), 3) == (93, 141)
-  assert Damage("auto", enlarge=6).image_size((31, 47), 3) == (186, 282)
-  for task, size in (("denoise", 64), ("super_resolve:4", 16), ("blur:1+super_resolve:2", 32)):
-    damage = Damage(task)
-    assert damage.picture_size(shape) == (size, size)
-    assert Damage(task, simulate=True).picture_size(shape) == (64, 64)
-    assert damage.image_size((31, 47), 3) == (31 * 64 // size, 47 * 64 // size)
-  assert Damage("motion_blur:9@0@cut").image_size((50, 40), 3) == (50, 48)
-
-
-def test_the_damage_of_a_photograph_does_not_depend_on_its_batch(faces):
-  damage = Damage("denoise:0.1", simulate=True)
-  own = FileDamage("denoise:0.1")
-  whole, _ = damage.observe(faces[:4], 4 * [own], (64, 64, 3), 0)
-  last, A = damage.observe(faces[2:4], 2 * [own], (64, 64, 3), 2)
-  np.testing.assert_array_equal(whole[2:], last)
-  assert A.kind == "denoise"
-
-
-def test_a_mask_of_each_photograph(faces, tmp_path):
-  mask = np.zeros((2, 64, 64, 1), np.float32)
-  mask[0, :8], mask[1, 8:16] = 1, 1
-  (tmp_path / "mask.png").touch()
-  y, A = Damage("inpaint", str(tmp_path / "mask.png")).observe(
-    faces[:2], [FileDamage("inpaint", own) for own in mask], (64, 64, 3), 0
-  )
-  np.testing.assert_array_equal(operators.hole(A), mask)
-  np.testing.assert_allclose(y, faces[:2] * (1 - mask), atol=1e-6)
-
-
 def test_a_photograph_whose_mask_hides_everything_does_not_stop_the_others(faces, tmp_path):
   """At a sixteenth of the size, a hole in every block of 16x16 pixels hides all pixels."""
   pixels = Image.fromarray((255 * faces[0]).round().astype(np.uint8))
@@ -70,28 +37,6 @@ def test_a_photograph_whose_mask_hides_everything_does_not_stop_the_others(faces
   (failure,), restored = failed["dots"]
   assert "one pixel must be known" in failure and restored == 0 and not (tmp_path / "dots").exists()
   assert failed["one"] == ([], 1)
-
-
-@pytest.mark.parametrize(
-  "task,mask,message",
-  [
-    ("inpaint", None, "the task inpaint needs a mask"),
-    ("denoise", "center", "such as inpaint\\+denoise"),
-    ("inpaint", "strokes", "the mask strokes is random"),
-    ("sharpen", None, "unknown task 'sharpen'"),
-    ("denoise:50", None, "sigma is 50.0"),
-  ],
-)
-def test_damages_that_do_not_fit(task, mask, message):
-  with pytest.raises(ValueError, match=message):
-    Damage(task, mask)
-
-
-def test_what_is_detected_cannot_be_simulated():
-  for task in ("auto", "jpeg:auto", "denoise+jpeg:auto"):
-    with pytest.raises(ValueError, match="it cannot be simulated"):
-      Damage(task, simulate=True)
-    Damage(task)
 
 
 def test_each_file_has_its_own_damage(faces, tmp_path):
@@ -121,6 +66,17 @@ def test_each_file_has_its_own_damage(faces, tmp_path):
   ):
     assert f"{name}." in sentence and found in sentence and sentence.endswith(f"from {task}")
   assert len(list((tmp_path / "out").glob("?.png"))) == 4
+
+
+def test_a_photograph_that_is_too_small_does_not_stop_the_others(faces, tmp_path):
+  pixels = np.round(255 * faces[0]).astype(np.uint8)
+  Image.fromarray(pixels[:12, :12]).save(tmp_path / "a.png")
+  Image.fromarray(pixels).save(tmp_path / "b.png")
+  _, (failure,), restored = restoration.restore_files(
+    hub.load("tv", iterations=2), Damage("denoise:auto"), [str(tmp_path)],
+    restoration.Outputs(tmp_path / "out"),
+  )  # fmt: skip
+  assert restored == 1 and "a.png: " in failure and "16x16" in failure
 
 
 def test_a_detected_damage_with_a_mask(faces, tmp_path):
@@ -310,6 +266,10 @@ def test_what_else_is_written(whole, tmp_path):
   (out / "a.png").unlink()
   _, failures, _ = run(whole, Damage("inpaint", mask), tmp_path / "a.jpg", out, faces=True)
   assert "a-1.png exists; --overwrite replaces it" in failures[0]
+  # The face of another photograph, a-1.jpg.
+  (out / "faces" / "a-1.png").rename(out / "faces" / "a-1-1.png")
+  assert not run(whole, Damage("inpaint", mask), tmp_path / "a.jpg", out, faces=True)[1]
+  (out / "a.jpg").unlink()
   (out / "a.png").touch()
   _, failures, _ = run(whole, Damage("inpaint", mask), tmp_path / "a.jpg", out, format="png")
   assert "a.png exists; --overwrite replaces it" in failures[0]
@@ -459,6 +419,18 @@ def test_a_jpeg_that_pillow_opened(tmp_path):
   assert error(found) < 0.9 * error(damaged)
   with pytest.raises(ValueError, match="jpeg:auto needs the tables of a JPEG, but this is no JPEG"):
     photos.restore(np.asarray(damaged), "jpeg:auto", restorer=restorer)
+
+
+def test_masks_in_memory(whole):
+  """As an array or as a picture of any mode, the same pixels are missing."""
+  photo = np.full((32, 48, 3), 200, np.uint8)
+  mask = np.zeros((32, 48), np.uint8)
+  mask[10:20, 10:20] = 255
+  wanted = photos.restore(photo, "inpaint", mask, restorer=whole)
+  picture = Image.fromarray(mask)
+  for mode in ("L", "1", "RGB", "RGBA", "P"):
+    found = photos.restore(photo, "inpaint", picture.convert(mode), restorer=whole)
+    np.testing.assert_array_equal(found, wanted)
 
 
 def test_photographs_in_memory_that_cannot_be(whole):

@@ -35,6 +35,16 @@ def test_baselines_gain_at_least_margin_db(task, name, margin, faces):
   assert score(hub.load(name)) > score(hub.load("damaged")) + margin
 
 
+@pytest.mark.parametrize("name", ["non_local_means", "wavelet", "bm3d"])
+def test_grey_pictures_in_three_channels(name, faces):
+  """The channels are equal, and so is their noise."""
+  x = faces[:2].mean(-1, keepdims=True)
+  noise = 0.1 * np.random.default_rng(0).standard_normal(x.shape)
+  x, y = (np.repeat(image, 3, -1) for image in (x, np.clip(x + noise, 0, 1).astype(np.float32)))
+  A = operators.compose(operators.grey(), operators.denoise(0.1))
+  assert np.all(metrics.psnr(hub.load(name)(y, A).image, x) > metrics.psnr(y, x) + 4)
+
+
 @pytest.mark.parametrize(
   "name,filter", [("bicubic", Image.Resampling.BICUBIC), ("lanczos", Image.Resampling.LANCZOS)]
 )

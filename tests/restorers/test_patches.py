@@ -56,6 +56,15 @@ def test_similar_patches_far_apart_help(faces):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("side", [8, 12, 21])
+def test_the_corners_of_a_small_image_are_restored(side):
+  """No patch is compared with itself several times, which would keep its noise."""
+  x, A = np.full((1, side, side, 3), 0.5, np.float32), operators.denoise(0.1)
+  y = operators.corrupt(A, x, jax.random.key(0))
+  in_corner = lambda image: abs(np.asarray(image) - x)[:, -5:, -5:].mean()
+  assert in_corner(hub.load("low_rank")(y, A).image) < 0.5 * in_corner(y)
+
+
 def test_learned_atoms_fit_better_than_drawn_ones(faces):
   learned = patches.learn(faces, size=6, atoms=32, count=4_000)
   assert learned.shape == (32, 108)

@@ -437,13 +437,20 @@ def image_shape(A: Callable, shape: Shape) -> Shape:
   Returns:
     [N, H, W, C]; for a plain function, y's own shape.
 
+  Raises:
+    ValueError: If A is an operator and the shape is not [N, h, w, C].
+
   Examples:
     >>> from gan_restore import operators
     >>> A = operators.compose(operators.super_resolve(4), operators.colorize())
     >>> image_shape(A, (2, 16, 16, 1))
     (2, 64, 64, 3)
   """
-  return A.image_shape(shape) if isinstance(A, Operator) else tuple(shape)
+  if not isinstance(A, Operator):
+    return tuple(shape)
+  if len(shape) != 4:
+    raise ValueError(f"y has shape {list(shape)}; it must be [N, h, w, C] (one image is y[None])")
+  return A.image_shape(shape)
 
 
 def project(A: Callable, x: jax.Array, y: jax.Array) -> jax.Array:

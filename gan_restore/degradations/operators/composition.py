@@ -38,6 +38,9 @@ class Compose(Operator):
   def without_grey(self) -> Operator:
     return self.inner if isinstance(self.outer, Grey) else self
 
+  def hole(self) -> jax.Array | None:
+    return base.hole(self.inner) if isinstance(self.outer, Grey) else None
+
   def __call__(self, x: jax.Array) -> jax.Array:
     return self.outer(self.inner(x))
 

@@ -171,6 +171,7 @@ def restore(
   checks.at_least(num_linearizations, 1, "num_linearizations")
   if num_iterations is not None:
     checks.at_least(num_iterations, 0, "num_iterations")
+    num_iterations = int(num_iterations)
   checks.one_of(choice, CHOICES, "choice")
   if fidelity is None:
     fidelity = 1.0 if num_samples == 1 else 0.0
@@ -178,7 +179,7 @@ def restore(
   whole = _image_shape(trained, y, A, shape)
   frames = _frames(frame, whole)
   y, A = operators.prepare(y, A, whole[1:])
-  keys = jax.random.split(jax.random.key(seed), num_samples if fidelity < 1 else 0)
+  keys = jax.random.split(jax.random.key(seed), int(num_samples) if fidelity < 1 else 0)
   options = {
     "keys": keys,
     "draw": draw if len(keys) else None,  # So that the mean is compiled once for all of them.

@@ -100,14 +100,16 @@ def restore(
     The result.
 
   Raises:
-    UnsupportedOperatorError: For any other operator.
-    ValueError: For images of another size, another factor, or an invalid label.
+    UnsupportedOperatorError: For any other operator or factor.
+    ValueError: For images of another size, or an invalid label.
   """
   config = trained.config
   blocks = operators.expect(config.family, A, "coarsen", "super_resolve")
   factor = blocks.factor
   if factor != config.factor:
-    raise ValueError(f"{config.family} was trained for factor {config.factor}; A's is {factor}")
+    raise operators.UnsupportedOperatorError(
+      f"{config.family} was trained for factor {config.factor}; A's is {factor}"
+    )
   y, A = operators.prepare(y, A, trained.image_shape)
   y = operators.enlarge(blocks.low_resolution(y), factor)
   if label is not None:
