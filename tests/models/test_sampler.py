@@ -93,7 +93,7 @@ def test_fidelity(fresh, images):
   assert abs(one - mean).max() > 0.01
   halfway = run(0.5)
   np.testing.assert_allclose(run(0.25), (one + halfway) / 2, atol=1e-5)
-  # In a hole, the rounding of another program changes the mean by up to 0.02.
+  # In the hole of a drawn face, the rounding of another program changes the mean by up to 0.02.
   np.testing.assert_allclose(2 * halfway - one, mean, atol=0.04)
   np.testing.assert_array_equal(run(1), mean)
   with pytest.raises(ValueError, match=r"fidelity is 1\.5; it must be between 0 and 1"):
