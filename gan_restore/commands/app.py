@@ -358,6 +358,8 @@ def build(own: pathlib.Path) -> Any:
     try:
       while thread.is_alive() and not cancelled.exists():
         thread.join(0.5)
+        if not thread.is_alive():
+          break
         now = list(versions)
         which = f" sample {len(now)} of {int(samples)}" if now and samples else ""
         said = f"Restoring{which}: {time.monotonic() - begin:.0f} seconds."
@@ -365,6 +367,8 @@ def build(own: pathlib.Path) -> Any:
         shown = len(now)
     finally:
       stop.set()  # It has ended, was cancelled, or the session is over.
+    if shown:
+      time.sleep(0.5)  # The page may lose an update that another one follows at once.
     now = list(versions)
     last = update(now) if len(now) > shown else nothing
     if cancelled.exists():
