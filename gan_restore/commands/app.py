@@ -17,6 +17,7 @@ from PIL import Image
 
 from gan_restore import hub
 from gan_restore.commands import options
+from gan_restore.data import images
 from gan_restore.degradations import tasks
 from gan_restore.photos import crops, faces, files, photograph, restoration, scratches
 from gan_restore.photos.damage import Damage
@@ -186,7 +187,7 @@ def painted(editor: dict | None, size: tuple[int, int]) -> np.ndarray | None:
   drawn = np.any(layers, 0) if layers else np.zeros((1, 1), bool)
   if not drawn.any():
     return None
-  mask = Image.fromarray(np.where(drawn, np.uint8(255), np.uint8(0)))
+  mask = images.mask_picture(drawn)
   return (np.asarray(mask.resize(size[::-1], Image.Resampling.NEAREST))[..., None] > 0).astype(
     np.float32
   )
@@ -206,7 +207,7 @@ def scratches_on(path: str | None) -> dict | None:
   found = scratches.find(picture)[..., 0]
   if not found.any():
     raise ValueError("No scratch is found. Paint over what is missing.")
-  return to_paint_on(path, Image.fromarray(np.where(found > 0, np.uint8(255), np.uint8(0))))
+  return to_paint_on(path, images.mask_picture(found))
 
 
 def to_paint_on(path: str | None, mask: str | Image.Image | None = None) -> dict | None:

@@ -104,7 +104,12 @@ def read_mask(path: str | os.PathLike) -> Image.Image:
       f"{path}: the mask has grey pixels; it must be white where pixels are missing, and black"
       " elsewhere"
     )
-  return Image.fromarray(np.where(values >= 128, np.uint8(255), np.uint8(0)))
+  return mask_picture(values >= 128)
+
+
+def mask_picture(missing: np.ndarray) -> Image.Image:
+  """A mask [H, W] as a picture: white where pixels are missing, that is where it is not 0."""
+  return Image.fromarray(np.where(missing, np.uint8(255), np.uint8(0)))
 
 
 def to_rgb(image: Image.Image, background: str = "white") -> Image.Image:

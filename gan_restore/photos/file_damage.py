@@ -3,7 +3,6 @@
 import dataclasses
 
 import numpy as np
-from PIL import Image
 
 from gan_restore.data import images
 from gan_restore.degradations import operators
@@ -148,8 +147,7 @@ def transparent_pixels(
   if photo.alpha is None:
     return None
   clear = photo.alpha[..., 0] < photo.full / 2
-  hole = Image.fromarray(np.where(clear, np.uint8(255), np.uint8(0)))
   try:
-    return crops.crop_mask(hole, size, box)
+    return crops.crop_mask(images.mask_picture(clear), size, box)
   except images.ImageError:  # No pixel is transparent, or all are.
     return None

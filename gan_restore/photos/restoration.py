@@ -312,8 +312,7 @@ def _observed(damage, path, photo, crop, shape_of, find):
     square = crops.crop_picture(picture, size, shape[2], box)
   mask = None
   if isinstance(damage.mask, np.ndarray):
-    given = Image.fromarray(np.where(damage.mask[..., 0] > 0, np.uint8(255), np.uint8(0)))
-    mask = crops.crop_mask(given, size, box)
+    mask = crops.crop_mask(images.mask_picture(damage.mask[..., 0]), size, box)
   elif path is not None and (file := damage.mask_file(path)):
     mask = crops.crop_mask(crops.read_mask(file, picture), size, box)
   elif damage.finds_mask:
@@ -332,8 +331,7 @@ def _found_mask(photo, size, box) -> np.ndarray | None:
   found = scratches.find(photo.picture)[..., 0]
   own = file_damage.transparent_pixels(photo, size, box)
   try:
-    hole = Image.fromarray(np.where(found > 0, np.uint8(255), np.uint8(0)))
-    mask = crops.crop_mask(hole, size, box)
+    mask = crops.crop_mask(images.mask_picture(found), size, box)
   except images.ImageError:  # No pixel of the part is missing.
     return own
   return mask if own is None else np.maximum(mask, own)

@@ -48,7 +48,7 @@ def find(picture: Image.Image) -> np.ndarray:
       found[region.slice] &= ~region.image
   around = max(1, round(_MARGIN * max(size)))
   found = scipy.ndimage.binary_dilation(found, np.ones((3, 3)), iterations=around)
-  mask = Image.fromarray(np.where(found, np.uint8(255), np.uint8(0)))
+  mask = images.mask_picture(found)
   if scale < 1:
     mask = mask.resize(picture.size, Image.Resampling.BILINEAR)
   return (np.asarray(mask)[..., None] > 64).astype(np.float32)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from helpers import run
 from PIL import Image
+from scipy import ndimage
 from skimage import data
 
 from gan_restore import hub
@@ -104,7 +105,8 @@ def test_samples_differ_in_the_hole_alone(portrait, editor, tmp_path):
   np.testing.assert_array_equal(first, again)
   hole = np.any(first != second, -1)
   assert 50 < hole.sum() < 0.3 * hole.size and np.any(mean != first, -1)[hole].mean() > 0.8
-  np.testing.assert_array_equal(mean[~hole], first[~hole])
+  around = ndimage.binary_dilation(hole)  # A pixel of the hole may be alike in both by chance.
+  np.testing.assert_array_equal(mean[~around], first[~around])
   with pytest.raises(ValueError, match="draws no samples"):
     restore(portrait, editor, "inpaint", tmp_path, method="cdcgan", sample=1)
 

@@ -311,3 +311,10 @@ def test_one_image_is_no_batch():
   for A in (operators.super_resolve(4), operators.denoise(0.1)):
     with pytest.raises(ValueError, match=r"y has shape \[8, 8, 3\]; it must be \[N, h, w, C\]"):
       operators.image_shape(A, (8, 8, 3))
+
+
+@pytest.mark.parametrize("kernel", ["box", "bicubic", "lanczos"])
+def test_a_low_resolution_is_a_matrix_for_each_line(kernel):
+  A, line = operators.super_resolve(4, kernel), np.random.default_rng(0).random(32)
+  x = np.broadcast_to(np.float32(line)[:, None], (1, 32, 32, 1))  # All rows are this line.
+  np.testing.assert_allclose(A(x)[0, 3, :, 0], A.weights(32) @ line, atol=1e-5)

@@ -68,6 +68,10 @@ class SuperResolve(Operator):
     """The means of the blocks, one pixel each."""
     return y
 
+  def weights(self, size: int) -> np.ndarray:
+    """The matrix [size / factor, size] that reduces a line of `size` pixels."""
+    return np.repeat(np.eye(size // self.factor, dtype=np.float32), self.factor, 1) / self.factor
+
 
 @flax.struct.dataclass
 class SuperResolveKernel(SuperResolve):
@@ -97,7 +101,7 @@ class SuperResolveKernel(SuperResolve):
   def propagate(self, sigma: Deviation, shape: Shape) -> Deviation:
     if not is_positive(sigma):
       return 0.0
-    rows, columns = (jnp.asarray(self._weights(size) ** 2) for size in shape[1:3])
+    rows, columns = (jnp.asarray(self.weights(size) ** 2) for size in shape[1:3])
     return jnp.sqrt(multiply_lines(rows, spread(sigma, shape) ** 2, columns))
 
   def project(self, x: jax.Array, y: jax.Array) -> jax.Array:
@@ -108,12 +112,11 @@ class SuperResolveKernel(SuperResolve):
     n, h, w, c = self.image_shape(y.shape)
     return jnp.clip(jax.image.resize(y, (n, h, w, c), "cubic", precision="highest"), 0, 1)
 
-  def _weights(self, size: int) -> np.ndarray:
-    """The matrix [size / factor, size] that reduces a line of `size` pixels."""
+  def weights(self, size: int) -> np.ndarray:
     return _line_weights(size, self.factor, self.resampling)
 
   def _inverse(self, size: int) -> np.ndarray:
-    """The pseudoinverse of `_weights`."""
+    """The pseudoinverse of `weights`."""
     return _line_inverse(size, self.factor, self.resampling)
 
 

@@ -187,12 +187,7 @@ def _low_resolution(size, factor, resampling):
   """The matrix [size, size] that reduces a line by a factor and repeats its pixels."""
   if size % factor:
     raise ValueError(f"config.block_factors holds {factor}, which does not divide {size}")
-  at = np.arange(size)
-  if resampling == "box" or factor == 1:
-    return jnp.float32((at[:, None] // factor == at // factor) / factor)
-  A = operators.super_resolve(factor, resampling)
-  line = lambda x: A(jnp.broadcast_to(x[None, :, None, None], (1, size, size, 1)))[0, :, 0, 0]
-  return jnp.repeat(jax.vmap(line)(jnp.eye(size)).T, factor, 0)
+  return jnp.repeat(operators.super_resolve(factor, resampling).weights(size), factor, 0)
 
 
 def _compressed(config, key, x):
