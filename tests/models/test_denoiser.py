@@ -164,23 +164,17 @@ def random_posterior(config, key, images):
   return jax.jit(lambda key, x: random_damage.random_posterior(config, key, x))(key, images)
 
 
-def test_the_loss_is_numpys(images, fresh):
-  """At first the output lies between the posterior mean and the smooth mean.
-
-  Where both are close to the truth, the error is a difference of nearly equal numbers. On some
-  processors the logarithm turns its rounding into a relative difference of 2e-4 in the loss. The
-  posterior is therefore taken from the same compiled function, and the sum is compared.
-  """
+def test_the_loss_is_numpys(images, fresh, monkeypatch):
+  """At first the output lies between the posterior mean and the smooth mean. The posterior is given,
+  because that of another program would be rounded differently."""
+  posterior = random_posterior(fresh.config, jax.random.key(2), images)
+  monkeypatch.setattr(random_damage, "random_posterior", lambda *_: posterior)
   values, (_, found) = losses(fresh, {"image": 2 * jnp.asarray(images) - 1})
-  posterior = jax.tree.map(
-    np.float64, random_posterior(fresh.config, jax.random.key(2), (2 * images - 1 + 1) / 2)
-  )
+  posterior = jax.tree.map(np.float64, posterior)
   share = posterior.std**2 / (posterior.std**2 + 0.03**2)
   start = (1 - share) * posterior.mean + share * posterior.smooth_mean
   wanted = np.mean(np.log(np.mean((start - images) ** 2, axis=(1, 2, 3)) + 0.0001))
-  np.testing.assert_allclose(
-    found["l_rec"], wanted, atol=2e-3
-  )  # In units of log; 5e-4 was observed.
+  np.testing.assert_allclose(found["l_rec"], wanted, atol=5e-4)
   assert values["generator"] == found["l_rec"]
 
 
