@@ -165,8 +165,8 @@ def random_posterior(config, key, images):
 
 
 def test_the_loss_is_numpys(images, fresh, monkeypatch):
-  """At first the output lies between the posterior mean and the smooth mean. The posterior is given,
-  because that of another program would be rounded differently."""
+  """At first the output lies between the posterior mean and the smooth mean. The posterior is
+  given, because that of another program would be rounded differently."""
   posterior = random_posterior(fresh.config, jax.random.key(2), images)
   monkeypatch.setattr(random_damage, "random_posterior", lambda *_: posterior)
   values, (_, found) = losses(fresh, {"image": 2 * jnp.asarray(images) - 1})
