@@ -77,8 +77,7 @@ def method(text: str, seed: int = 0) -> hub.Restorer:
   """The restorer for `NAME:OPTION=VALUE:...`. If it has an option `seed`, `seed` is its default.
 
   Raises:
-    ValueError: If the name is unknown, it has no such option, or the value is of another
-      type.
+    ValueError: If the name is unknown, it has no such option, or a value has another type.
   """
   name, *settings = re.split(r":(?=\w+=)", text)
   options = dict(map(_setting, settings))

@@ -205,12 +205,10 @@ def restore_files(
       try:
         y, A = damage.observe(squares, [item.damage for item in padded], shape[1:], start)
         result, faces = restore(restorer, y, A, shape)
-      except operators.UnsupportedOperatorError as error:
-        if damage.task != tasks.UNKNOWN:
-          raise  # All photographs have the same damage.
-        failures += [f"{item.path}: {error}" for item in chunk]
-        continue
       except ValueError as error:
+        unsupported = isinstance(error, operators.UnsupportedOperatorError)
+        if unsupported and damage.task != tasks.UNKNOWN:
+          raise  # All photographs have the same damage.
         failures += [f"{item.path}: {error}" for item in chunk]
         continue
       if outputs.spread and result.spread is None:
