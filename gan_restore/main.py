@@ -31,6 +31,7 @@ def run(argv: list[str]) -> None:
   if len(argv) > 1:
     raise app.UsageError(f"unexpected arguments: {argv[1:]}")
   options.quiet_logs()
+  host.keep_memory()
   cache.enable()
   if not _COORDINATOR.value:
     host.use_cores(_CONFIG.value.batch_size)

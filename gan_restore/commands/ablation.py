@@ -7,6 +7,7 @@ from gan_restore.commands import options
 from gan_restore.degradations import masks
 from gan_restore.evaluation import reports
 from gan_restore.studies import ablation
+from gan_restore.training import host
 
 
 def add_arguments(p: argparse.ArgumentParser) -> None:
@@ -38,6 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
   trainings are loaded and interrupted ones are resumed. Then completes the same test images with
   each and prints the scores. Writes the scores to DIR/ablation.json, the images to restorations.png
   and the losses, on common axes, to losses.png."""
+  host.keep_memory()
   script = options.script(arguments.config)
   if arguments.vary:
     variants: dict[str, tuple] = {}

@@ -6,6 +6,7 @@ import pathlib
 from gan_restore.commands import options
 from gan_restore.evaluation import reports
 from gan_restore.studies import compare_gans
+from gan_restore.training import host
 
 
 def add_arguments(p: argparse.ArgumentParser) -> None:
@@ -43,6 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
   """Trains ResGAN and its baselines on coarse images, measures their restorations with a
   classifier, and prints the paper's table 1: losses / accuracies. Finished trainings are loaded and
   interrupted ones are resumed. Writes DIR/comparison.json, restorations and curves."""
+  host.keep_memory()
 
   def make_config(name, dataset, seed):
     script = options.script(f"configs/{'gan' if name == 'dcgan' else name}.py")

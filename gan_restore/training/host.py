@@ -35,10 +35,11 @@ def keep_memory() -> None:
 
   XLA frees the intermediate arrays of a step and asks for the same amount in the next one. By
   default glibc returns large blocks to the system, which has to clear them each time; this takes up
-  to a fifth of a step. Nothing is done on an accelerator, without glibc, or where `GLIBC_TUNABLES`
+  to a fifth of a step. It must be called before JAX is first used: a thread keeps the way of
+  allocating memory with which it began. Nothing is done without glibc, or where `GLIBC_TUNABLES`
   is set.
   """
-  if sys.platform != "linux" or jax.default_backend() != "cpu" or "GLIBC_TUNABLES" in os.environ:
+  if sys.platform != "linux" or "GLIBC_TUNABLES" in os.environ:
     return
   mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
   if mallopt is not None:

@@ -19,7 +19,7 @@ from gan_restore import data, models
 from gan_restore.evaluation import figures, reports
 from gan_restore.training import config as training_config
 from gan_restore.training import history as training_history
-from gan_restore.training import host, weights
+from gan_restore.training import weights
 from gan_restore.training import state as training_state
 from gan_restore.training import step as training_step
 from gan_restore.training.checkpoints import Checkpoints
@@ -47,7 +47,6 @@ def train(
   """
   # --- Setup ---
   training_config.validate(config)
-  host.keep_memory()
   family = models.get(config.family)
   frozen = ml_collections.FrozenConfigDict(config)
   workdir = pathlib.Path(workdir)
