@@ -50,10 +50,13 @@ def get_config():
   config.motion_lengths = (2.0, 17.0)  # Range of the length of motion blur in pixels.
   config.defocus_radii = (0.7, 4.0)  # Range of the radius of defocus in pixels.
   config.kernel_noise = (0.001, 0.05)  # Range of the noise of these two.
-  config.second_look_share = 0.2  # Share of images that are also observed whole, with noise.
+  # Share of the images for which the network also gets a noisy copy of the whole image, as in the
+  # steps that draw a sample.
+  config.second_look_share = 0.2
   config.second_look_median = 0.15  # Median of this second noise, as in EDM's table 1.
   config.second_look_spread = 1.2  # Its spread, also as in EDM's table 1.
 
+  config.error_floor = 1e-4  # Squared errors far below it have no influence; see compute_losses.
   config.batch_size = 16
   config.steps = 24_000
   config.learning_rate = 6e-4

@@ -50,10 +50,10 @@ OPTIONS = {"map": {"num_restarts": 2}}
 
 INTRODUCTION = """# Gallery
 
-From left to right: the original, the damaged picture, and its restorations by the methods that the
-title names. The cat and the cup are photographs of scikit-image in the public domain, and the
-portrait is NASA's. None of them was used for training. `python docs/make_gallery.py` draws this
-page.
+From left to right: the original, the damaged picture, and its restorations by the methods named
+below the title, in this order. The cat and the cup are photographs of scikit-image in the public
+domain, and the portrait is NASA's. None of them was used for training.
+`python docs/make_gallery.py` draws this page.
 
 **What a method fills into a face is a guess, not evidence.**
 """

@@ -10,10 +10,10 @@ import gan_restore
 COMMANDS = {
   "restore": "restore pictures",
   "evaluate": "score restorers",
-  "mask-growth": "measure quality over the size of the hole",
+  "mask-growth": "measure quality as the hole grows",
   "ablation": "compare variants of a system",
   "compare-gans": "compare GANs on coarse images (table 1 of the ResGAN paper)",
-  "demo": "restore a portrait from the five damages of the MAP paper",
+  "demo": "restore a portrait with the five damages of the MAP paper",
   "app": "start the web page",
 }
 
@@ -57,7 +57,11 @@ def parser(command: str = "") -> argparse.ArgumentParser:
   Returns:
     The parser.
   """
-  result = argparse.ArgumentParser("gan-restore", description="Restores damaged pictures.")
+  result = argparse.ArgumentParser(
+    "gan-restore",
+    description="Restores damaged pictures.",
+    epilog="To train, see python -m gan_restore.main --help.",
+  )
   result.add_argument("--version", action="version", version=gan_restore.__version__)
   commands = result.add_subparsers(required=True, metavar="COMMAND")
   for name, text in COMMANDS.items():

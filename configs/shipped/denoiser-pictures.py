@@ -16,10 +16,10 @@ networks have the same layers. The blocks at 4x4 and the frame began at random.
 
 from gan_restore.configs import denoiser
 
-PARTS = ("first", "second")
+PARTS = ("first", "second", "third")
 
 
-def get_config(argument="second:."):
+def get_config(argument="third:."):
   part, _, folder = argument.partition(":")
   if part not in PARTS:
     raise ValueError(f"unknown part {part!r}; there are: {', '.join(PARTS)}")
@@ -34,10 +34,27 @@ def get_config(argument="second:."):
   if part == "first":
     config.steps = 9_000
     config.learning_rate = 5e-4
-  else:
+  elif part == "second":
     config.pixels_share = 0.35
     config.large_every = 2
     config.steps = 7_800
     config.learning_rate = 4e-4
+  else:
+    config.picture_shares = (0.22, 0.22, 0.28, 0.28)
+    config.photograph_scales = (1.0, 2.0)
+    config.inpaint_share = 0.2
+    config.denoise_share = 0.35
+    config.quantize_share = 0.05
+    config.super_resolve_share = 0.2
+    config.colorize_share = 0.06
+    config.demosaic_share = 0.14
+    config.jpeg_share = 1 / 4
+    config.pixels_share = 0.35
+    config.second_look_share = 0.1
+    config.error_floor = 2e-5
+    config.large_every = 2
+    config.steps = 10_000
+    config.learning_rate = 5e-4
+    config.seed = 1
   config.export_step = config.steps
   return config

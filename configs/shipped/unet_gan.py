@@ -9,7 +9,7 @@ The shipped weights differ from these configs in one point that a config cannot 
 first part, the cosine of the learning rate was that of 31,000 steps for 6,832 steps, and then that
 of 15,000 steps. This part was stopped after 10,791 steps. It took 5 minutes on one NVIDIA H100,
 which other trainings shared; the second part took 25 minutes on two CPU cores, likewise. On two
-cores alone, the first part would take 2 hours.
+idle cores, the first part would take about an hour.
 """
 
 from gan_restore.configs import unet_gan

@@ -12,8 +12,12 @@ from gan_restore.training import host
 
 def add_arguments(p: argparse.ArgumentParser) -> None:
   """Adds the arguments of the command to its parser `p`."""
-  p.add_argument("--config", default="configs/cdcgan.py", help="a config file with VARIANTS")
-  p.add_argument("--workdir", required=True, type=pathlib.Path, metavar="DIR")
+  p.add_argument(
+    "--config", default="configs/cdcgan.py", help="a config file with VARIANTS (default: cdcgan)"
+  )
+  p.add_argument(
+    "--workdir", required=True, type=pathlib.Path, metavar="DIR", help="folder for the trainings"
+  )
   p.add_argument("--dataset", help="a TFDS name, folder:PATH or toy_faces, instead of the config's")
   p.add_argument("--data-dir", help="where TFDS keeps prepared sets")
   p.add_argument(
@@ -29,7 +33,11 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
     help="seeds of the trainings, separated by commas (default: the config's seed)",
   )
   options.add_set(p)
-  p.add_argument("--masks", default="center,random", help=masks.HELP)
+  p.add_argument(
+    "--masks",
+    default="center,random",
+    help=f"masks of the test images, separated by commas (default center,random): {masks.HELP}",
+  )
   options.add_limit(p, 500)
   p.add_argument("--seed", type=int, default=0, help="random seed of the test masks")
 

@@ -14,7 +14,7 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
   p.add_argument(
     "--datasets",
     default="mnist,cifar10,celeba",
-    help="data sets of configs/coarse.py, separated by commas",
+    help="data sets of configs/coarse.py, separated by commas (default mnist,cifar10,celeba)",
   )
   p.add_argument(
     "--models", default=",".join(compare_gans.GIVEN), help="models, separated by commas"
@@ -23,9 +23,11 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
     "--seeds",
     type=options.integers,
     default=[0],
-    help="random seeds of the trainings, separated by commas",
+    help="random seeds of the trainings, separated by commas (default 0)",
   )
-  p.add_argument("--workdir", required=True, type=pathlib.Path, metavar="DIR")
+  p.add_argument(
+    "--workdir", required=True, type=pathlib.Path, metavar="DIR", help="folder for the trainings"
+  )
   p.add_argument("--celeba", default="celeb_a", help="celeb_a, or folder:PATH with its files")
   p.add_argument("--data-dir", default="", help="where TFDS keeps prepared sets")
   options.add_set(p)

@@ -16,7 +16,13 @@ _FACE = (156, 42, 285, 171)  # The face of the portrait.
 
 def add_arguments(p: argparse.ArgumentParser) -> None:
   """Adds the arguments of the command to its parser `p`."""
-  p.add_argument("--out", type=pathlib.Path, default=pathlib.Path("out/demo"), metavar="DIR")
+  p.add_argument(
+    "--out",
+    type=pathlib.Path,
+    default=pathlib.Path("out/demo"),
+    metavar="DIR",
+    help="folder for the results (default out/demo)",
+  )
   options.add_method(p)
 
 

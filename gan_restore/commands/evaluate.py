@@ -31,7 +31,9 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
   )
   options.add_methods(p, "damaged,denoiser", tuple(fitted.FITTED))
   p.add_argument(
-    "--tasks", default=",".join(tasks.NAMES), help=f"tasks, separated by commas: {tasks.HELP}"
+    "--tasks",
+    default=",".join(tasks.NAMES),
+    help=f"tasks, separated by commas (default: the five tasks of the MAP paper): {tasks.HELP}",
   )
   p.add_argument("--dataset", required=True, help="a TFDS name, folder:PATH or toy_faces")
   p.add_argument("--data-dir", help="where TFDS keeps prepared sets")
@@ -39,7 +41,7 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
     "--split",
     default="test",
     choices=("train", "validation", "test", "all"),
-    help="all: the three together, for a data set that no method was trained on",
+    help="all: the three together, for a data set that no method was trained on (default test)",
   )
   p.add_argument(
     "--size",
@@ -60,7 +62,9 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
     help="whether methods that can use it are told where the aligned faces are",
   )
   options.add_limit(p, 64)
-  p.add_argument("--mask", default="center", help=f"mask of the task inpaint: {masks.HELP}")
+  p.add_argument(
+    "--mask", default="center", help=f"mask of the task inpaint (default center): {masks.HELP}"
+  )
   p.add_argument(
     "--judge",
     help="a classifier that measures the restorations: celeba, or a weights file; adds agreement"
@@ -80,7 +84,8 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
     "--out",
     type=pathlib.Path,
     metavar="DIR",
-    help="folder for the scores and the pictures; an interrupted evaluation resumes from it",
+    help="folder for the scores and the pictures, which are only printed otherwise; an interrupted"
+    " evaluation resumes from it",
   )
   p.add_argument(
     "--shard",

@@ -16,15 +16,20 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
   options.add_methods(p, "unet_gan,cdcgan,mirror,biharmonic")
   p.add_argument("--dataset", required=True, help="a TFDS name, folder:PATH or toy_faces")
   p.add_argument("--data-dir", help="where TFDS keeps prepared sets")
-  p.add_argument("--split", default="test", choices=("train", "validation", "test"))
-  p.add_argument("--out", required=True, type=pathlib.Path, metavar="DIR")
-  p.add_argument("--mask", default="eyes+nose+lips", help=masks.HELP)
+  p.add_argument(
+    "--split", default="test", choices=("train", "validation", "test"), help="default: test"
+  )
+  p.add_argument(
+    "--out", required=True, type=pathlib.Path, metavar="DIR", help="folder for the results"
+  )
+  p.add_argument("--mask", default="eyes+nose+lips", help=f"{masks.HELP} (default eyes+nose+lips)")
   p.add_argument(
     "--grow",
     type=options.integers,
     default=[0, 2, 4, 6, 8, 10, 12],
     metavar="PIXELS",
-    help="by how many pixels the mask grows on each side: numbers separated by commas",
+    help="by how many pixels the mask grows on each side: numbers separated by commas (default"
+    " 0,2,4,6,8,10,12)",
   )
   options.add_limit(p, 100)
 

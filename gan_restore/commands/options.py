@@ -16,7 +16,10 @@ import ml_collections
 import gan_restore.configs as configs
 from gan_restore import hub
 
-_SYNTAX = "NAME:OPTION=VALUE:... sets options, such as denoiser:num_samples=8:choice=mean"
+_SYNTAX = (
+  "NAME:OPTION=VALUE:... sets options, such as denoiser:num_samples=8:choice=mean; the message"
+  " about an unknown option lists those of the method"
+)
 
 
 def add_set(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +52,7 @@ def add_methods(parser: argparse.ArgumentParser, default: str, further: tuple = 
     "--methods",
     default=default,
     help=f"methods, separated by commas: {', '.join(hub.NAMES)}, weights files or training workdirs"
-    f"{fitted if further else ''}; {_SYNTAX}",
+    f"{fitted if further else ''} (default {default}); {_SYNTAX}",
   )
   add_seed(parser)
 

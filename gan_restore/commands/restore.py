@@ -23,7 +23,9 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
     " detected in each file: these tables, transparent pixels, noise (default: inpaint if --mask is"
     " given; otherwise the task of the method, if it supports only one, or auto)",
   )
-  p.add_argument("--out", required=True, type=pathlib.Path, metavar="DIR")
+  p.add_argument(
+    "--out", required=True, type=pathlib.Path, metavar="DIR", help="folder for the results"
+  )
   p.add_argument(
     "--mask",
     metavar="FILE|DIR|auto|KIND",
@@ -34,8 +36,8 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
   p.add_argument(
     "--faces",
     choices=faces.CHOICES,
-    help="in which faces of whole pictures a network for faces fills the holes (default all, if the"
-    " extra faces is installed)",
+    help="the faces of whole pictures whose holes are filled by a network for faces (default all,"
+    " if the extra faces is installed)",
   )
   p.add_argument(
     "--min-face",
@@ -86,8 +88,9 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
   p.add_argument(
     "--spread",
     action="store_true",
-    help="also write DIR/spread/NAME.png, a picture of the standard deviation of the samples; white"
-    f" is {restoration.WHITE} or more",
+    help="also write DIR/spread/NAME.png, a picture of the standard deviation of the samples, for"
+    f" methods that draw several, such as denoiser:num_samples=4; white is {restoration.WHITE} or"
+    " more",
   )
   p.add_argument(
     "--samples",
@@ -95,8 +98,8 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
     default=0,
     metavar="NUMBER",
     help="also write this number of samples of each picture, to DIR/sample-1/NAME and so on: other"
-    " restorations that explain it, often sharper than the first and less exact (for methods that"
-    " draw samples, such as denoiser)",
+    " images that are consistent with it, often sharper than the first and less exact (for methods"
+    " that draw samples, such as denoiser)",
   )
   p.add_argument("--overwrite", action="store_true", help="replace existing files")
   options.add_method(p, default=None)

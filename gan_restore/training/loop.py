@@ -19,9 +19,9 @@ from gan_restore import data, models
 from gan_restore.evaluation import figures, reports
 from gan_restore.training import config as training_config
 from gan_restore.training import history as training_history
-from gan_restore.training import weights
 from gan_restore.training import state as training_state
 from gan_restore.training import step as training_step
+from gan_restore.training import weights
 from gan_restore.training.checkpoints import Checkpoints
 
 
