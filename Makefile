@@ -49,7 +49,8 @@ PICTURES ?= .
 train-denoiser-pictures: .venv/installed
 	$(call TRAIN,denoiser-pictures.py:first:$(PICTURES),$(WORKDIR)/first)
 	$(call TRAIN,denoiser-pictures.py:second:$(PICTURES),$(WORKDIR)/second) --config.init_from=$(WORKDIR)/first
-	$(call TRAIN,denoiser-pictures.py:second:$(PICTURES),$(WORKDIR)/second) --mode=evaluate
+	$(call TRAIN,denoiser-pictures.py:third:$(PICTURES),$(WORKDIR)/third) --config.init_from=$(WORKDIR)/second
+	$(call TRAIN,denoiser-pictures.py:third:$(PICTURES),$(WORKDIR)/third) --mode=evaluate
 
 train-scratch_finder: .venv/installed
 	$(call TRAIN,scratch_finder.py:$(PICTURES),$(WORKDIR))

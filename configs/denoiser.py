@@ -56,7 +56,6 @@ def get_config():
   config.second_look_median = 0.15  # Median of this second noise, as in EDM's table 1.
   config.second_look_spread = 1.2  # Its spread, also as in EDM's table 1.
 
-  config.error_floor = 1e-4  # Squared errors far below it have no influence; see compute_losses.
   config.batch_size = 16
   config.steps = 24_000
   config.learning_rate = 6e-4

@@ -44,7 +44,6 @@ def get_config(variant="any"):
     config.pixels_share = 0.3
     config.noise_median = 0.15
   config.second_look_share = 0.0
-  del config.error_floor
   config.steps = 9_000
   config.learning_rate = 4e-4
   config.beta1 = 0.0

@@ -42,7 +42,9 @@ def random_posterior(config: Config, key: jax.Array, x: jax.Array) -> PixelPoste
   """Damages each image at random and returns the pixel-wise posterior.
 
   The share `jpeg_share` of a batch is compressed as JPEG; the share `kernel_share` is blurred by
-  motion or defocus, with noise. Each of the other images has one damage of `KINDS`, drawn with the
+  motion or defocus, with noise. Both are rounded to whole images of the part of a batch that one
+  device gets: with 16 images on two devices, a share of 1/8 is one image of 8, and none of the 2
+  in a batch of larger images. Each of the other images has one damage of `KINDS`, drawn with the
   probabilities `KIND_share` of the config; each of the others, but demosaic, is added with the
   probability `further_damage`. The config's fields give the distributions of the strengths. With
   probability `second_look_share` the network also gets a second observation: the whole image with
@@ -176,7 +178,7 @@ def _general(config, key, x):
   fewest, most = config.levels
   step = jnp.where(rounded, 1 / draw.integer(fewest - 1, most), 0)
   y = jnp.clip(A(x) + noise * draw.normal(x.shape), 0, 1)
-  y = jnp.where(rounded, jnp.round(y / jnp.maximum(step, 0.01)) * step, y)
+  y = jnp.where(rounded, jnp.round(y / jnp.where(rounded, step, 1)) * step, y)
   return jnp.where(missing, 0, y), A, jnp.sqrt(noise**2 + step**2 / 12)
 
 

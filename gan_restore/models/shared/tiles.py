@@ -15,20 +15,21 @@ from jax import lax
 
 from gan_restore.data import framing
 
-# Images with a longer side are restored in tiles of about this side, which overlap by at least the
+# Images with a longer side are restored in tiles of about this side, which overlap by about the
 # second number of pixels. The outermost pixels of a tile, the third number, are not used where
-# there are others.
+# there are others. A tile whose sides are not multiples of `GRID` may be padded to them, and is
+# then still no longer than the largest image that needs no tiles.
 _TILE, _OVERLAP, _MARGIN, GRID = 512, 64, 16, 16
 
 
 def needed(height: int, width: int) -> bool:
   """Whether an image of this size has more than one tile."""
-  return max(height, width) >= _TILE + GRID
+  return max(height, width) > _TILE + GRID
 
 
 def tile_sides(sides: tuple[int, int]) -> tuple[int, int]:
   """The sides of the tiles of an image of these sides."""
-  height, width = (side if side < _TILE + GRID else _TILE + side % GRID for side in sides)
+  height, width = (side if side <= _TILE + GRID else _TILE + side % GRID for side in sides)
   return height, width
 
 
