@@ -6,9 +6,9 @@ Each part starts with the weights of the part before. The training takes 3 hours
 two CPU cores, used as two JAX devices, for 480,000 images.
 
 The shipped weights differ from these configs in four points that a config cannot express. The
-constant of the loss was 0.0001. In the first part the smooth mean had 8 iterations instead of 16. The second part had two more residual
-blocks at 8x8. They were removed afterwards, which changed the PSNR by 0.02 dB. All low resolutions
-were block means.
+constant of the loss was 0.0001. In the first part the smooth mean had 8 iterations instead of 16.
+The second part had two more residual blocks at 8x8. They were removed afterwards, which changed the
+PSNR by 0.02 dB. All low resolutions were block means.
 """
 
 from gan_restore.configs import denoiser

@@ -8,6 +8,7 @@ import dataclasses
 import io
 import os
 import pathlib
+import struct
 import zlib
 from typing import Any
 
@@ -115,7 +116,9 @@ class Photograph:
     if isinstance(image, Image.Image):
       if values.dtype == np.uint16 and not single:  # Pillow has no such colours.
         values = np.rint(values / 257).astype(np.uint8)
-      return Image.fromarray(values[..., 0] if single else values)
+      picture = Image.fromarray(values[..., 0] if single else values)
+      picture.info.update(self.metadata)
+      return picture
     return values[..., 0] if single and image.ndim == 2 else values
 
 
@@ -134,7 +137,8 @@ def of(image: Image.Image | np.ndarray) -> Photograph:
     ValueError: If the array has another shape or type, or values outside of its range.
   """
   if isinstance(image, Image.Image):
-    return Photograph(*_split(ImageOps.exif_transpose(image)), jpeg=_jpeg(image))
+    upright = ImageOps.exif_transpose(image)
+    return Photograph(*_split(upright), metadata=_metadata(upright), jpeg=_jpeg(image))
   if not hasattr(image, "__array__"):
     kind = type(image).__name__
     raise TypeError(f"the image is a {kind}; it must be a picture of Pillow or a NumPy array")
@@ -165,11 +169,9 @@ def read(path: str | os.PathLike) -> Photograph:
   """
   with images.opened(path) as (picture, upright):
     format = "JPEG" if picture.format == "MPO" else picture.format
-    metadata = {name: upright.info[name] for name in _METADATA if upright.info.get(name)}
+    metadata = _metadata(upright)
     if format == "TIFF":
       metadata["exif"] = _tiff_exif(picture)
-    if upright.mode == "CMYK":
-      metadata.pop("icc_profile", None)  # It is a profile of CMYK.
     deep = _read_16_bits(path, picture)
     if deep is not None:
       colors, alpha = deep
@@ -179,12 +181,19 @@ def read(path: str | os.PathLike) -> Photograph:
   return Photograph(colors, alpha, format if format in _EXTENSIONS else "PNG", metadata, jpeg)
 
 
+def _metadata(picture: Image.Image) -> dict[str, Any]:
+  """`Photograph.metadata` of a picture of Pillow."""
+  found = {name: picture.info[name] for name in _METADATA if picture.info.get(name)}
+  if picture.mode == "CMYK":
+    found.pop("icc_profile", None)  # It is a profile of CMYK.
+  return found
+
+
 def _jpeg(picture: Image.Image) -> tuple[operators.Jpeg | None, str]:
   """`Photograph.jpeg` of a picture that Pillow opened."""
   if not isinstance(picture, JpegImagePlugin.JpegImageFile):  # MPO files are JPEGs too.
     return None, ""
-  reduced = picture.decoderconfig  # By `thumbnail` or `draft`.
-  if reduced or picture.getexif().get(images.ORIENTATION, 1) != 1:
+  if picture.decoderconfig:  # It was reduced by `thumbnail` or `draft`.
     return None, LOST
   grey = picture.mode == "L"
   subsampling = "4:4:4" if grey else _SUBSAMPLINGS.get(JpegImagePlugin.get_sampling(picture))
@@ -193,7 +202,18 @@ def _jpeg(picture: Image.Image) -> tuple[operators.Jpeg | None, str]:
   ycc = grey or (picture.mode == "RGB" and picture.info.get("adobe_transform", 1) == 1)
   if subsampling is None or not ycc or any(table != tables[1] for table in tables[2:]):
     return None, "a JPEG of a kind that is not supported"
-  luma, chroma = np.array(tables[0]), np.array(tables[0 if grey else 1])
+  luma, chroma = (np.array(tables[i]).reshape(8, 8) for i in (0, 0 if grey else 1))
+  # Where the photograph is turned upright, its blocks are turned, too. The grid of the blocks still
+  # begins in the upper left corner if the sides that are mirrored are whole numbers of blocks.
+  turn = picture.getexif().get(images.ORIENTATION, 1)
+  tall, wide = (16 if subsampling == "4:2:0" else 8), (8 if subsampling == "4:4:4" else 16)
+  upside_down, mirrored = turn in (3, 4, 6, 7), turn in (2, 3, 7, 8)
+  if (upside_down and picture.height % tall) or (mirrored and picture.width % wide):
+    return None, LOST
+  if turn in (5, 6, 7, 8):
+    if subsampling == "4:2:2":
+      return None, LOST
+    luma, chroma = luma.T, chroma.T
   return operators.jpeg_tables(luma, chroma, subsampling), ""
 
 
@@ -228,11 +248,16 @@ def _read_16_bits(path, picture) -> tuple[np.ndarray, np.ndarray | None] | None:
   """(colours, opacity or None) of a file with 16 bits per channel, which Pillow would reduce to 8;
   None of another file."""
   tags = picture.tag_v2 if picture.format == "TIFF" else {}
+  turn = picture.getexif().get(images.ORIENTATION, 1)
   # 16 bits per sample, and black is zero, or the colours are RGB.
   if set(tags.get(258, ())) == {16} and tags.get(262) in (1, 2):
-    values = tifffile.imread(path, key=0)
+    with tifffile.TiffFile(path) as file:
+      page = file.pages.first
+      values, turn = page.asarray(), page.tags.valueof(images.ORIENTATION, default=1)
     if values.dtype != np.uint16:
       return None
+    if page.planarconfig == 2 and values.ndim == 3:  # One plane after the other.
+      values = np.moveaxis(values, 0, -1)
   elif picture.format == "PNG" and (content := pathlib.Path(path).read_bytes())[24] == 16:
     width, height, rows, _ = png.Reader(bytes=content).read()
     values = np.array(list(rows), np.uint16).reshape(height, width, -1)
@@ -242,7 +267,7 @@ def _read_16_bits(path, picture) -> tuple[np.ndarray, np.ndarray | None] | None:
   planes = values.shape[-1]
   if planes > 4:
     return None
-  values = _TURNS.get(picture.getexif().get(images.ORIENTATION, 1), _TURNS[1])(values)
+  values = _TURNS.get(turn, _TURNS[1])(values)
   colors = 3 if planes >= 3 else 1
   return values[..., :colors], values[..., colors:] if planes > colors else None
 
@@ -303,6 +328,8 @@ def _write(path, photograph) -> None:
     return
   values = np.rint(values / 257).astype(np.uint8) if deep else values
   picture = Image.fromarray(values[..., 0] if values.shape[-1] == 1 else values)
+  if alpha is not None and format == "GIF":  # Pillow writes grey GIFs without transparency.
+    picture = picture.convert("RGBA")
   if alpha is not None and format in _OPAQUE:
     picture = images.to_rgb(picture)
   options = dict(photograph.metadata)
@@ -357,6 +384,9 @@ def _write_png_16(path, values, metadata) -> None:
   writer.write(buffer, values.reshape(height, -1))
   first, *others = png.Reader(bytes=buffer.getvalue()).chunks()
   further = []
+  if "dpi" in metadata:
+    per_metre = [round(float(dpi) / 0.0254) for dpi in metadata["dpi"]]
+    further.append((b"pHYs", struct.pack(">IIB", *per_metre, 1)))
   if "icc_profile" in metadata:
     further.append((b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata["icc_profile"])))
   if "exif" in metadata:

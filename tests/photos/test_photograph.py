@@ -90,6 +90,33 @@ def test_tiff_of_16_bits(planes, tmp_path):
     assert (found.alpha is not None) == (planes == 4)
 
 
+def test_tiff_with_one_plane_after_the_other(tmp_path):
+  values = np.random.default_rng(0).integers(0, 2**16, (20, 30, 3), np.uint16)
+  planes = np.moveaxis(values, -1, 0)
+  tifffile.imwrite(tmp_path / "a.tiff", planes, photometric="rgb", planarconfig="separate")
+  np.testing.assert_array_equal(photograph.read(tmp_path / "a.tiff").pixels, values)
+
+
+def test_a_grey_gif_with_transparency(pixels, tmp_path):
+  alpha = (pixels[..., 1:2] > 128).astype(np.uint8) * 255
+  photograph.write(tmp_path / "a.gif", photograph.Photograph(pixels[..., :1], alpha, "GIF"))
+  np.testing.assert_array_equal(photograph.read(tmp_path / "a.gif").alpha, alpha)
+
+
+def test_metadata_in_memory(pixels, tmp_path):
+  """A picture of Pillow keeps its profile, its EXIF data and its resolution, but its direction."""
+  exif = Image.Exif()
+  exif[0x010F], exif[0x0112] = "A camera", 6
+  path = tmp_path / "a.png"
+  Image.fromarray(pixels).save(path, exif=exif, icc_profile=PROFILE, dpi=(300, 300))
+  with Image.open(path) as picture:
+    photo = photograph.of(picture)
+    found = photo.restored(np.zeros((30, 20, 3))).like(picture)
+  assert found.size == (20, 30) and found.info["icc_profile"] == PROFILE
+  assert round(float(found.info["dpi"][0])) == 300
+  assert found.getexif()[0x010F] == "A camera" and 0x0112 not in found.getexif()
+
+
 @pytest.mark.parametrize("extension", ["jpg", "png", "webp", "tiff"])
 def test_metadata_is_kept(extension, pixels, tmp_path):
   exif = Image.Exif()
@@ -124,24 +151,31 @@ def test_metadata_with_16_bits(extension, planes, tmp_path):
   with Image.open(there) as picture:
     assert picture.getexif()[0x010F] == "A camera" and picture.info["icc_profile"] == PROFILE
     assert picture.getexif().get_ifd(0x8769)[0x9003] == "2001:02:03 04:05:06"
-    assert extension == "png" or picture.info["dpi"] == (300, 300)
+    assert [round(float(dpi)) for dpi in picture.info["dpi"]] == [300, 300]
   if extension == "tiff":
     with tifffile.TiffFile(there) as file:
       np.testing.assert_array_equal(file.asarray(), np.squeeze(values))
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("bits", [8, 16])
-def test_photographs_are_turned_upright_once(orientation, bits, pixels, tmp_path):
+@pytest.mark.parametrize("kind", ["png", "png of 16 bits", "tiff", "tiff of 16 bits"])
+def test_photographs_are_turned_upright_once(orientation, kind, pixels, tmp_path):
   """Pillow is the reference; 16 bits are turned as 8 bits are."""
   exif = Image.Exif()
   exif[0x0112] = orientation
   path = tmp_path / "photo.png"
   Image.fromarray(pixels).save(path, exif=exif)
   wanted = photograph.read(path).pixels
-  if bits == 16:
-    deep = photograph.Photograph(pixels.astype(np.uint16) * 257, metadata={"exif": exif.tobytes()})
-    photograph.write(path, deep)
+  deep = pixels.astype(np.uint16) * 257
+  if kind == "png of 16 bits":
+    photo = photograph.Photograph(deep, metadata={"exif": exif.tobytes()})
+    photograph.write(path, photo)
+  if kind.startswith("tiff"):
+    path = tmp_path / "photo.tiff"
+    values = deep if "16" in kind else pixels
+    tags = [(0x0112, "H", 1, orientation, True)]
+    tifffile.imwrite(path, values, photometric="rgb", extratags=tags)
+  if "16" in kind:
     wanted = wanted.astype(np.uint16) * 257
   found, written, _ = again(path, tmp_path)
   np.testing.assert_array_equal(found.pixels, wanted)

@@ -547,8 +547,8 @@ def crop(A: Any, y: jax.Array, tile: Tile, shape: Shape) -> tuple[jax.Array, Any
   Args:
     A: An operator with a `reduction`.
     y: What was observed [N, h, w, C].
-    tile: The tile, in pixels of the image. It begins at multiples of 16, and its sides are multiples
-      of the `reduction`.
+    tile: The tile, in pixels of the image. It begins at multiples of 16, and its sides are
+      multiples of the `reduction`.
     shape: [N, H, W, C] of the images.
 
   Returns:

@@ -1,5 +1,7 @@
 """The tiles of large images."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -15,13 +17,13 @@ def test_the_tiles_of_a_side(side):
   starts = sorted({top for top, _ in tiles.corners((side, side), (tile, tile))})
   assert starts[0] == 0 and starts[-1] + tile == side
   assert all(start % tiles.GRID == 0 for start in starts)
-  assert all(one + tile - other >= 48 for one, other in zip(starts, starts[1:]))
+  assert all(one + tile - other >= 48 for one, other in itertools.pairwise(starts))
   assert tiles.needed(side, 1) == tiles.needed(1, side) == (len(starts) > 1)
 
 
 @pytest.mark.parametrize("side", SIDES)
 def test_a_tile_is_not_divided_again(side):
-  """A tile, and an image that needs no tiles, is padded to a multiple of 16 and restored at once."""
+  """A tile, or an image that needs no tiles, is padded to a multiple of 16 and restored at once."""
   (tile,) = {*tiles.tile_sides((side, side))}
   calls = []
 
