@@ -30,7 +30,7 @@ from gan_restore import hub
 from gan_restore.data import framing, images
 from gan_restore.degradations import operators
 from gan_restore.evaluation import metrics, reports
-from gan_restore.photos import faces, filling, restoration
+from gan_restore.photos import faces, filling
 from gan_restore.photos.faces import Face
 
 _SIDE = 320  # Photographs are cropped to this side, so that all are restored by one program.
@@ -101,7 +101,7 @@ def measure(photo, face) -> dict[str, float]:
   for name, find, draw_face in (
     ("whole, true frame, small", known, small),
     ("whole, true frame", known, draw),
-    ("pictures", restoration.find_none, draw),
+    ("pictures", faces.finder("none"), draw),
     ("whole, small", faces.find_faces, small),
     ("whole", faces.find_faces, draw),
   ):

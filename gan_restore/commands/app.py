@@ -123,12 +123,12 @@ def restore(
   mask = painted(editor, photo.pixels.shape[:2]) if hole else None
   if mask is None and "inpaint" in tasks.parts(task):
     raise ValueError("Paint over the parts of the photograph that are missing.")
-  restorer = _restorer(method, int(seed))
+  restorer = _restorer(method, int(seed or 0))
   restorer = restorer.sample(sample) if sample else restorer
   if restorer.size and crop == "whole":
     crop = "center"
   task = tasks.with_factor(task, restorer.factor)
-  damage = Damage(task, mask, simulate, int(seed))
+  damage = Damage(task, mask, simulate, int(seed or 0))
   if crop == "whole":
     _check_size("result", damage.image_size(photo.pixels.shape[:2], 3))
   out = pathlib.Path(tempfile.mkdtemp(dir=folder))
@@ -193,9 +193,9 @@ def painted(editor: dict | None, size: tuple[int, int]) -> np.ndarray | None:
   )
 
 
-def scratches_on(path: str | None) -> dict | None:
-  """The value of the image editor for a photograph, with the scratches that are found painted on
-  it.
+def scratches_on(path: str | None, editor: dict | None = None) -> dict | None:
+  """The value of the image editor for a photograph: what is painted on it, and the scratches that
+  are found.
 
   Raises:
     ValueError: If the file is no picture, or no scratch is found.
@@ -207,6 +207,9 @@ def scratches_on(path: str | None) -> dict | None:
   found = scratches.find(picture)[..., 0]
   if not found.any():
     raise ValueError("No scratch is found. Paint over what is missing.")
+  drawn = painted(editor, found.shape)
+  if drawn is not None:
+    found = np.maximum(found, drawn[..., 0])
   return to_paint_on(path, images.mask_picture(found))
 
 
@@ -319,7 +322,7 @@ def build(own: pathlib.Path) -> Any:
   def run(
     path, editor, task, samples, method, crop, simulate, seed, folder
   ) -> Iterator[tuple[Any, ...]]:
-    if samples and not _restorer(method, int(seed)).sampling:
+    if samples and not _restorer(method, int(seed or 0)).sampling:
       raise gr.Error(f"The method {method} draws no samples.", print_exception=False)
     cancelled, stop = folder / "cancelled", threading.Event()
     cancelled.unlink(missing_ok=True)
@@ -434,7 +437,7 @@ def build(own: pathlib.Path) -> Any:
           seed = gr.Number(0, precision=0, label="Seed")
     for changed in (upload, mask):
       changed.change(sentence(to_paint_on), [upload, mask], editor)
-    find.click(sentence(scratches_on), upload, editor)
+    find.click(sentence(scratches_on), [upload, editor], editor)
     running = button.click(
       run,
       [upload, editor, task, samples, method, crop, simulate, seed, folder],

@@ -433,15 +433,15 @@ def is_kind(kind: str) -> bool:
 def is_fixed(kind: str) -> bool:
   """Whether a kind is the same hole for every image."""
   fixed = lambda one: one.partition(":")[0] in ("center", "border") or one in (*_PARTS, "eyes")
-  return all(fixed(one) for one in kind.split("+"))
+  return "," not in kind and all(fixed(one) for one in kind.split("+"))
 
 
 def is_facial(kind: str) -> bool:
   """Whether a kind is of parts of a face alone.
 
   Examples:
-    >>> is_facial("eyes+lips"), is_facial("center")
-    (True, False)
+    >>> is_facial("eyes+lips"), is_facial("center"), is_facial("eyes:0.1,center")
+    (True, False, False)
   """
   names = {name.partition(":")[0] for name in kind.split("+")}
-  return is_kind(kind) and names <= {*_PARTS, "eyes"}
+  return is_kind(kind) and "," not in kind and names <= {*_PARTS, "eyes"}

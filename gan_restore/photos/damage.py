@@ -137,12 +137,19 @@ class Damage:
 
   def image_size(self, picture: tuple[int, int], channels: int) -> tuple[int, int]:
     """(H, W) of the images, for photographs of a size (h, w): the inverse of `picture_size`."""
-    # The size of y is a linear function of that of the image, so two sizes determine it.
+    # The size of y is a linear function of that of the image, so two sizes determine it. If they
+    # are smaller than a kernel, larger ones are tried.
     factors = re.findall(r"(?:super_resolve|coarsen):(\d+)", self._enlarged("") + self.task)
-    unit = 128 * math.prod(max(int(factor), 1) for factor in factors)
-    sizes = zip(*(self.picture_size((side, side, channels)) for side in (unit, 2 * unit)), picture)
+    factor = math.prod(max(int(factor), 1) for factor in factors)
+    for unit in (128 * factor, 512 * factor, 2048 * factor):
+      try:
+        small, large = (self.picture_size((side, side, channels)) for side in (unit, 2 * unit))
+        break
+      except ValueError:
+        if unit == 2048 * factor:
+          raise
     height, width = (
-      round(unit + (y - small) * unit / (large - small)) for small, large, y in sizes
+      round(unit + (y - one) * unit / (two - one)) for one, two, y in zip(small, large, picture)
     )
     return height, width
 

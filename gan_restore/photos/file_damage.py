@@ -10,6 +10,7 @@ from gan_restore.photos import crops, photograph
 from gan_restore.photos.photograph import Photograph
 
 _NOISE_MIN = 0.01  # Less noise than this is not worth removing.
+_NOISE_SIDE = 16  # The noise of smaller pictures cannot be estimated.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,7 +61,8 @@ def detect(
   found, parts = [], []
   compression, why = find_jpeg(photo, square.shape[:2], box)
   if compression is None:
-    sigma = float(operators.estimate_sigma(square[None]).item())
+    small = min(square.shape[:2]) < _NOISE_SIDE
+    sigma = 0.0 if small else float(operators.estimate_sigma(square[None]).item())
     if sigma >= _NOISE_MIN:
       found.append(f"noise of {sigma:.2f}")
       parts.append("denoise:auto")

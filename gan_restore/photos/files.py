@@ -7,11 +7,15 @@ from collections.abc import Sequence
 from gan_restore.data import images
 
 
-def expand(inputs: Sequence[str]) -> tuple[list[pathlib.Path], list[str]]:
+def expand(
+  inputs: Sequence[str], apart: Sequence[pathlib.Path] = ()
+) -> tuple[list[pathlib.Path], list[str]]:
   """The files of inputs, each once.
 
   Args:
     inputs: Files, folders or globs.
+    apart: Folders whose files are not taken where they are within a folder of the inputs, such as
+      the results of an earlier command.
 
   Returns:
     (the files, in order; for each other input, a sentence that says what is wrong).
@@ -21,7 +25,9 @@ def expand(inputs: Sequence[str]) -> tuple[list[pathlib.Path], list[str]]:
   for entry in inputs:
     path = pathlib.Path(entry)
     if path.is_dir():
-      found = images.find_images(path)
+      inner = [folder.resolve() for folder in apart if path.resolve() in folder.resolve().parents]
+      outside = lambda file, inner=inner: not {*inner} & {*file.resolve().parents}
+      found = list(filter(outside, images.find_images(path)))
       if not found:
         failures.append(f"{entry}: no images in this folder")
     elif path.exists() or not glob.has_magic(entry):

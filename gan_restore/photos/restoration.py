@@ -39,12 +39,6 @@ WHITE = 0.25  # The standard deviation that is shown as white.
 Find = Callable[[Image.Image], list[Face]]
 
 
-def find_none(picture: Image.Image) -> list[Face]:
-  """No face."""
-  del picture
-  return []
-
-
 # --- From file to file ----------------------------------------------------------------------------
 
 
@@ -61,8 +55,8 @@ class Outputs:
     spread: Whether to write `spread/NAME.png`, the standard deviation of the samples.
     compare: Whether to write `compare/NAME.png`, the picture before and after, side by side.
     masks: Whether to write `masks/NAME.png`, the missing pixels.
-    faces: Whether to write `faces/NAME-1.png` and so on: each face of a whole photograph, before
-      and after.
+    faces: Whether to write `faces/NAME-1.png` and so on: each face that is found in the restored
+      photograph, before and after.
     samples: Number of samples of each photograph, which are written to `sample-1/NAME` and so on.
     overwrite: Whether to replace existing files.
   """
@@ -133,7 +127,7 @@ def restore_files(
   *,
   crop: str | None = None,
   size: int | None = None,
-  find: Find = find_none,
+  find: Find = lambda picture: [],
   say: Callable[[str], None] = lambda sentence: None,
 ) -> tuple[dict[str, dict[str, float]], list[str], int]:
   """Restores photographs, and writes a picture for each.
@@ -159,7 +153,8 @@ def restore_files(
   Raises:
     ValueError: If nothing can be restored. Then nothing has been written.
   """
-  paths, failures = files.expand(inputs)
+  mask_folder = [pathlib.Path(damage.mask)] if isinstance(damage.mask, str) else []
+  paths, failures = files.expand(inputs, [outputs.folder, *mask_folder])
   crop = crop or ("center" if restorer.size else "whole")
   shape_of = shapes(restorer, damage, crop, size)
   samplers = [restorer.sample(number) for number in range(1, outputs.samples + 1)]
@@ -184,7 +179,7 @@ def restore_files(
         failures.append(f"{path}: {str(error).removeprefix(f'{path}: ')}")
 
   def restore(restorer, y, A, shape) -> tuple[Result, list[list[Face]]]:
-    if crop == "whole" and restorer.takes_frame:
+    if crop == "whole":
       return restore_whole(restorer, y, A, shape, find, whole_result=outputs.spread)
     return restorer(y, A, frame="celeba" if crop == "face" else None), [[]] * len(y)
 
@@ -215,7 +210,8 @@ def restore_files(
         raise ValueError(
           "--spread needs a method that draws several samples, such as denoiser:num_samples=4"
         )
-      given = np.asarray(operators.show(A, y)).clip(0, 1)
+      if damage.simulate or crop != "whole":
+        given = np.asarray(operators.show(A, y)).clip(0, 1)
       if damage.simulate:
         found = scoring.score(result.image, squares, operators.missing(A, squares.shape))
 
@@ -230,7 +226,7 @@ def restore_files(
         try:
           photo = finish(item, image, A, i)
           photograph.write(item.output, photo)
-          own = faces[i] or (find(photo.picture) if outputs.faces and crop == "whole" else [])
+          own = find(photo.picture) if outputs.faces else []
           spread = result.spread[i] if outputs.spread and result.spread is not None else None
           _write_beside(
             item.output, outputs, shown, photo.to_float(), own, spread, item.damage.mask
@@ -303,6 +299,11 @@ def _observed(damage, path, photo, crop, shape_of, find):
   picture = photo.picture
   box = crops.choose_box(picture, crop)
   shape = shape_of(box)
+  if shape[0] * shape[1] > images.MAX_PIXELS:
+    raise images.ImageError(
+      f"the result would have {shape[1]}x{shape[0]} pixels; at most {images.MAX_PIXELS:,} are"
+      " allowed"
+    )
   size = damage.picture_size(shape)
   if crop == "whole" and shape[2] == 3 and size == photo.pixels.shape[:2]:
     square = photo.to_float()  # All of its bits.
@@ -388,14 +389,15 @@ def restore_whole(
   y: jax.Array,
   A: Any,
   shape: tuple[int, int, int, int],
-  find: Find = find_none,
+  find: Find = lambda picture: [],
   *,
   whole_result: bool = False,
 ) -> tuple[Result, list[list[Face]]]:
   """Restores whole photographs, and fills their holes part by part.
 
   Args:
-    restorer: A restorer of images of any size. If it draws samples, then the holes in faces are
+    restorer: A restorer of images of any size. If it does not take the frames of faces, it restores
+      each photograph as one image. If it draws samples, then the holes in faces are
       filled by samples of the prior of faces, else by a completion network.
     y: What was observed [N, ...].
     A: The damage.
@@ -407,6 +409,8 @@ def restore_whole(
   Returns:
     (the result, the faces of each photograph in which holes were filled).
   """
+  if not restorer.takes_frame:
+    return restorer(y, A), [[]] * len(y)
   if operators.hole(A) is not None and not whole_result:
     result = Result(image=y, generated=y)
   else:
@@ -503,10 +507,7 @@ def restore(
     damage, None, photo, "whole", shapes(restorer, damage, "whole"), find
   )
   y, A = damage.observe(square[None], [own], shape, 0)
-  if restorer.takes_frame:
-    result, _ = restore_whole(restorer, y, A, (1, *shape), find)
-  else:
-    result = restorer(y, A)
+  result, _ = restore_whole(restorer, y, A, (1, *shape), find)
   return _restored(photo, np.asarray(result.image[0]), A, own.task, 0).like(image)
 
 

@@ -118,7 +118,7 @@ def test_unions_and_what_is_fixed():
   draw = lambda kind: np.asarray(masks.get(kind)(jax.random.key(0), (2, 64, 64)))
   np.testing.assert_array_equal(draw("eyes+lips"), np.maximum(draw("eyes"), draw("lips")))
   fixed = ["center", "center:0.5", "lips", "eyes+lips"]
-  drawn = ["random", "lips:0.05", "eyes+strokes", "center,lips", "pixels:0.5"]
+  drawn = ["random", "lips:0.05", "eyes+strokes", "center,lips", "center:0.2,strokes", "pixels:0.5"]
   assert all(map(masks.is_fixed, fixed)) and not any(map(masks.is_fixed, drawn))
 
 

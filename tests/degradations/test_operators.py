@@ -187,6 +187,11 @@ def test_the_missing_pixels_of_a_composition(name):
   missing = np.asarray(operators.missing(A, (1, 64, 64, 3)))
   assert missing.shape == (1, 64, 64, 1) and missing[:, 16:48, 16:48].all()
   assert missing.sum() == 32 * 32
+  # Of a convolution, y has only the pixels whose neighbours are all known: 56x58 of 64x64.
+  hole = operators.inpaint(np.pad(np.ones((10, 20)), ((3, 43), (5, 33))))
+  A = operators.compose(hole, operators.blur_kernel(np.ones((9, 7)), "cut"))
+  rows, columns = np.nonzero(operators.missing(A, (1, 64, 64, 3))[0, ..., 0])
+  assert (rows.min(), rows.max(), columns.min(), columns.max()) == (7, 16, 8, 27)
   assert operators.missing(operators.blur(1), (1, 64, 64, 3)) is None
   assert operators.missing(lambda x: x, (1, 64, 64, 3)) is None
 

@@ -22,6 +22,9 @@ def test_the_size_of_what_was_observed():
     assert Damage(task, simulate=True).picture_size(shape) == (64, 64)
     assert damage.image_size((31, 47), 3) == (31 * 64 // size, 47 * 64 // size)
   assert Damage("motion_blur:9@0@cut").image_size((50, 40), 3) == (50, 48)
+  assert Damage("motion_blur:301@0@cut").image_size((50, 40), 3) == (50, 340)
+  with pytest.raises(ValueError, match="smaller than"):
+    Damage("motion_blur:9001@0@cut").image_size((50, 40), 3)
   # The file has one pixel for each block, or with noise all pixels.
   assert Damage("coarsen:5").image_size((31, 47), 3) == (155, 235)
   assert Damage("coarsen:5+denoise:0.1").image_size((30, 45), 3) == (30, 45)

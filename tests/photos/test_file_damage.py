@@ -102,6 +102,17 @@ def test_a_jpeg_that_was_turned_and_is_no_whole_number_of_blocks(picture, tmp_pa
     assert found is None and "turned" in why
 
 
+def test_a_picture_too_small_for_the_estimate_of_noise():
+  """Its hole is filled."""
+  noisy = np.random.default_rng(0).integers(0, 256, (10, 30, 3), np.uint8)
+  mask = np.zeros((10, 30, 1), np.float32)
+  mask[2:4] = 1
+  photo = photograph.of(noisy)
+  found = file_damage.detect(photo, photo.to_float(), (0, 0, 30, 10), mask)
+  assert found.task == "inpaint"
+  assert file_damage.detect(photo, photo.to_float(), (0, 0, 30, 10)).task == ""
+
+
 def test_a_jpeg_that_was_reduced(picture, tmp_path):
   picture.save(tmp_path / "a.jpg")
   opened = Image.open(tmp_path / "a.jpg")

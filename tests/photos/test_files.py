@@ -24,6 +24,17 @@ def test_each_file_once_and_what_is_wrong(tmp_path):
   ]
 
 
+def test_results_within_the_folder_of_the_photographs_are_no_photographs(tmp_path):
+  """Unless they are named."""
+  for name in ("a.png", "out/a.png", "out/compare/a.png", "masks/a.png", "more/b.png"):
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (4, 4)).save(tmp_path / name)
+  apart = [tmp_path / "out", tmp_path / "masks"]
+  found = lambda name: [str(p.relative_to(tmp_path)) for p in files.expand([name], apart)[0]]
+  assert found(f"{tmp_path}") == ["a.png", "more/b.png"]
+  assert found(f"{tmp_path}/out") == ["out/a.png", "out/compare/a.png"]
+
+
 def test_outputs_have_names_of_their_own():
   paths = [pathlib.Path(p) for p in ("x/a.png", "y/a.jpg", "sheet.png", "a-2.png")]
   names = [p.name for p in files.name_outputs(paths, pathlib.Path("out"), taken=("sheet",))]

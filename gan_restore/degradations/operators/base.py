@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from gan_restore.degradations import checks
+from gan_restore.degradations import checks, masks
 
 Shape = tuple[int, ...]
 Deviation = float | jax.Array  # A standard deviation: a number, or an array that broadcasts to y.
@@ -126,6 +126,10 @@ class Operator:
     None if y depends on every pixel."""
     del shape
     return None
+
+  def image_mask(self, mask: jax.Array, shape: Shape) -> jax.Array:
+    """The mask [N or 1, H, W, 1] of images of a shape, for a mask [N or 1, h, w, 1] of y."""
+    return masks.fit(mask, (shape[1], shape[2]))
 
   def hole(self) -> jax.Array | None:
     """The mask [N or 1, H, W, 1] of an operator that only blanks pixels; None of any other."""

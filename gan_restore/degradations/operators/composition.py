@@ -11,7 +11,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gan_restore.degradations import masks
 from gan_restore.degradations.operators import base
 from gan_restore.degradations.operators.base import Deviation, Operator, Shape
 from gan_restore.degradations.operators.noise_models import Grey
@@ -126,15 +125,19 @@ class Compose(Operator):
   def read(self, picture: jax.Array) -> jax.Array:
     return base.read(self.outer, base.read(self.inner, picture))
 
+  def image_mask(self, mask: jax.Array, shape: Shape) -> jax.Array:
+    mask = self.outer.image_mask(mask, base.output_shape(self.inner, shape))
+    return self.inner.image_mask(mask, shape)
+
   def missing(self, shape: Shape) -> jax.Array | None:
-    """The union of both parts' holes; the hole of a smaller image is enlarged to the image's
-    size."""
+    """The union of both parts' holes; the hole of an image of another size is placed in the
+    image."""
     inner = base.missing(self.inner, shape)
     outer = None
     if base.is_built_in(self.inner):  # A plain function may move pixels anywhere.
       outer = base.missing(self.outer, base.output_shape(self.inner, shape))
     if outer is not None:
-      outer = masks.fit(outer, (shape[1], shape[2]))
+      outer = self.inner.image_mask(outer, shape)
     if inner is None or outer is None:
       return outer if inner is None else inner
     return jnp.maximum(inner, outer)

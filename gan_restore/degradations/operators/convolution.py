@@ -142,6 +142,12 @@ class BlurKernel(Operator):
     (down, right), (n, h, w, c) = self._radius, shape
     return n, h + 2 * down, w + 2 * right, c
 
+  def image_mask(self, mask: jax.Array, shape: Shape) -> jax.Array:
+    if self.border == "mirror":
+      return mask
+    down, right = self._radius
+    return jnp.pad(mask, ((0, 0), (down, down), (right, right), (0, 0)))
+
   def show(self, y: jax.Array) -> jax.Array:
     if self.border == "mirror":
       return y
