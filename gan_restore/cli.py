@@ -40,7 +40,7 @@ def main(argv: list[str] | None = None) -> int:
     cache.enable()
     options.quiet_logs()
     return _module(command).run(arguments)
-  except (ValueError, TypeError, OSError) as error:
+  except (ValueError, TypeError, FloatingPointError, OSError) as error:
     print(f"gan-restore: {_sentence(error)}", file=sys.stderr)
     return 2
   except KeyboardInterrupt:

@@ -253,5 +253,14 @@ def load_judge(name: str | os.PathLike) -> perceptual.Scorer:
     WeightsError: If there is no classifier at that path.
   """
   trained = weights.load(shipped_files.judges().get(str(name), name), family="classifier")
-  classify = jax.jit(functools.partial(classifier.features_and_logits, trained))
+  apply = jax.jit(functools.partial(classifier.features_and_logits, trained))
+
+  def classify(x):
+    if tuple(x.shape[1:]) != trained.image_shape:
+      raise ValueError(
+        f"the judge {name} measures images of {list(trained.image_shape)}; these are"
+        f" {list(x.shape[1:])}"
+      )
+    return apply(x)
+
   return perceptual.agreement(classify, trained.config.exclusive)

@@ -86,6 +86,17 @@ def on_one_device(function, *arguments):
   return jax.tree.map(lambda x: x[0], run(*batched))
 
 
+class Constant:
+  """A network without variables, whose output is a given function of its inputs."""
+
+  def __init__(self, output):
+    self._output = output
+
+  def apply(self, variables, *inputs, mutable=False):
+    output = self._output(*inputs)
+    return (output, {}) if mutable else output
+
+
 def losses(trained: Trained, batch, active=None):
   """`compute_losses` on one device, with the key 2."""
   active = active or trained.family.PLAYERS

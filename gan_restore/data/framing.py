@@ -192,4 +192,8 @@ def whole(picture: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray
   of low resolutions and of JPEG fit."""
   del rng
   height, width = (side - side % 8 for side in picture.shape[:2])
+  if not height or not width:
+    raise ValueError(
+      f"a picture has {picture.shape[1]}x{picture.shape[0]} pixels; it must have 8x8"
+    )
   return {"image": picture[:height, :width]}

@@ -59,7 +59,7 @@ class _TfdsSource:
   ):
     self._examples, self._size, self.attributes = examples, image_size, attributes
     self.classes = classes or len(attributes)
-    self._aligned = aligned  # Whether the images are crops of aligned faces.
+    self._aligned = aligned  # Whether the images are aligned faces of CelebA, or their crops.
 
   def __len__(self) -> int:
     return len(self._examples)
@@ -69,7 +69,7 @@ class _TfdsSource:
     image, aligned = example["image"], self._aligned
     if image.shape[:2] != (self._size, self._size):
       picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
-      aligned = images.is_aligned_celeba(picture.size)
+      aligned = aligned and images.is_aligned_celeba(picture.size)
       box = images.celeba_box(picture.size) if aligned else None
       image = np.asarray(images.crop_and_resample(picture, self._size, box))
       image = image[..., None] if image.ndim == 2 else image
@@ -132,28 +132,34 @@ def load(
     return _OneLabel(load(name, split, image_size, data_dir), label)
   if name == "toy_faces":
     return toy_faces.ToyFaces(split, image_size)
-  data_dir = data_dir or None
-  classes, aligned = 0, False
+  builder = _builder(name, image_size, data_dir)
+  features, classes = builder.info.features, 0
+  if name.startswith("folder:"):
+    attributes, aligned = tuple(builder.info.metadata["attributes"]), builder.is_celeba
+  else:
+    attributes = tuple(sorted(features["attributes"])) if "attributes" in features else ()
+    aligned = name.startswith("celeb_a")
+    classes = getattr(features["label"], "num_classes", 0) if "label" in features else 0
+  return _TfdsSource(_split(builder, name, split), image_size, attributes, classes, aligned)
+
+
+def _builder(name, image_size, data_dir):
+  """The prepared TFDS builder of a data set; `image_size` None for whole pictures."""
   kind, _, path = name.partition(":")
   if kind == "folder":
     if not path:
       raise DataError("folder: needs a path, as in folder:/home/me/pictures")
     from gan_restore.data.folder import Folder  # It imports TFDS, which is slow.
 
-    builder = Folder(path, image_size, data_dir)
+    builder = Folder(path, image_size, data_dir or None)
     builder.prepare()
-    attributes, aligned = tuple(builder.info.metadata["attributes"]), builder.is_celeba
-  else:
-    builder = _tfds_builder(name, data_dir)
-    features = builder.info.features
-    if "image" not in features:
-      raise DataError(f"{name}: this TFDS data set has no feature called image")
-    attributes = tuple(sorted(features["attributes"])) if "attributes" in features else ()
-    classes = getattr(features["label"], "num_classes", 0) if "label" in features else 0
-  examples = _split(builder, name, split)
-  if not len(examples):
-    raise DataError(f"{name}: the {split} split is empty")
-  return _TfdsSource(examples, image_size, attributes, classes, aligned)
+    return builder
+  if name == "toy_faces":
+    raise DataError("toy_faces has no whole pictures; give folder:PATH or a TFDS name")
+  builder = _tfds_builder(name, data_dir or None)
+  if "image" not in builder.info.features:
+    raise DataError(f"{name}: this TFDS data set has no feature called image")
+  return builder
 
 
 class _Pictures:
@@ -195,11 +201,11 @@ def load_pictures(
   Raises:
     DataError: As `load`.
   """
-  return _Pictures(_Whole(_load_whole(name, split, data_dir)), cut, seed)
+  return _Pictures(_whole(name, split, data_dir), cut, seed)
 
 
 class _Whole:
-  """Whole pictures, uint8 [H, W, C]."""
+  """Whole pictures, uint8 [H, W, 3]; grey ones are repeated."""
 
   def __init__(self, examples):
     self._examples = examples
@@ -208,20 +214,12 @@ class _Whole:
     return len(self._examples)
 
   def __getitem__(self, index: int) -> np.ndarray:
-    return self._examples[index]["image"]
+    image = self._examples[index]["image"]
+    return np.repeat(image, 3, -1) if image.shape[-1] == 1 else image
 
 
-def _load_whole(name, split, data_dir):
-  """TFDS's data source of whole pictures."""
-  kind, _, path = name.partition(":")
-  if kind == "folder":
-    from gan_restore.data.folder import Folder  # It imports TFDS, which is slow.
-
-    builder = Folder(path, None, data_dir or None)
-    builder.prepare()
-  else:
-    builder = _tfds_builder(name, data_dir or None)
-  return _split(builder, name, split)
+def _whole(name, split, data_dir) -> _Whole:
+  return _Whole(_split(_builder(name, None, data_dir), name, split))
 
 
 def framed_batches(config: Any, split: str, batch_size: int) -> "grain.DatasetIterator":
@@ -253,7 +251,7 @@ def framed_batches(config: Any, split: str, batch_size: int) -> "grain.DatasetIt
       f"{batch_size} images a process; with config.large_every the number must be divisible by 4"
       f" times its {jax.local_device_count()} devices"
     )
-  pictures = [_Whole(_load_whole(name, split, config.data_dir)) for name in config.pictures]
+  pictures = [_whole(name, split, config.data_dir) for name in config.pictures]
 
   def batches(size, count, seed):
     parts = []
@@ -311,14 +309,16 @@ class _Alternating:
     self._count += 1
     return next(self._second if self._count % self._every == 0 else self._first)
 
-  def get_state(self):
+  def get_state(self) -> dict:
     return {
+      "reader": "two sizes",
       "first": self._first.get_state(),
       "second": self._second.get_state(),
       "count": self._count,
     }
 
-  def set_state(self, state):
+  def set_state(self, state: dict) -> None:
+    _check_reader(state, "two sizes")
     self._first.set_state(state["first"])
     self._second.set_state(state["second"])
     self._count = state["count"]
@@ -330,6 +330,11 @@ def _tfds_builder(name, data_dir):
   try:
     builder = tfds.builder(name, data_dir=data_dir, file_format="array_record")
   except (tfds.core.DatasetNotFoundError, ValueError) as error:  # Unknown, or no valid name.
+    if "File format is already set" in str(error):
+      raise DataError(
+        f"{name}: TFDS has prepared it in another format, which cannot be read without TensorFlow;"
+        " give another data_dir, where it is prepared as array_record"
+      ) from error
     raise DataError(
       f"unknown data set {name!r}: give toy_faces, folder:PATH or a TFDS name such as celeb_a"
     ) from error
@@ -348,14 +353,22 @@ def _tfds_builder(name, data_dir):
 
 
 def _split(builder, name, split):
-  splits = builder.info.splits
+  splits, given = builder.info.splits, split
   if split == "all":
-    return builder.as_data_source(split="+".join(splits))
-  if "validation" not in splits and "train" in splits and split in ("train", "validation"):
+    split = "+".join(splits)
+  elif "validation" not in splits and "train" in splits and split in ("train", "validation"):
     split = "train[:95%]" if split == "train" else "train[95%:]"
   elif split not in splits:
     raise DataError(f"{name}: no {split} split (it has {', '.join(splits)})")
-  return builder.as_data_source(split=split)
+  try:
+    examples = builder.as_data_source(split=split)
+  except ValueError as error:
+    if "0 length" not in str(error):
+      raise
+    examples = ()
+  if not len(examples):
+    raise DataError(f"{name}: the {given} split is empty")
+  return examples
 
 
 def _flip(example: dict, rng: np.random.Generator) -> dict:
@@ -406,7 +419,38 @@ def _batches(data, batch_size, num_threads):
       flags.FLAGS.mark_as_parsed()  # Grain reads its own flags.
     workers = max(1, min((os.cpu_count() or 1) // 2, 8))
     batches = batches.mp_prefetch(grain.MultiprocessingOptions(workers, per_worker_buffer_size=4))
-  return iter(batches)
+    return _Batches(iter(batches), f"{workers} processes")
+  return _Batches(iter(batches), "threads")
+
+
+class _Batches:
+  """Batches of a reader, whose position another kind of reader cannot take over."""
+
+  def __init__(self, batches, reader: str):
+    self._batches, self._reader = batches, reader
+
+  def __iter__(self):
+    return self
+
+  def __next__(self):
+    return next(self._batches)
+
+  def get_state(self) -> dict:
+    return {"reader": self._reader, "state": self._batches.get_state()}
+
+  def set_state(self, state: dict) -> None:
+    _check_reader(state, self._reader)
+    self._batches.set_state(state["state"])
+
+
+def _check_reader(state, ours) -> None:
+  theirs = state.get("reader", "another version")
+  if theirs != ours:
+    raise ValueError(
+      f"the position in the data was saved by a run whose batches came from {theirs}; here they"
+      f" come from {ours}. Resume it on the same kind of device, with the same number of cores and"
+      " the same pictures and large_every; or start another run with its weights: init_from"
+    )
 
 
 def evaluation_batches(source: Source, batch_size: int, limit: int | None = None) -> Iterator[dict]:

@@ -88,6 +88,17 @@ HELP = (
 )
 
 
+def of_the_map_paper(channels: int) -> tuple[str, ...]:
+  """`NAMES`, the MAP paper's five tasks, for images of a number of channels: grey images have no
+  colour to lose.
+
+  Examples:
+    >>> of_the_map_paper(1)
+    ('inpaint', 'super_resolve', 'denoise', 'quantize')
+  """
+  return tuple(name for name in NAMES if name != "colorize" or channels == 3)
+
+
 def get(
   name: str,
   *,

@@ -62,12 +62,12 @@ class ResidualBlock(nn.Module):
 class Generator(nn.Module):
   """Table 1. (image [N, S, S, C], hole blanked, mask [N, S, S, 1]) -> image [N, S, S, C].
 
-  Half of the rows of the table have stride 2x2, which would make the image too small. They are read
-  as follows: residual blocks 1 to 3 each halve the size (S to S / 8), and blocks 4 to 6 each double
-  it (back to S). With the deconvolution after them the output would be too large by a factor of 2.
-  It is read as the layer that brings the inputs of the output layer to full resolution. Without the
-  pyramid this is only the last block, which already has that resolution. A 1x1 convolution before
-  the dilated layers widens their input to 1,024 channels (with `width` 64).
+  18 of the 26 rows of the table have stride 2x2, which would make the image too small. They are
+  read as follows: residual blocks 1 to 3 each halve the size (S to S / 8), and blocks 4 to 6 each
+  double it (back to S). With the deconvolution after them the output would be too large by a factor
+  of 2. It is read as the layer that brings the inputs of the output layer to full resolution.
+  Without the pyramid this is only the last block, which already has that resolution. A 1x1
+  convolution before the dilated layers widens their input to 1,024 channels (with `width` 64).
 
   The pyramid (Lin et al. 2017): the encoder is its bottom-up pathway and blocks 4 to 6 are its
   top-down pathway, joined by 1x1 lateral convolutions. Its four levels, S / 8 to S, are inputs of

@@ -198,17 +198,18 @@ restore = functools.partial(latent_search.restore, latent_prior)
 
 
 def evaluate(trained: Trained, source: data.Source, n: int = 32) -> Iterator[tuple[str, float]]:
-  """Scores MAP restoration with this prior on the first images of `source`.
+  """Scores MAP restoration with this prior on the first images of `source`; grey images are not
+  scored on colorize.
 
   Yields:
-    (name, value): `psnr`, the PSNR of raw G(z), averaged over the five tasks, then that of each
-    task.
+    (name, value): `psnr`, the PSNR of raw G(z), averaged over the MAP paper's tasks, then that of
+    each task.
   """
   restorer = functools.partial(
     trained.family.restore, trained, num_restarts=1, num_steps=100, blend="none"
   )
   scores = {}
-  for task in tasks.NAMES:
+  for task in tasks.of_the_map_paper(trained.config.channels):
     scores[task] = scoring.evaluate(restorer, tasks.get(task), source, limit=n)["raw/psnr"]
   yield "psnr", sum(scores.values()) / len(scores)
   yield from ((f"{task}/psnr", value) for task, value in scores.items())

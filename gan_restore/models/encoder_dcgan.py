@@ -179,7 +179,7 @@ def compute_losses(
 
     discriminator  -E[log D(b, x)] - 1/2 E[log(1 - D(b, G))] - 1/2 E[log(1 - D(b, s))]
     generator      -E[log D(b, G)], the non-saturating form
-    prior          -E[log D(b, s)]: "D diagnoses whether or not the inpainted image is realistic"
+    prior          -E[log D(b, s)]: by it, D says how realistic the inpainted image is
     content        the L1 distance between G and x in the hole, plus `known_weight` times outside
     gradient       the L1 distance between the gradients of s and x, so that seams are penalised
 

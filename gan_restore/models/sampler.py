@@ -384,9 +384,7 @@ def evaluate(trained: Trained, source: data.Source, n: int = 256) -> Iterator[tu
     Gneiting, A. Raftery, "Strictly proper scoring rules", 2007).
   """
   scores: dict[str, float] = {}
-  for name in tasks.NAMES:
-    if name == "colorize" and trained.config.channels != 3:
-      continue
+  for name in tasks.of_the_map_paper(trained.config.channels):
     found, first, task = [], 0, tasks.get(name)
     for batch in data.evaluation_batches(source, 64, n):
       x = batch["image"].astype(np.float32) / 255

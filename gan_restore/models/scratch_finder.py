@@ -50,6 +50,7 @@ PLAYERS = ("finder",)
 RESTORES = False
 CURVES = {"finder_loss": "finder"}
 REQUIREMENTS = {
+  "channels": (lambda v: v == 3, "3"),
   "width": (lambda v: v >= 2 and v % 2 == 0, "an even number, at least 2"),
 }
 

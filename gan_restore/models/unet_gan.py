@@ -115,9 +115,18 @@ REQUIREMENTS = completion.REQUIREMENTS | {
 
 
 def networks(config: Config) -> tuple[Generator, StridedDiscriminator]:
-  """The two networks of a config. The discriminator consists of convolutions and a dense layer."""
+  """The two networks of a config. The discriminator consists of convolutions and a dense layer.
+
+  Raises:
+    ValueError: If values of the config do not fit together.
+  """
   dtype = jnp.dtype(config.dtype)
   coarse = config.get("coarse", 1)
+  if coarse > 1 and config.stages != 2:
+    raise ValueError(
+      f"config.coarse is {coarse}; with stages = {config.stages} it must be 1, because the coarse"
+      " stage does not learn"
+    )
   generator = Generator(config.channels, config.width, config.stages, coarse, dtype)
   return generator, StridedDiscriminator(1, config.width // coarse, dtype=dtype)
 

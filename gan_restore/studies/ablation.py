@@ -15,6 +15,7 @@ from gan_restore import data, hub, models
 from gan_restore.degradations import tasks
 from gan_restore.evaluation import figures, reports, scoring
 from gan_restore.restorers import classical
+from gan_restore.training import config as training_config
 from gan_restore.training import history, loop
 
 
@@ -43,16 +44,22 @@ def run(
   """
   workdir = pathlib.Path(workdir)
   workdirs = {name: workdir / name for name in configs}
-  for name, config in configs.items():
-    loop.finish(config, workdirs[name])
-  variants = {name: hub.load(str(path)) for name, path in workdirs.items()}
-
+  # Everything that can be wrong is found before the trainings.
+  holes = {kind: tasks.get("inpaint", mask=kind) for kind in masks}
+  for name, own in configs.items():
+    training_config.validate(own)
+    loop.check_same_run(own, workdirs[name])
+    if models.task(models.get(own.family)) not in (None, "inpaint"):
+      raise ValueError(f"{name} is a {own.family}, which does not fill holes")
   config = next(iter(configs.values()))
   source = data.load(config.dataset, "test", config.image_size, config.data_dir)
+  for name, own in configs.items():
+    loop.finish(own, workdirs[name])
+  variants = {name: hub.load(str(path)) for name, path in workdirs.items()}
+
   trainings = {name: _training(path) for name, path in workdirs.items()}
   rows = []
-  for kind in masks:
-    task = tasks.get("inpaint", mask=kind)
+  for kind, task in holes.items():
     for name, restorer in variants.items():
       scores = scoring.evaluate(restorer, task, source, limit=limit, seed=seed)
       rows += [

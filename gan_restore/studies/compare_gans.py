@@ -23,6 +23,7 @@ from gan_restore.degradations import operators
 from gan_restore.evaluation import figures, metrics, reports, scoring
 from gan_restore.models import Trained
 from gan_restore.restorers import classical
+from gan_restore.training import config as training_config
 from gan_restore.training import history, loop, weights
 
 GIVEN = {  # The inputs of each model for a restoration, besides the coarse image.
@@ -106,17 +107,20 @@ def run(
     limit: Maximum number of test images.
 
   Returns:
-    Rows: `dataset`, `model`, `images` and the values of `measure`; for a model also `seed`,
-    `steps`, `batch_size`, `loss` (the sum of its players' losses, averaged over the last tenth of
-    the run) and `images_per_second` in training. The model `real` stands for the originals
-    themselves, with the steps and batch size of the classifier.
+    Rows of these models, seeds and images: `dataset`, `model`, `images` and the values of
+    `measure`; for a model also `seed`, `steps`, `batch_size`, `loss` (the sum of its players'
+    losses, averaged over the last tenth of the run) and `images_per_second` in training. The model
+    `real` stands for the originals themselves, with the steps and batch size of the classifier.
 
   Raises:
-    ValueError: If a training in `workdir` has another config.
+    ValueError: If a config is invalid, a training in `workdir` has another config, or the models
+      are trained for another factor than that with which they are measured.
   """
   workdir = pathlib.Path(workdir)
   path = workdir / "comparison.json"
   rows = json.loads(path.read_text()) if path.exists() else []
+  _check(make_config, datasets, names, seeds, workdir)
+  found = []
   for dataset in datasets:
     config = make_config("classifier", dataset, seeds[0])
     source = data.load(config.dataset, "test", config.image_size, config.data_dir, config.label)
@@ -132,10 +136,10 @@ def run(
       if seed is not None:
         config = make_config(name, dataset, seed)
         cell["seed"] = seed
-        loop.check_same_run(config, folder)
       if name not in REFERENCES:
         cell |= {"steps": config.steps, "batch_size": config.batch_size}
-      if any(cell.items() <= row.items() for row in rows):
+      if known := [row for row in rows if cell.items() <= row.items()]:
+        found.append(known[-1])
         continue
       logging.info("%s", cell)
       if name == "real":
@@ -149,9 +153,28 @@ def run(
         own = trained if isinstance(trained.family, models.WithClassifier) else None
         values = _training(folder, config) | measure(restore, *given, own)
       rows.append(cell | values)
+      found.append(rows[-1])
       reports.write_json(path, rows)
     _draw(workdir, dataset, names, seeds[0], source)
-  return rows
+  return found
+
+
+def _check(make_config, datasets, names, seeds, workdir) -> None:
+  """Finds what is wrong with the configs before the first training."""
+  for dataset in datasets:
+    judge = make_config("classifier", dataset, seeds[0])
+    configs = {"classifier": judge}
+    configs |= {
+      f"{name}-{seed}": make_config(name, dataset, seed) for name in names for seed in seeds
+    }
+    for name, config in configs.items():
+      training_config.validate(config)
+      loop.check_same_run(config, workdir / dataset / name)
+      if config.factor != judge.factor:
+        raise ValueError(
+          f"{name} has the factor {config.factor}, and the classifier {judge.factor}; they must be"
+          " equal (--set and --judge-set)"
+        )
 
 
 def _unlabelled(restore, y, A, label):

@@ -19,17 +19,28 @@ class Checkpoints:
     workdir: The workdir; the checkpoints are in `workdir/checkpoints/STEP`.
     max_to_keep: Number of the newest checkpoints to keep.
     keep_period: Checkpoints at multiples of this step are kept as well; 0 for none.
+    read_only: Whether the folder stays as it is.
   """
 
-  def __init__(self, workdir: str | pathlib.Path, max_to_keep: int = 2, keep_period: int = 0):
-    self._folder = pathlib.Path(workdir).resolve() / "checkpoints"
+  def __init__(
+    self,
+    workdir: str | pathlib.Path,
+    max_to_keep: int = 2,
+    keep_period: int = 0,
+    *,
+    read_only: bool = False,
+  ):
+    self._folder, self._read_only = pathlib.Path(workdir).resolve() / "checkpoints", read_only
+    if read_only and not self._folder.is_dir():
+      raise ValueError(f"{workdir}: a training workdir without a checkpoint yet")
     self._manager = ocp.CheckpointManager(
       self._folder,
       options=ocp.CheckpointManagerOptions(
-        max_to_keep=max_to_keep, keep_period=keep_period or None, enable_async_checkpointing=True
+        max_to_keep=max_to_keep, keep_period=keep_period or None, enable_async_checkpointing=True,
+        read_only=read_only,
       ),
       item_names=("state", "position"),
-    )
+    )  # fmt: skip
 
   def steps(self) -> list[int]:
     """The steps of the existing checkpoints, in ascending order."""
@@ -74,7 +85,8 @@ class Checkpoints:
   def restore_newest(self, like: Any) -> tuple[Any, dict] | None:
     """The newest checkpoint that can be read, or None if there are no checkpoints.
 
-    A damaged checkpoint is reported and moved aside, and the previous one is tried.
+    A damaged checkpoint is reported and, unless the folder is only read, moved aside. The previous
+    one is tried.
 
     Raises:
       MismatchError: If the checkpoints belong to another config.
@@ -89,6 +101,8 @@ class Checkpoints:
       except Exception as error:  # A damaged file can raise any type of exception.
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
         logging.error("Checkpoint %d cannot be read (%s); trying the previous one.", step, reason)
+      if self._read_only:
+        continue
       if jax.process_index() == 0:
         (self._folder / str(step)).rename(self._folder.parent / f"broken_checkpoint_{step}")
       self._manager.reload()

@@ -93,6 +93,7 @@ def train(
 
   # --- Loop ---
   pending: list[tuple[int, dict]] = []
+  images = 0  # Of this process, since the last row of the history.
   since = time.perf_counter()
   with (
     _Termination() as termination,
@@ -108,8 +109,10 @@ def train(
     for step in range(first + 1, config.steps + 1):
       active = family.active_players(config, step - 1)
       factor = training_step.learning_rate_factor(config, step - 1)
-      state, metrics = step_fn(state, training_step.shard(next(batches)), factor, active)
+      batch = next(batches)
+      state, metrics = step_fn(state, training_step.shard(batch), factor, active)
       pending.append((step, metrics))
+      images += len(batch["image"])
       bar.update()
 
       terminated = termination.asked(step)
@@ -118,8 +121,8 @@ def train(
       if saves or step % config.log_every == 0:
         averages = training_history.average(pending, checkpoints)
         now = time.perf_counter()
-        speed = len(pending) * config.batch_size / (now - since)
-        pending, since = [], now
+        speed = images * jax.process_count() / (now - since)
+        pending, since, images = [], now, 0
         if lead:
           history.write(step, {**averages, "images_per_second": speed})
           bar.set_postfix_str(

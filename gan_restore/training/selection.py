@@ -27,7 +27,8 @@ def export_best(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -
   not scored again.
 
   Args:
-    config: The run's config.
+    config: Of its fields, `dataset`, `data_dir` and `export_step` are used; the others are those of
+      the run.
     workdir: The run's folder.
 
   Returns:
@@ -36,10 +37,16 @@ def export_best(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -
   Raises:
     ValueError: If there are no checkpoints, or there is none of step `config.export_step`.
   """
-  training_config.validate(config)
   workdir = pathlib.Path(workdir)
+  checkpoints = Checkpoints(workdir, read_only=True)
+  given, config = (
+    config,
+    ml_collections.ConfigDict(json.loads((workdir / "config.json").read_text())),
+  )
+  for name in ("dataset", "data_dir", "export_step"):
+    config[name] = given[name]
+  training_config.validate(config)
   family = models.get(config.family)
-  checkpoints = Checkpoints(workdir, config.max_to_keep, config.keep_period)
   steps = checkpoints.steps()
   if not steps:
     raise ValueError(f"{workdir}: no checkpoint to evaluate")

@@ -152,7 +152,10 @@ def _load_workdir(path) -> Trained:
   from gan_restore.training.checkpoints import Checkpoints  # It imports Orbax, which is slow.
 
   config = ml_collections.ConfigDict(json.loads((path / "config.json").read_text()))
-  checkpoints = Checkpoints(path)
+  try:
+    checkpoints = Checkpoints(path, read_only=True)
+  except ValueError as error:
+    raise WeightsError(str(error)) from error
   restored = checkpoints.restore_newest(state_shapes(config))
   checkpoints.close()
   if restored is None:

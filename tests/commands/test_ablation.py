@@ -87,6 +87,9 @@ def test_each_value_of_several_fields_is_one_variant(capsys, tmp_path, monkeypat
     (["--set", "width=many"], "width"),
     (["--config", "configs/dcgan.py"], "names no VARIANTS"),
     (["--config", "configs/none.py"], "no such config file"),
+    (["--masks", "center,middle"], "unknown mask 'middle'"),
+    (["--config", "configs/resgan.py", "--vary", "width=8,16"], "does not fill holes"),
+    (["--set", "width=0"], "config.width is 0"),
   ],
 )
 def test_ablation_refuses(options, message, capsys, tmp_path, monkeypatch):

@@ -36,9 +36,9 @@ def found_marks(image):
 
 @pytest.mark.parametrize("size", [64, 128])
 def test_the_frame_says_where_the_face_is(marked, size):
-  """The disks are where the frame maps them to, however the face is scaled, rotated, shifted and
-  mirrored."""
-  cut = framing.Framing(size, aligned_share=0.3, known_share=1, margin=0.2)
+  """The disks are where the frame maps them to, however the face is scaled, rotated and
+  shifted."""
+  cut = framing.Framing(size, aligned_share=0.3, known_share=1, margin=0.2, flip=False)
   rng, seen = np.random.default_rng(0), 0
   for _ in range(30):
     example = cut(marked, rng)
@@ -49,11 +49,27 @@ def test_the_frame_says_where_the_face_is(marked, size):
       if inside.all():
         seen += 1
         found = frame @ [*place, 1]
-        mirrored = np.linalg.det(frame[:, :2]) > 0
-        assert mirrored  # Mirrored twice: the image, and the face's left and right.
-        best = min(abs(found - mark).max(), abs(found * [-1, 1] - mark).max())
-        assert best < 1.5 * 2 / (0.7 * size)
+        assert np.linalg.det(frame[:, :2]) > 0
+        assert abs(found - mark).max() < 1.5 * 2 / (0.7 * size)
   assert seen > 30
+
+
+def test_mirrored_faces(marked):
+  """A mirrored face has the frame of a face, too: its left is where the right was."""
+  mirrored, at = 0, np.array([20, 45])
+  for seed in range(20):
+    plain, other = (
+      framing.Framing(64, known_share=1, margin=0.2, flip=flip)(marked, np.random.default_rng(seed))
+      for flip in (False, True)
+    )
+    before, after = plain["frame"] @ [*at, 1], other["frame"] @ [64 - at[0], at[1], 1]
+    if np.array_equal(other["image"], plain["image"]):
+      np.testing.assert_array_equal(other["frame"], plain["frame"])
+    else:
+      mirrored += 1
+      np.testing.assert_array_equal(other["image"], plain["image"][:, ::-1])
+      np.testing.assert_allclose(after, before * [-1, 1], atol=1e-4)
+  assert 3 < mirrored < 17
 
 
 def test_aligned_faces_are_the_crop_of_the_data_set(marked):

@@ -8,7 +8,7 @@ from gan_restore.configs import denoiser
 from PIL import Image
 
 from gan_restore import data
-from gan_restore.data import toy_faces
+from gan_restore.data import framing, toy_faces
 
 
 class Numbers:
@@ -149,6 +149,18 @@ def test_sets_that_need_a_download_on_tfds_mocks(name, size, classes, label, tmp
   assert 0 <= batch["label"].min() and batch["label"].max() < (2 if label else classes)
 
 
+def test_only_celeba_has_aligned_faces(monkeypatch):
+  """Another picture with the proportions of CelebA's is cropped to its centre."""
+  monkeypatch.setattr(tfds.core.DatasetInfo, "splits", {"train": 1, "test": 1})
+  with tfds.testing.mock_data(num_examples=2):
+    source = data.load("oxford_flowers102", "test", 64)
+    monkeypatch.setattr(
+      type(source._examples), "__getitem__",
+      lambda self, i: {"image": np.arange(218 * 178 * 3, dtype=np.uint8).reshape(218, 178, 3)},
+    )  # fmt: skip
+    assert "frame" not in source[0] and source[0]["image"].shape == (64, 64, 3)
+
+
 def test_a_refused_celeba_download_tells_of_folders(tmp_path, monkeypatch):
   def refuse(self, **kwargs):
     raise tfds.download.DownloadError("Google Drive: quota exceeded")
@@ -223,6 +235,49 @@ def test_batches_of_several_data_sets(framed_config):
   again.set_state(json.loads(json.dumps(state)))
   for ours, theirs in zip([next(again) for _ in range(3)], wanted):
     np.testing.assert_array_equal(ours["image"], theirs["image"])
+
+
+def test_a_position_of_other_readers_is_refused(framed_config, monkeypatch):
+  """Threads and processes, another number of processes, one size and two sizes."""
+  batches = lambda: data.framed_batches(framed_config, "train", 4 * jax.local_device_count())
+  two_sizes = batches().get_state()
+  framed_config.large_every = 0
+  threads = batches().get_state()
+  for state in (two_sizes, {**threads, "reader": "8 processes"}, {"next_index": 3}):
+    with pytest.raises(ValueError, match="here they come from threads"):
+      batches().set_state(state)
+  framed_config.large_every = 3
+  with pytest.raises(ValueError, match="came from threads; here they come from two sizes"):
+    batches().set_state(threads)
+
+
+def test_whole_pictures_that_cannot_be(tmp_path):
+  Image.new("L", (40, 5)).save(tmp_path / "a.png")
+  whole = lambda name, split="all": data.load_pictures(name, split, framing.whole, str(tmp_path))
+  with pytest.raises(data.DataError, match="toy_faces has no whole pictures"):
+    whole("toy_faces")
+  with pytest.raises(data.DataError, match="needs a path"):
+    whole("folder")
+  with pytest.raises(data.DataError, match="no test split"):
+    whole(f"folder:{tmp_path}", "test")
+  with pytest.raises(ValueError, match="a picture has 40x5 pixels"):
+    whole(f"folder:{tmp_path}")[0]
+
+
+def test_grey_pictures_of_tfds_are_cut_out_as_rgb(monkeypatch):
+  monkeypatch.setattr(tfds.core.DatasetInfo, "splits", {"train": 1, "test": 1})
+  with tfds.testing.mock_data(num_examples=4):
+    source = data.load_pictures("mnist", "test", framing.Framing(16))
+    assert source[0]["image"].shape == (16, 16, 3)
+
+
+def test_a_set_that_tfds_prepared_in_another_format(monkeypatch):
+  def builder(*args, **kwargs):
+    raise ValueError("File format is already set to FileFormat.TFRECORD. Got array_record.")
+
+  monkeypatch.setattr(tfds, "builder", builder)
+  with pytest.raises(data.DataError, match="in another format"):
+    data.load("mnist", "train", 28)
 
 
 def test_framed_sources(framed_config):

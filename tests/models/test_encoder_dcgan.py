@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from gan_restore.configs import encoder_dcgan as script
-from helpers import losses, small_config, untrained
+from helpers import Constant, losses, small_config, untrained
 
 from gan_restore.models import encoder_dcgan
 from gan_restore.nn import layers
@@ -127,13 +127,6 @@ def test_each_loss_in_numpy():
   """
   logits = iter((0.5, -1.0, 2.0))
   config = small_config("encoder_dcgan", masks="center", known_weight=0.1)
-
-  class Constant:
-    def __init__(self, output):
-      self.output = output
-
-    def apply(self, variables, *inputs, mutable):
-      return self.output(*inputs), {}
 
   networks = encoder_dcgan.networks
   encoder_dcgan.networks = lambda config: (

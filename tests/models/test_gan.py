@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import gradients, small_config, untrained
+from helpers import Constant, gradients, small_config, untrained
 from PIL import Image
 
 from gan_restore.degradations import operators
@@ -26,6 +26,20 @@ def test_every_player_gets_a_gradient_from_its_own_loss_alone(family, changes):
     name = jax.tree_util.keystr(path)
     cancels = name == "['critic']['Dense_0']['bias']"  # The same for f(x) and f(G).
     assert (float(jnp.abs(leaf).max()) > 0) != cancels, name
+
+
+def test_the_losses_in_numpy(monkeypatch):
+  """G returns 0. D's logits are 0.5 for the real images, and -1 for others."""
+  image = jax.random.uniform(jax.random.key(1), (4, 16, 16, 3), minval=-1)
+  D = lambda x, train: jnp.where(jnp.all(x == image, (1, 2, 3)), 0.5, -1.0)
+  networks = Constant(lambda x, train: jnp.zeros_like(image)), Constant(D)
+  monkeypatch.setattr(gan, "networks", lambda config: networks)
+  config = small_config("gan", network="conv", reconstruction_weight=0.0)
+  nobody = {"generator": {}, "discriminator": {}}
+  values, _ = gan.compute_losses(config, nobody, {"image": image}, jax.random.key(0), gan.PLAYERS)
+  on_real, on_fake = 1 / (1 + np.exp(-0.5)), 1 / (1 + np.exp(1.0))
+  np.testing.assert_allclose(values["discriminator"], -np.log(on_real) - np.log(1 - on_fake), 1e-5)
+  np.testing.assert_allclose(values["generator"], -np.log(on_fake), 1e-5)
 
 
 def test_cgans_conditioning_changes_the_output():

@@ -7,7 +7,7 @@ import pytest
 from helpers import drawn_faces, untrained
 
 from gan_restore.data import toy_faces
-from gan_restore.degradations import operators
+from gan_restore.degradations import masks, operators
 from gan_restore.models import scratch_finder
 from gan_restore.training import weights
 
@@ -32,7 +32,7 @@ def test_strokes_are_drawn_on_three_quarters_of_the_images(drawn):
 def test_strokes_differ_from_what_is_around(drawn):
   images, mask = drawn
   inside = (abs(images - 0.5).max(-1, keepdims=True) > 0.1)[mask == 1].mean()
-  far = operators.enlarge(jnp.asarray(mask), 1)
+  far = masks.grow(jnp.asarray(mask), 2)
   outside = abs(images - 0.5)[np.broadcast_to(np.asarray(far) == 0, images.shape)].mean()
   assert inside > 0.9 and outside < 0.05
 

@@ -2,7 +2,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import gradients, hole_psnr, losses, small_config, untrained
+from helpers import Constant, gradients, hole_psnr, losses, small_config, untrained
 
 from gan_restore.degradations import operators
 from gan_restore.degradations.operators import UnsupportedOperatorError
@@ -76,6 +76,8 @@ def test_the_large_network_begins_with_the_small_one(tmp_path):
     weights.init_from(
       init_state(small_config("unet_gan", "unet", width=8)), tmp_path / "small.safetensors"
     )
+  with pytest.raises(ValueError, match=r"config\.coarse is 2; with stages = 1 it must be 1"):
+    unet_gan.networks(small_config("unet_gan_large", stages=1, coarse=2))
   with pytest.raises(ValueError, match=r"config\.coarse is 0; it must be a whole number >= 1"):
     validate(small_config("unet_gan_large", coarse=0))
 
@@ -90,7 +92,22 @@ def test_the_bce_is_eq_1():
   values, (_, m) = losses(trained, make_batch())
   np.testing.assert_allclose(values["discriminator"], m["l_d"], rtol=1e-6)
   np.testing.assert_allclose(values["generator"], 2 * m["l_rec"] + 0.5 * m["l_g"], rtol=3e-6)
-  assert abs(float(m["l_g"]) - np.log(2)) < 0.5 and abs(float(m["l_d"]) - 2 * np.log(2)) < 1
+
+
+def test_the_losses_in_numpy(monkeypatch):
+  """G returns 0. D's logits are 0.5 for the real images, and -1 for others."""
+  image = make_batch()["image"]
+  D = lambda x, train: jnp.where(jnp.all(x[..., :3] == image, (1, 2, 3)), 0.5, -1.0)
+  networks = Constant(lambda x, mask, train: [jnp.zeros_like(x)]), Constant(D)
+  monkeypatch.setattr(unet_gan, "networks", lambda config: networks)
+  config = small_config("unet_gan", masks="center")
+  nobody = {"generator": {}, "discriminator": {}}
+  values, (_, found) = unet_gan.compute_losses(
+    config, nobody, {"image": image}, jax.random.key(0), unet_gan.PLAYERS
+  )
+  on_real, on_fake = 1 / (1 + np.exp(-0.5)), 1 / (1 + np.exp(1.0))
+  np.testing.assert_allclose(values["discriminator"], -np.log(on_real) - np.log(1 - on_fake), 1e-5)
+  np.testing.assert_allclose(found["l_g"], -np.log(on_fake), 1e-5)
 
 
 @pytest.mark.slow

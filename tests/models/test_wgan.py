@@ -1,9 +1,10 @@
 """WGAN as a baseline of ResGAN."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import losses, small_config, untrained
+from helpers import Constant, losses, small_config, untrained
 
 from gan_restore.models import wgan
 from gan_restore.training import loop
@@ -22,6 +23,18 @@ def test_wgans_critic_is_clipped_and_learns_five_times_as_often(tmp_path):
   generator = jax.tree.leaves(state.variables["generator"]["params"])
   assert max(abs(x).max() for x in generator) > 0.02
   assert "batch_stats" not in state.variables["critic"]  # No batch norm.
+
+
+def test_the_losses_in_numpy(monkeypatch):
+  """G returns 0. The critic returns 0.5 for the real images, and -1 for others."""
+  image = jax.random.uniform(jax.random.key(1), (4, 16, 16, 3), minval=-1)
+  critic = lambda x, train: jnp.where(jnp.all(x == image, (1, 2, 3)), 0.5, -1.0)[:, None]
+  networks = Constant(lambda x, train: jnp.zeros_like(image)), Constant(critic)
+  monkeypatch.setattr(wgan, "networks", lambda config: networks)
+  config = small_config("wgan", reconstruction_weight=0.0)
+  nobody = {"generator": {}, "critic": {}}
+  values, _ = wgan.compute_losses(config, nobody, {"image": image}, jax.random.key(0), wgan.PLAYERS)
+  assert float(values["critic"]) == -1.5 and float(values["generator"]) == 1
 
 
 def test_the_gradient_penalty_is_of_the_slopes_between():

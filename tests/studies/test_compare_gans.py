@@ -54,10 +54,25 @@ def test_trains_what_is_missing_and_measures_it_once(capsys, tmp_path, monkeypat
   assert again[-1]["accuracy"] != rows[-1]["accuracy"] or again[-1]["psnr"] != rows[-1]["psnr"]
   assert "±" in output
 
+  # Measurements of other numbers of images are not mixed with these.
+  status, output, _ = compare(capsys, tmp_path, "--models", "resgan", "--limit", "8")
+  assert status == 0 and "±" not in output
+  again = json.loads((tmp_path / "comparison.json").read_text())
+
   # With other fields it is another comparison.
   status, _, error = compare(capsys, tmp_path, "--models", "resgan", "--set", "learning_rate=0.01")
   assert status == 2 and "holds a run whose learning_rate is 0.0002; it must be 0.01" in error
   assert json.loads((tmp_path / "comparison.json").read_text()) == again
+
+
+def test_what_is_wrong_is_found_before_the_trainings(capsys, tmp_path):
+  for options, message in (
+    (["--set", "factor=2"], "gan-0 has the factor 2, and the classifier 4"),
+    (["--set", "width=0"], "config.width is 0"),
+    (["--datasets", "celeba,mnits"], "mnits"),
+  ):
+    status, _, error = compare(capsys, tmp_path / "runs", "--models", "gan", *options)
+    assert status == 2 and message in error and not (tmp_path / "runs").exists()
 
 
 @pytest.mark.slow

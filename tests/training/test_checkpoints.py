@@ -45,6 +45,16 @@ def test_a_broken_newest_falls_back_to_the_one_before(saved, tmp_path, caplog):
   assert (tmp_path / "broken_checkpoint_3").is_dir()
 
 
+def test_reading_changes_nothing(saved, tmp_path):
+  damage(tmp_path, 3)
+  before = sorted(tmp_path.rglob("*"))
+  state, _ = Checkpoints(tmp_path, read_only=True).restore_newest(tree(0))
+  assert int(state["step"]) == 2 and sorted(tmp_path.rglob("*")) == before
+  with pytest.raises(ValueError, match="without a checkpoint yet"):
+    Checkpoints(tmp_path / "other", read_only=True)
+  assert not (tmp_path / "other").exists()
+
+
 def test_the_step_of_a_broken_one_can_be_saved_again(saved, tmp_path):
   damage(tmp_path, 3)
   checkpoints = Checkpoints(tmp_path, max_to_keep=3)

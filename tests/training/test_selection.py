@@ -31,8 +31,11 @@ def test_a_run_is_scored_and_its_best_checkpoint_exported(tmp_path, monkeypatch)
     config, tmp_path
   )  # The scores are stored, so `evaluate` is not called again.
   config.export_step = 8  # Chosen by eye.
+  config.learning_rate = 0.5  # The file has the config of the run, which has another one.
   selection.export_best(config, tmp_path)
   exported(8)
+  stored = weights.load(tmp_path / "weights.safetensors").config
+  assert stored.learning_rate == small_config().learning_rate
   config.update(export_step=0, dataset="folder:elsewhere")
   with pytest.raises(ValueError, match="no such folder"):  # Scores of other data are not reused.
     selection.export_best(config, tmp_path)
@@ -42,5 +45,6 @@ def test_a_run_is_scored_and_its_best_checkpoint_exported(tmp_path, monkeypatch)
 
 
 def test_a_run_without_checkpoints(tmp_path):
-  with pytest.raises(ValueError, match="no checkpoint to evaluate"):
+  with pytest.raises(ValueError, match="without a checkpoint yet"):
     selection.export_best(small_config(), tmp_path)
+  assert not list(tmp_path.iterdir())

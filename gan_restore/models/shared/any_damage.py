@@ -41,7 +41,15 @@ Draw = Callable[..., jax.Array]
 
 
 def network(config: Config) -> PosteriorUNet:
-  """The network of a config that estimates the posterior mean."""
+  """The network of a config that estimates the posterior mean.
+
+  Raises:
+    ValueError: If values of the config do not fit together.
+  """
+  if config.sigma_min > config.sigma_max:
+    raise ValueError(
+      f"config.sigma_min is {config.sigma_min}; it must be at most sigma_max, {config.sigma_max}"
+    )
   return PosteriorUNet(
     config.channels, config.width, config.depth, config.local, dtype=jnp.dtype(config.dtype)
   )
@@ -428,9 +436,8 @@ def evaluate(
   framed = data.framed_sources(trained.config, "validation")
   sources = {"": source} | {f"pictures_{k}/": own for k, own in enumerate(framed)}
   scores: dict[str, float] = {}
-  for (of, own), task in itertools.product(sources.items(), tasks.NAMES):
-    if task == "colorize" and trained.config.channels != 3:
-      continue
+  names = tasks.of_the_map_paper(trained.config.channels)
+  for (of, own), task in itertools.product(sources.items(), names):
     own_restorer = functools.partial(restorer, trained)
     found = scoring.evaluate(own_restorer, tasks.get(task), own, limit=n)
     scores |= {f"{of}{task}/{name}": found[f"raw/{name}"] for name in ("psnr", "ssim")}
