@@ -4,7 +4,7 @@ Images x are [N, H, W, C], float32 in [0, 1]; observations y are [N, ...].
 """
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import cast
 
 import flax
 import jax
@@ -22,44 +22,48 @@ from gan_restore.degradations.operators.pointwise import Inpaint
 class Compose(Operator):
   """See `compose`. Each of its methods combines the results of its two parts."""
 
-  outer: Any
-  inner: Any
+  outer: Operator
+  inner: Operator
 
   @property
   def unit_range(self) -> bool:
-    return base.unit_range(self.outer) and base.unit_range(self.inner)
+    return self.outer.unit_range and self.inner.unit_range
 
   @property
   def is_built_in(self) -> bool:
-    return base.is_built_in(self.outer) and base.is_built_in(self.inner)
+    return self.outer.is_built_in and self.inner.is_built_in
+
+  @property
+  def tells_shape(self) -> bool:
+    return self.outer.tells_shape and self.inner.tells_shape
 
   @property
   def without_grey(self) -> Operator:
     return self.inner if isinstance(self.outer, Grey) else self
 
   def hole(self) -> jax.Array | None:
-    return base.hole(self.inner) if isinstance(self.outer, Grey) else None
+    return self.inner.hole() if isinstance(self.outer, Grey) else None
 
   def __call__(self, x: jax.Array) -> jax.Array:
     return self.outer(self.inner(x))
 
   def corrupt(self, x: jax.Array, key: jax.Array) -> jax.Array:
     first, second = jax.random.split(key)
-    return base.corrupt(self.outer, base.corrupt(self.inner, x, first), second)
+    return self.outer.corrupt(self.inner.corrupt(x, first), second)
 
-  def given(self, y: jax.Array, shape: Shape, after: Callable) -> Operator:
-    outer = base.given(self.outer, y, base.output_shape(self.inner, shape), after)
+  def given(self, y: jax.Array, shape: Shape, after: Operator) -> Operator:
+    outer = self.outer.given(y, base.output_shape(self.inner, shape), after)
     after = after if isinstance(outer, base.Identity) else Compose(after, outer)
-    return Compose(outer, base.given(self.inner, y, shape, after))
+    return Compose(outer, self.inner.given(y, shape, after))
 
   def noise(self, shape: Shape) -> Deviation:
     """The noise of each part passes through all later parts."""
     return self.noise_after(base.Identity(), shape)
 
-  def noise_after(self, after: Callable, shape: Shape) -> Deviation:
+  def noise_after(self, after: Operator, shape: Shape) -> Deviation:
     later = self.outer if type(after) is base.Identity else Compose(after, self.outer)
-    inner = base.noise_after(self.inner, later, shape)
-    outer = base.noise_after(self.outer, after, base.output_shape(self.inner, shape))
+    inner = self.inner.noise_after(later, shape)
+    outer = self.outer.noise_after(after, base.output_shape(self.inner, shape))
     if not base.is_positive(inner) or not base.is_positive(outer):
       return outer if base.is_positive(outer) else inner
     return (inner**2 + outer**2) ** 0.5
@@ -68,42 +72,41 @@ class Compose(Operator):
     """By probes if a part mixes what an earlier part has mixed, because noise is then
     correlated."""
     parts = self.parts()
-    mixed = [axis for part in parts for axis in base.mixes(part)]
+    mixed = [axis for part in parts for axis in part.mixes]
     if len(mixed) > len(set(mixed)):
       return base.probe(self, sigma, shape)
     for part in parts:
-      sigma = base.propagate(part, sigma, shape)
+      sigma = part.propagate(sigma, shape)
       shape = base.output_shape(part, shape)
     return sigma
 
-  def on_noise(self) -> Callable:
-    part = lambda A: A.on_noise() if isinstance(A, Operator) else A
-    return Compose(part(self.outer), part(self.inner))
+  def on_noise(self) -> Operator:
+    return Compose(self.outer.on_noise(), self.inner.on_noise())
 
-  def parts(self) -> list[Callable]:
+  def parts(self) -> list[Operator]:
     """The operators in the order in which they are applied, none of them a composition."""
     split = lambda A: A.parts() if isinstance(A, Compose) else [A]
     return [*split(self.inner), *split(self.outer)]
 
   @property
   def mixes(self) -> frozenset[str]:
-    return base.mixes(self.outer) | base.mixes(self.inner)
+    return self.outer.mixes | self.inner.mixes
 
   @property
   def reduction(self) -> int | None:
-    outer, inner = (getattr(part, "reduction", None) for part in (self.outer, self.inner))
+    outer, inner = self.outer.reduction, self.inner.reduction
     if outer is None or inner is None or 16 % (outer * inner):
       return None
     return outer * inner
 
   def crop(self, tile: base.Tile, shape: Shape) -> Operator:
-    scale = self.inner.reduction
+    scale = self.inner.reduction or 1
     outer_tile = cast(base.Tile, tuple(side // scale for side in tile))
     outer_shape = base.output_shape(self.inner, shape)
     return Compose(self.outer.crop(outer_tile, outer_shape), self.inner.crop(tile, shape))
 
   def kernel(self) -> jax.Array | None:
-    outer, inner = base.kernel(self.outer), base.kernel(self.inner)
+    outer, inner = self.outer.kernel(), self.inner.kernel()
     if outer is None or inner is None:
       return None
     if outer.shape[1:] != (1, 1) and inner.shape[1:] != (1, 1):
@@ -114,16 +117,16 @@ class Compose(Operator):
     return 1.0 if self.is_built_in else base.row_norms(self, shape)
 
   def image_shape(self, shape: Shape) -> Shape:
-    return base.image_shape(self.inner, base.image_shape(self.outer, shape))
+    return self.inner.image_shape(self.outer.image_shape(shape))
 
   def project(self, x: jax.Array, y: jax.Array) -> jax.Array:
-    return base.project(self.inner, x, base.project(self.outer, self.inner(x), y))
+    return self.inner.project(x, self.outer.project(self.inner(x), y))
 
   def show(self, y: jax.Array) -> jax.Array:
-    return base.show(self.inner, base.show(self.outer, y))
+    return self.inner.show(self.outer.show(y))
 
   def read(self, picture: jax.Array) -> jax.Array:
-    return base.read(self.outer, base.read(self.inner, picture))
+    return self.outer.read(self.inner.read(picture))
 
   def image_mask(self, mask: jax.Array, shape: Shape) -> jax.Array:
     mask = self.outer.image_mask(mask, base.output_shape(self.inner, shape))
@@ -132,10 +135,10 @@ class Compose(Operator):
   def missing(self, shape: Shape) -> jax.Array | None:
     """The union of both parts' holes; the hole of an image of another size is placed in the
     image."""
-    inner = base.missing(self.inner, shape)
+    inner = self.inner.missing(shape)
     outer = None
-    if base.is_built_in(self.inner):  # A plain function may move pixels anywhere.
-      outer = base.missing(self.outer, base.output_shape(self.inner, shape))
+    if self.inner.is_built_in:  # A plain function may move pixels anywhere.
+      outer = self.outer.missing(base.output_shape(self.inner, shape))
     if outer is not None:
       outer = self.inner.image_mask(outer, shape)
     if inner is None or outer is None:
@@ -193,7 +196,7 @@ def observe(A: Callable, picture: jax.Array | np.ndarray, shape: Shape) -> jax.A
       f"the picture has shape {list(picture.shape)}; A gives {list(wanted)} for images"
       f" {list(shape)}"
     )
-  y = base.read(A, jnp.asarray(picture))
+  y = base.as_operator(A).read(jnp.asarray(picture))
   y = enlarge(y, factor) if factor > 1 else y
   blank, full = A(jnp.zeros(shape)), A(jnp.ones(shape))
   return jnp.where(blank == full, blank, y)

@@ -5,7 +5,6 @@ Images x are [N, H, W, C], float32 in [0, 1], C = 1 or 3; so are the decoded pic
 
 import dataclasses
 import math
-from collections.abc import Callable
 
 import flax
 import jax
@@ -78,8 +77,10 @@ class Jpeg(Operator):
     _check_channels(x)
     return x
 
-  def on_noise(self) -> Callable:
-    return jax.tree_util.Partial(_average_chroma, self) if self._halved else self
+  def on_noise(self) -> Operator:
+    if not self._halved:
+      return self
+    return base.as_operator(jax.tree_util.Partial(_average_chroma, self))
 
   def corrupt(self, x: jax.Array, key: jax.Array) -> jax.Array:
     """Encodes and decodes, with libjpeg's roundings (its slow integer transform)."""
@@ -111,9 +112,9 @@ class Jpeg(Operator):
     reduce = _undo_upsample if of_y else _downsample
     return [first, *(reduce(plane, self._halved) for plane in chroma)]
 
-  def given(self, y: jax.Array, shape: Shape, after: Callable) -> Operator:
+  def given(self, y: jax.Array, shape: Shape, after: Operator) -> Operator:
     """The standard deviations come from the bins of y's own coefficients."""
-    picture = base.show(after, y)
+    picture = after.show(y)
     if self.deviations is not None or picture.shape != tuple(shape):
       return self
     return dataclasses.replace(self, deviations=self._estimate(picture))
@@ -158,7 +159,7 @@ class Jpeg(Operator):
       variances += _ROUNDED * np.sum(_TO_RGB[:, 1:] ** 2, 1)  # Of the interpolated chroma.
     return jnp.asarray(np.sqrt(variances) / 255, jnp.float32)
 
-  def noise_after(self, after: Callable, shape: Shape) -> Deviation:
+  def noise_after(self, after: Operator, shape: Shape) -> Deviation:
     """Not that of independent noise, if pixels or channels are mixed: the errors of one coefficient
     lie in all pixels of its block, and those of one chroma value in all channels. By random probes
     of coefficients, the variance of each channel is estimated, and divided by that of independent
@@ -167,11 +168,11 @@ class Jpeg(Operator):
     It is exact where roundings err like chance. Errors that follow the edges of an image are not
     independent: on a photograph, 0.7 to 0.95 of the measured deviation were stated.
     """
-    passed = base.propagate(after, self.noise(shape), shape)
-    if self.deviations is None or not base.mixes(after):
+    passed = after.propagate(self.noise(shape), shape)
+    if self.deviations is None or not after.mixes:
       return passed
     probed = jnp.asarray(base.probe(after, jax.tree_util.Partial(_errors, self), shape))
-    rounded = base.propagate(after, self._rounding(shape[-1]), shape)
+    rounded = after.propagate(self._rounding(shape[-1]), shape)
     axes = tuple(range(1, jnp.ndim(probed) - 1))
     mean = lambda deviation: jnp.mean(
       jnp.broadcast_to(jnp.square(deviation), probed.shape), axes, keepdims=True

@@ -6,7 +6,6 @@ are clipped to [0, 1].
 
 import dataclasses
 import warnings
-from collections.abc import Callable
 
 import flax
 import jax
@@ -53,7 +52,7 @@ class Denoise(_Noise):
   def corrupt(self, x: jax.Array, key: jax.Array) -> jax.Array:
     return jnp.clip(x + self.damage * jax.random.normal(key, x.shape), 0, 1)
 
-  def given(self, y: jax.Array, shape: Shape, after: Callable) -> Operator:
+  def given(self, y: jax.Array, shape: Shape, after: Operator) -> Operator:
     if self.sigma is not None:
       return self
     found: np.ndarray = estimate_sigma(y)
@@ -194,8 +193,8 @@ class Grey(base.Identity):
   def propagate(self, sigma: Deviation, shape: Shape) -> Deviation:
     return sigma * shape[-1] ** 0.5
 
-  def on_noise(self) -> Callable:
-    return jax.tree_util.Partial(_as_independent)
+  def on_noise(self) -> Operator:
+    return base.as_operator(_as_independent)
 
   def project(self, x: jax.Array, y: jax.Array) -> jax.Array:
     return y
@@ -250,8 +249,8 @@ class _SignalNoise(_Noise):
       self.variance(jnp.full((1, 1, 1, 1), 0.5) if self.level is None else self.level)
     )
 
-  def given(self, y: jax.Array, shape: Shape, after: Callable) -> Operator:
-    picture = base.show(after, y)
+  def given(self, y: jax.Array, shape: Shape, after: Operator) -> Operator:
+    picture = after.show(y)
     if self.level is not None or picture.shape != tuple(shape):
       return self
     known = (picture > 0).astype(picture.dtype)  # Holes are black.
@@ -389,17 +388,15 @@ class SaltAndPepper(_Noise):
     hit = jax.random.bernoulli(where, self.rate, (*x.shape[:3], 1))
     return jnp.where(hit, jax.random.bernoulli(which, 0.5, hit.shape).astype(x.dtype), x)
 
-  def given(self, y: jax.Array, shape: Shape, after: Callable) -> Operator:
-    picture = base.show(after, y)
+  def given(self, y: jax.Array, shape: Shape, after: Operator) -> Operator:
+    picture = after.show(y)
     if self.hit is not None or picture.shape != tuple(shape):
       return self
-    noise = base.noise(after, shape)
+    noise = after.noise(shape)
     margin = 1 / 510 + (3 * jnp.max(jnp.asarray(noise)) if base.is_positive(noise) else 0)
     black = jnp.all(picture < margin, -1, keepdims=True)
     extreme = black | jnp.all(picture > 1 - margin, -1, keepdims=True)
-    if base.is_positive(
-      noise
-    ):  # Then other pixels may look alike; a hit differs from those around.
+    if base.is_positive(noise):  # Other pixels may look alike; a hit differs from those around.
       padded = jnp.pad(picture, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="symmetric")
       rows, columns = picture.shape[1:3]
       around = [padded[:, i : i + rows, j : j + columns] for i in range(3) for j in range(3)]

@@ -261,7 +261,7 @@ def _image_shape(trained, y, A, size) -> tuple[int, int, int, int]:
     checks.at_least(height, 1, "the height in shape")
     checks.at_least(width, 1, "the width in shape")
     return n, int(height), int(width), channels
-  if isinstance(A, operators.Operator):
+  if operators.as_operator(A).tells_shape:
     found = operators.image_shape(A, (n, *rest))
     if len(found) == 4 and found[-1] == channels:
       return found
