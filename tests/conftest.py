@@ -20,9 +20,10 @@ import jax
 import ml_collections
 import numpy as np
 import pytest
-from helpers import drawn_faces, small_config, untrained
+from helpers import drawn_faces, filled_with_white, small_config, untrained
 from PIL import Image
 
+from gan_restore import hub
 from gan_restore.data import images
 from gan_restore.models import Trained
 from gan_restore.training import loop, weights
@@ -115,3 +116,9 @@ def real_data() -> pathlib.Path:
   if not folder:
     pytest.skip("needs real images: GAN_RESTORE_DATA is not set")
   return pathlib.Path(folder)
+
+
+@pytest.fixture
+def whole():
+  """A restorer of images of any size, like the prior of pictures."""
+  return hub.Restorer(lambda y, A, *, frame=None: filled_with_white(y, A), channels=3)

@@ -19,7 +19,7 @@ from gan_restore import hub
 from gan_restore.commands import options
 from gan_restore.data import images
 from gan_restore.degradations import tasks
-from gan_restore.photos import crops, faces, files, photograph, restoration, scratches
+from gan_restore.photos import batches, crops, faces, files, photograph, scratches
 from gan_restore.photos.damage import Damage
 
 MAX_BYTES = 40_000_000  # Of an uploaded file.
@@ -134,11 +134,11 @@ def restore(
   out = pathlib.Path(tempfile.mkdtemp(dir=folder))
   checked = functools.partial(_unless_stopped, stop or threading.Event(), deadline)
   sentences: list[str] = []
-  _, failures, _ = restoration.restore_files(
+  _, failures, _ = batches.restore_files(
     dataclasses.replace(restorer, function=checked(restorer.function)),
     damage,
     [path],
-    restoration.Outputs(out, compare=True),
+    batches.Outputs(out, compare=True),
     crop=crop,
     find=checked(faces.finder()),
     say=sentences.append,
@@ -147,7 +147,7 @@ def restore(
     raise ValueError(failures[0].removeprefix(f"{path}: "))
   (stem,) = (name.stem for name in files.name_outputs([pathlib.Path(path)], out, ("sheet",)))
   (file,) = (f for f in out.iterdir() if f.is_file() and f.stem == stem and f.suffix != ".json")
-  with Image.open(restoration.beside(file, "compare")) as both:
+  with Image.open(batches.beside(file, "compare")) as both:
     before, after = _halves(both)
   tidy = [sentence.removeprefix(f"{path}: ").partition("wrote ")[0] for sentence in sentences]
   return before, after, file, [sentence.strip(" ;") for sentence in tidy if sentence]
@@ -338,7 +338,7 @@ def build(own: pathlib.Path) -> Any:
             sample=sample, deadline=begin + MAX_SECONDS, stop=stop,
           )  # fmt: skip
           small = _reduced(after, Image.Resampling.BOX, 320)
-          own = {"file": str(file), "compare": str(restoration.beside(file, "compare"))}
+          own = {"file": str(file), "compare": str(batches.beside(file, "compare"))}
           versions.append(own | {"small": small, "sentences": sentences})
       except (ValueError, CancelledError) as error:
         errors.append(error)

@@ -10,7 +10,7 @@ from gan_restore import hub
 from gan_restore.commands import options
 from gan_restore.degradations import checks, masks, tasks
 from gan_restore.evaluation import reports
-from gan_restore.photos import crops, faces, photograph, restoration
+from gan_restore.photos import batches, crops, faces, photograph
 from gan_restore.photos.damage import Damage
 
 
@@ -89,7 +89,7 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
     "--spread",
     action="store_true",
     help="also write DIR/spread/NAME.png, a picture of the standard deviation of the samples, for"
-    f" methods that draw several, such as denoiser:num_samples=4; white is {restoration.WHITE} or"
+    f" methods that draw several, such as denoiser:num_samples=4; white is {batches.WHITE} or"
     " more",
   )
   p.add_argument(
@@ -117,11 +117,11 @@ def run(arguments: argparse.Namespace) -> int:
   task = tasks.with_factor(task, restorer.factor)
   damage = Damage(task, arguments.mask, arguments.simulate, arguments.seed, arguments.enlarge)
   checks.at_least(arguments.samples, 0, "--samples")
-  scores, failures, restored = restoration.restore_files(
+  scores, failures, restored = batches.restore_files(
     restorer,
     damage,
     arguments.inputs,
-    restoration.Outputs(
+    batches.Outputs(
       arguments.out, arguments.format, arguments.spread, arguments.compare, damage.finds_mask,
       arguments.save_faces, arguments.samples, arguments.overwrite,
     ),

@@ -133,6 +133,10 @@ def test_scratches_are_painted_on_the_photograph(portrait, tmp_path, monkeypatch
   monkeypatch.setattr(app.scratches, "find", lambda picture: line)
   found = app.painted(app.scratches_on(portrait), (224, 256))
   np.testing.assert_array_equal(found, line)
+  drawn = np.zeros((224, 256, 4), np.uint8)
+  drawn[200:210, 10:20] = 255
+  both = app.painted(app.scratches_on(portrait, {"layers": [drawn]}), (224, 256))
+  np.testing.assert_array_equal(both, np.maximum(line, drawn[..., 3:] / 255))
   monkeypatch.setattr(app.scratches, "find", lambda picture: 0 * line)
   with pytest.raises(ValueError, match="No scratch is found"):
     app.scratches_on(portrait)

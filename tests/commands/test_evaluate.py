@@ -137,6 +137,14 @@ def test_evaluate_refuses_unknown_options(capsys, tmp_path):
   assert "there is no option method" in capsys.readouterr().err
 
 
+def test_evaluate_refuses_images_that_the_judge_cannot_measure(capsys):
+  command = ["evaluate", "--dataset", "toy_faces", "--size", "32", "--judge", "celeba"]
+  status, _, error = run(
+    capsys, *command, "--methods", "damaged", "--tasks", "denoise", "--limit", "2"
+  )
+  assert status == 2 and "measures images of [64, 64, 3]; these are [32, 32, 3]" in error
+
+
 def test_evaluate_refuses_an_unknown_set(capsys):
   status, _, error = run(capsys, "evaluate", "--dataset", "nothing")
   assert status == 2 and "unknown data set 'nothing'" in error

@@ -10,7 +10,7 @@ from helpers import picture_size, run
 from PIL import Image
 
 from gan_restore.data import images
-from gan_restore.photos import faces, restoration
+from gan_restore.photos import batches, faces
 
 
 def restore(capsys, prior, out, *arguments):
@@ -120,10 +120,10 @@ def test_a_mask_says_what_the_task_is(capsys, photos, tmp_path):
 
 
 def test_more_pictures_than_a_batch(capsys, photos, tmp_path, monkeypatch):
-  monkeypatch.setattr(restoration, "BATCH", 2)
+  monkeypatch.setattr(batches, "BATCH", 2)
   options = ["--task", "denoise", "--simulate", "--method", "tv"]
   assert run(capsys, "restore", photos, "--out", tmp_path / "a", *options)[0] == 0
-  monkeypatch.setattr(restoration, "BATCH", 16)
+  monkeypatch.setattr(batches, "BATCH", 16)
   assert run(capsys, "restore", photos, "--out", tmp_path / "b", *options)[0] == 0
   for name in ("0.png", "2.png", "results.json"):
     assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
@@ -216,7 +216,7 @@ def test_without_the_extra_faces(capsys, tmp_path, monkeypatch):
   faces._detector.cache_clear()
   Image.new("RGB", (64, 48), (9, 99, 199)).save(tmp_path / "a.png")
   options = ["--out", tmp_path / "out", "--mask", "center:0.2"]
-  for faces_option in (["--faces", "all"], ["--crop", "face"]):
+  for faces_option in (["--faces", "all"], ["--crop", "face"], ["--save-faces"]):
     status, _, error = run(capsys, "restore", tmp_path / "a.png", *options, *faces_option)
     assert status != 0 and "pip install 'gan_restore[faces]'" in error and "Traceback" not in error
   assert not faces.available()
@@ -248,6 +248,9 @@ def test_crop_face(capsys, prior, tmp_path):
     (["--task", "denoise", "--method", "denoiser:num_samples=0"], "num_samples is 0"),
     (["--task", "denoise", "--method", "map:blend=feather"], "blend is 'feather'"),
     (["--task", "inpaint", "--mask", "center,strokes"], "is random, so it cannot"),
+    (["--task", "denoise", "--save-faces", "--faces", "none"], "--save-faces needs whole pictures"),
+    (["--task", "denoise", "--save-faces", "--crop", "face"], "--save-faces needs whole pictures"),
+    (["--task", "denoise", "--method", "tv", "--enlarge", "999"], "are allowed"),
     (["--task", "denoise", "--method", "tv:steps=5"], "the method tv has no option steps"),
     (["--task", "inpaint+denoise:0.05"], "the task inpaint+denoise:0.05 needs a mask"),
     (["--task", "inpaint:strokes+denoise"], "the mask strokes is random"),
@@ -284,7 +287,7 @@ def test_samples_beside_the_mean(capsys, photos, tmp_path):
 
 
 def test_the_spread_of_restarts(capsys, prior, photos, tmp_path, monkeypatch):
-  monkeypatch.setattr(restoration, "WHITE", 1e-5)  # This untrained prior's outputs hardly differ.
+  monkeypatch.setattr(batches, "WHITE", 1e-5)  # This untrained prior's outputs hardly differ.
   command = ["restore", photos, "--out", tmp_path, "--task", "denoise", "--spread", "--method"]
   status, _, error = run(capsys, *command, f"{prior}:num_steps=2:num_restarts=1")
   assert status == 2 and "--spread needs" in error

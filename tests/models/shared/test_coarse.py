@@ -17,15 +17,6 @@ def test_the_vector_is_one_pixel_of_each_block():
   np.testing.assert_allclose(vector, wanted, atol=1e-6)
 
 
-def test_coarse_images_are_averages_however_scaled():
-  """The same holds for an image in [-1, 1] and for the same image in [0, 1]."""
-  x = np.random.default_rng(0).random((1, 16, 16, 3)).astype(np.float32)
-  config = small_config("gan", factor=4)
-  np.testing.assert_allclose(
-    (operators.coarsen(config.factor)(2 * x - 1) + 1) / 2, operators.coarsen(4)(x), atol=1e-6
-  )
-
-
 def test_labels_are_bits():
   config = small_config("gan", classes=3)
   softmax = coarse.targets(config, jnp.array([2, 0], jnp.uint8))
