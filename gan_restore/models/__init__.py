@@ -22,6 +22,15 @@ Config = ml_collections.ConfigDict  # Frozen or not.
 Losses = tuple[dict[str, jax.Array], tuple[Variables, dict[str, jax.Array]]]
 Requirement = tuple[Callable[[Any], bool], str]  # (test, what the value must be)
 
+POSITIVE: Requirement = (lambda v: v > 0, "> 0")
+COUNT: Requirement = (lambda v: v >= 1, "a whole number >= 1")
+COUNT_OR_0: Requirement = (lambda v: v >= 0, "a whole number >= 0")
+SHARE: Requirement = (lambda v: 0 <= v <= 1, "between 0 and 1")
+RANGE: Requirement = (
+  lambda v: len(v) == 2 and 0 < v[0] <= v[1],
+  "two numbers above 0, the smaller first",
+)
+
 
 @flax.struct.dataclass
 class Trained:
@@ -57,9 +66,8 @@ class Family(Protocol):
 
   A family may also have `TASK`, the name in `tasks` of the only kind of damage that it restores
   (without it, it restores any damage; see `task`), `RESTORES`, which is False if it restores
-  nothing (see `restores`), `any_size`, a function of
-  the config that says whether it restores images of any size (without it, only those of the
-  config), and `EXPORTED`, the players that
+  nothing (see `restores`), `any_size`, a function of the config that says whether it restores
+  images of any size (without it, only those of the config), and `EXPORTED`, the players that
   restoration needs (without it, all of them; see `exported_players`). It may also have the
   functions of `WithOptimizer` and `WithClassifier`.
 

@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 
 from gan_restore.degradations import masks, operators
-from gan_restore.models import Config, Losses, Trained, Variables
+from gan_restore.models import COUNT, COUNT_OR_0, Config, Losses, Trained, Variables
 from gan_restore.models.shared import completion
 from gan_restore.nn import layers, losses
 from gan_restore.restorers import blending
@@ -207,12 +207,11 @@ CURVES = {  # The paper's figure 4.
   "l_c_fake": "classifier, fake, L_c^f",
 }
 
-_STEPS = (lambda v: v >= 0, ">= 0")
 REQUIREMENTS = completion.REQUIREMENTS | {
   "width": (lambda v: v >= 2 and v % 2 == 0, "an even number of at least 2"),
-  "classes": (lambda v: v >= 1, ">= 1"),
-  "generator_steps": _STEPS,
-  "discriminator_steps": _STEPS,
+  "classes": COUNT,
+  "generator_steps": COUNT_OR_0,
+  "discriminator_steps": COUNT_OR_0,
   "reconstruction_weight": losses.WEIGHT,
   "known_weight": losses.WEIGHT,
   "adversarial_weight": losses.WEIGHT,

@@ -20,7 +20,7 @@ import jax.numpy as jnp
 from gan_restore import data
 from gan_restore.degradations import tasks
 from gan_restore.evaluation import scoring
-from gan_restore.models import Config, Losses, Trained, Variables
+from gan_restore.models import COUNT, Config, Losses, Trained, Variables
 from gan_restore.nn import augmentations, layers, losses
 from gan_restore.restorers import latent_search
 
@@ -68,7 +68,7 @@ class Discriminator(nn.Module):
 
 PLAYERS = ("generator", "discriminator")
 CURVES = {"generator_loss": "generator", "discriminator_loss": "discriminator"}
-REQUIREMENTS = {"latent_dim": (lambda v: v >= 1, ">= 1")}
+REQUIREMENTS = {"latent_dim": COUNT}
 
 
 def networks(config: Config) -> tuple[Generator, Discriminator]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from gan_restore.degradations import operators
 from gan_restore.evaluation.metrics import accuracy
-from gan_restore.models import Config, Losses, Trained, Variables
+from gan_restore.models import COUNT, Config, Losses, Trained, Variables
 from gan_restore.models.shared import coarse
 from gan_restore.nn import layers
 from gan_restore.nn import networks as shared_networks
@@ -96,8 +96,8 @@ TASK = "coarsen"
 CURVES = {"generator_loss": "generator", "discriminator_loss": "discriminator"}
 REQUIREMENTS = coarse.REQUIREMENTS | {
   "join": (lambda v: v in ("concatenate", "add"), "concatenate or add"),
-  "discriminator_round": (lambda v: v >= 1, ">= 1"),
-  "generator_round": (lambda v: v >= 1, ">= 1"),
+  "discriminator_round": COUNT,
+  "generator_round": COUNT,
 }
 
 

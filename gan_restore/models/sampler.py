@@ -26,7 +26,7 @@ import optax
 from gan_restore import data
 from gan_restore.degradations import tasks
 from gan_restore.evaluation import metrics, scoring
-from gan_restore.models import Config, Losses, Trained, Variables
+from gan_restore.models import COUNT, COUNT_OR_0, POSITIVE, Config, Losses, Trained, Variables
 from gan_restore.models.shared import any_damage, random_damage, tiles
 from gan_restore.models.shared.posterior_unet import PosteriorUNet
 from gan_restore.nn import layers, losses
@@ -103,13 +103,13 @@ PLAYERS = ("generator", "sampler", "discriminator")
 EXPORTED = ("generator", "sampler")
 CURVES = {"l_rec": "regulariser", "l_g": "sampler", "l_d": "discriminator"}
 REQUIREMENTS = any_damage.REQUIREMENTS | {
-  "noise": (lambda v: v >= 1, "a whole number >= 1"),
+  "noise": COUNT,
   "adversarial_weight": losses.WEIGHT,
   "penalty_weight": losses.WEIGHT,
   "deviation_rate": losses.WEIGHT,
-  "discriminator_rate": (lambda v: v > 0, "> 0"),
-  "discriminator_width": (lambda v: v >= 1, "a whole number >= 1"),
-  "warmup_steps": (lambda v: v >= 0, "a whole number >= 0"),
+  "discriminator_rate": POSITIVE,
+  "discriminator_width": COUNT,
+  "warmup_steps": COUNT_OR_0,
 }
 any_size = any_damage.any_size
 

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from gan_restore.degradations import masks
-from gan_restore.models import Config, Losses, Trained, Variables
+from gan_restore.models import COUNT, Config, Losses, Trained, Variables
 from gan_restore.models.shared import completion
 from gan_restore.nn import layers, losses
 from gan_restore.nn.networks import StridedDiscriminator
@@ -107,7 +107,7 @@ CURVES = {"l_rec": "reconstruction", "l_g": "generator, BCE", "l_d": "discrimina
 REQUIREMENTS = completion.REQUIREMENTS | {
   "fill": (lambda v: v in fills.FILLS, f"one of {', '.join(fills.FILLS)}"),
   "stages": (lambda v: v in (1, 2), "1 or 2"),
-  "coarse": (lambda v: v >= 1, "a whole number >= 1"),
+  "coarse": COUNT,
   "reconstruction_weight": losses.WEIGHT,
   "known_weight": losses.WEIGHT,
   "adversarial_weight": losses.WEIGHT,

@@ -14,7 +14,7 @@ import numpy as np
 import optax
 
 from gan_restore.degradations import operators
-from gan_restore.models import Config, Losses, Trained, Variables
+from gan_restore.models import COUNT, Config, Losses, Trained, Variables
 from gan_restore.models.shared import coarse
 from gan_restore.nn import losses
 from gan_restore.nn import networks as shared_networks
@@ -24,7 +24,7 @@ EXPORTED = ("generator",)
 TASK = "coarsen"
 CURVES = {"generator_loss": "generator", "critic_loss": "critic"}
 REQUIREMENTS = coarse.REQUIREMENTS | {
-  "critic_steps": (lambda v: v >= 1, ">= 1"),
+  "critic_steps": COUNT,
   "clip": (lambda v: v >= 0, ">= 0"),
   "gradient_penalty_weight": losses.WEIGHT,
 }

@@ -6,41 +6,37 @@ import ml_collections
 from gan_restore import models
 from gan_restore.nn import augmentations
 
-_POSITIVE = (lambda v: v > 0, "> 0")
-_COUNT = (lambda v: v >= 1, "a whole number >= 1")
 _FRACTION = (lambda v: 0 <= v < 1, ">= 0 and < 1")
-_SHARE = (lambda v: 0 <= v <= 1, "between 0 and 1")
-_RANGE = (lambda v: len(v) == 2 and 0 < v[0] <= v[1], "two numbers above 0, the smaller first")
 REQUIREMENTS: dict[str, models.Requirement] = {
-  "batch_size": _COUNT,
-  "steps": _COUNT,
+  "batch_size": models.COUNT,
+  "steps": models.COUNT,
   # The 11x11 window of SSIM must fit.
   "image_size": (lambda v: v >= 16 and v & (v - 1) == 0, "a power of two, at least 16"),
   "channels": (lambda v: v in (1, 3), "1 or 3"),
-  "width": _COUNT,
-  "learning_rate": _POSITIVE,
+  "width": models.COUNT,
+  "learning_rate": models.POSITIVE,
   "schedule": (lambda v: v in ("constant", "cosine"), "constant or cosine"),
   "beta1": _FRACTION,
   "ema_decay": _FRACTION,
-  "log_every": _COUNT,
-  "sample_every": _COUNT,
-  "checkpoint_every": _COUNT,
-  "max_to_keep": _COUNT,
-  "keep_period": (lambda v: v >= 0, "a whole number >= 0"),
-  "export_step": (lambda v: v >= 0, "a whole number >= 0"),
+  "log_every": models.COUNT,
+  "sample_every": models.COUNT,
+  "checkpoint_every": models.COUNT,
+  "max_to_keep": models.COUNT,
+  "keep_period": models.COUNT_OR_0,
+  "export_step": models.COUNT_OR_0,
   "seed": (lambda v: 0 <= v < 2**32, "between 0 and 2^32 - 1"),
   "dtype": (lambda v: v in ("float32", "bfloat16"), "float32 or bfloat16"),
   # How images are cut out of pictures.
   "picture_shares": (lambda v: all(share > 0 for share in v), "numbers above 0"),
   "picture_margins": (lambda v: all(margin >= 0 for margin in v), "numbers >= 0"),
-  "aligned_share": _SHARE,
-  "close_share": _SHARE,
-  "known_share": _SHARE,
-  "face_scales": _RANGE,
-  "photograph_scales": _RANGE,
+  "aligned_share": models.SHARE,
+  "close_share": models.SHARE,
+  "known_share": models.SHARE,
+  "face_scales": models.RANGE,
+  "photograph_scales": models.RANGE,
   "roll": (lambda v: 0 <= v <= 180, "between 0 and 180"),
   "shift": (lambda v: 0 <= v < 1, ">= 0 and < 1"),
-  "large_every": (lambda v: v >= 0, "a whole number >= 0"),
+  "large_every": models.COUNT_OR_0,
   "augment": (
     lambda v: not set(filter(None, v.split(","))) - set(augmentations.POLICIES),
     f"names out of {', '.join(augmentations.POLICIES)}, separated by commas",

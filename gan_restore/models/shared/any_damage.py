@@ -16,7 +16,7 @@ from gan_restore import data
 from gan_restore.data import framing
 from gan_restore.degradations import checks, operators, tasks
 from gan_restore.evaluation import scoring
-from gan_restore.models import Config, Trained
+from gan_restore.models import COUNT_OR_0, POSITIVE, Config, Trained
 from gan_restore.models.shared import random_damage, tiles
 from gan_restore.models.shared.posterior_unet import PosteriorUNet
 from gan_restore.restorers import least_squares, plug_and_play
@@ -29,9 +29,9 @@ from gan_restore.restorers.posterior import (
 from gan_restore.restorers.result import CHOICES, Result, choose
 
 REQUIREMENTS = random_damage.REQUIREMENTS | {
-  "sigma_min": (lambda v: v > 0, "> 0"),
-  "sigma_max": (lambda v: v > 0, "> 0"),
-  "depth": (lambda v: v >= 0, "a whole number >= 0"),
+  "sigma_min": POSITIVE,
+  "sigma_max": POSITIVE,
+  "depth": COUNT_OR_0,
 }
 
 # (trained, posterior_at, mean, frames, key, corner) -> a sample [N, H, W, C] before it is made

@@ -8,12 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from gan_restore.degradations import operators
-from gan_restore.models import Config
+from gan_restore.models import POSITIVE, RANGE, SHARE, Config
 from gan_restore.restorers.posterior import PixelPosterior, pixel_posterior
 
-_POSITIVE = (lambda v: v > 0, "> 0")
-SHARE = (lambda v: 0 <= v <= 1, "between 0 and 1")
-RANGE = (lambda v: len(v) == 2 and 0 < v[0] <= v[1], "two numbers above 0, the smaller first")
 KINDS = ("super_resolve", "colorize", "inpaint", "demosaic", "quantize", "denoise")
 REQUIREMENTS = {
   **{f"{kind}_share": SHARE for kind in KINDS},
@@ -33,8 +30,8 @@ REQUIREMENTS = {
   "pixel_rates": (lambda v: RANGE[0](v) and v[1] < 1, "two shares below 1, the smaller first"),
   "levels": (lambda v: len(v) == 2 and 2 <= v[0] <= v[1], "two numbers >= 2, the smaller first"),
   "qualities": (lambda v: len(v) == 2 and 1 <= v[0] <= v[1] <= 100, "two qualities of JPEG"),
-  "noise_median": _POSITIVE,
-  "second_look_median": _POSITIVE,
+  "noise_median": POSITIVE,
+  "second_look_median": POSITIVE,
 }
 
 
