@@ -84,8 +84,8 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
     "--out",
     type=pathlib.Path,
     metavar="DIR",
-    help="folder for the scores and the pictures, which are only printed otherwise; an interrupted"
-    " evaluation resumes from it",
+    help="folder for the scores and the pictures; without it, the scores are only printed. An"
+    " interrupted evaluation resumes from it",
   )
   p.add_argument(
     "--shard",

@@ -144,11 +144,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _finder(arguments):
   """What finds the faces of --faces."""
-  if arguments.save_faces:
-    if arguments.crop in ("center", "face") or arguments.faces == "none":
-      raise ValueError("--save-faces needs whole pictures, whose faces are found")
-    if not faces.available():
-      raise ValueError("--save-faces needs the extra faces: pip install 'gan_restore[faces]'")
+  if arguments.save_faces and arguments.faces == "none":
+    raise ValueError("--save-faces needs faces; with --faces none there are none")
+  if arguments.save_faces and not faces.available():
+    raise ValueError("--save-faces needs the extra faces: pip install 'gan_restore[faces]'")
   if arguments.faces is None and not faces.available():
     if arguments.mask and not (arguments.crop or arguments.method):
       print("Faces are not looked for; pip install 'gan_restore[faces]' installs what finds them.")

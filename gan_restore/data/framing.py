@@ -194,6 +194,6 @@ def whole(picture: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray
   height, width = (side - side % 8 for side in picture.shape[:2])
   if not height or not width:
     raise ValueError(
-      f"a picture has {picture.shape[1]}x{picture.shape[0]} pixels; it must have 8x8"
+      f"a picture has {picture.shape[1]}x{picture.shape[0]} pixels; at least 8x8 are needed"
     )
   return {"image": picture[:height, :width]}

@@ -138,7 +138,7 @@ def load(
     attributes, aligned = tuple(builder.info.metadata["attributes"]), builder.is_celeba
   else:
     attributes = tuple(sorted(features["attributes"])) if "attributes" in features else ()
-    aligned = name.startswith("celeb_a")
+    aligned = name.partition("/")[0].partition(":")[0] == "celeb_a"
     classes = getattr(features["label"], "num_classes", 0) if "label" in features else 0
   return _TfdsSource(_split(builder, name, split), image_size, attributes, classes, aligned)
 
@@ -448,8 +448,8 @@ def _check_reader(state, ours) -> None:
   if theirs != ours:
     raise ValueError(
       f"the position in the data was saved by a run whose batches came from {theirs}; here they"
-      f" come from {ours}. Resume it on the same kind of device, with the same number of cores and"
-      " the same pictures and large_every; or start another run with its weights: init_from"
+      f" come from {ours}. Resume it with the same version, kind of device, number of cores,"
+      " pictures and large_every; or start another run with its weights: init_from"
     )
 
 

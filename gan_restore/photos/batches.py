@@ -138,9 +138,10 @@ def restore_files(
   Raises:
     ValueError: If nothing can be restored. Then nothing has been written.
   """
-  mask_folder = [pathlib.Path(damage.mask)] if isinstance(damage.mask, str) else []
-  paths, failures = files.expand(inputs, [outputs.folder, *mask_folder])
   crop = crop or ("center" if restorer.size else "whole")
+  if outputs.faces and crop != "whole":
+    raise ValueError("the faces are found in whole pictures; the crop and the method allow none")
+  paths, failures = files.expand(inputs, [outputs.folder, *damage.mask_files])
   shape_of = restoration.shapes(restorer, damage, crop, size)
   samplers = [restorer.sample(number) for number in range(1, outputs.samples + 1)]
   sheet, report = outputs.new("sheet.png"), outputs.new("results.json")

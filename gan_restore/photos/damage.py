@@ -108,15 +108,22 @@ class Damage:
     """Whether the mask is found in each photograph."""
     return isinstance(self.mask, str) and self.mask == scratches.AUTO
 
+  @property
+  def mask_files(self) -> list[pathlib.Path]:
+    """The file or the folder that `mask` names, if it names one."""
+    if not isinstance(self.mask, str) or masks.is_kind(self.mask) or self.finds_mask:
+      return []
+    return [pathlib.Path(self.mask)]
+
   def mask_file(self, path: pathlib.Path) -> pathlib.Path | None:
     """The file of the mask of a photograph `path`; None if the mask is no file.
 
     Raises:
       ImageError: If the mask is a folder without exactly one picture of the photograph's name.
     """
-    if not isinstance(self.mask, str) or masks.is_kind(self.mask) or self.finds_mask:
+    if not self.mask_files:
       return None
-    given = pathlib.Path(self.mask)
+    (given,) = self.mask_files
     if not given.is_dir():
       return given
     found = [file for file in images.find_images(given) if file.stem == path.stem]

@@ -44,12 +44,13 @@ def run(
   """
   workdir = pathlib.Path(workdir)
   workdirs = {name: workdir / name for name in configs}
-  # Everything that can be wrong is found before the trainings.
+  # What is wrong with the options is found before the trainings.
   holes = {kind: tasks.get("inpaint", mask=kind) for kind in masks}
   for name, own in configs.items():
     training_config.validate(own)
     loop.check_same_run(own, workdirs[name])
-    if models.task(models.get(own.family)) not in (None, "inpaint"):
+    family = models.get(own.family)
+    if not models.restores(family) or models.task(family) not in (None, "inpaint"):
       raise ValueError(f"{name} is a {own.family}, which does not fill holes")
   config = next(iter(configs.values()))
   source = data.load(config.dataset, "test", config.image_size, config.data_dir)

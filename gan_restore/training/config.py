@@ -1,6 +1,9 @@
-"""Checks of the values of a config."""
+"""The config of a run, and the checks of its values."""
 
-import jax
+import json
+import os
+import pathlib
+
 import ml_collections
 
 from gan_restore import models
@@ -44,6 +47,11 @@ REQUIREMENTS: dict[str, models.Requirement] = {
 }
 
 
+def read(workdir: str | os.PathLike) -> ml_collections.ConfigDict:
+  """The config of the run in a workdir."""
+  return ml_collections.ConfigDict(json.loads(pathlib.Path(workdir, "config.json").read_text()))
+
+
 def validate(config: ml_collections.ConfigDict) -> None:
   """Checks the values of a config.
 
@@ -57,8 +65,3 @@ def validate(config: ml_collections.ConfigDict) -> None:
   for field, (holds, wanted) in (REQUIREMENTS | family.REQUIREMENTS).items():
     if field in config and not holds(config[field]):
       raise ValueError(f"config.{field} is {config[field]!r}; it must be {wanted}")
-  if config.batch_size % jax.device_count():
-    raise ValueError(
-      f"config.batch_size is {config.batch_size}; it must be divisible by the"
-      f" {jax.device_count()} devices"
-    )

@@ -47,6 +47,11 @@ def train(
   """
   # --- Setup ---
   training_config.validate(config)
+  if config.batch_size % jax.device_count():
+    raise ValueError(
+      f"config.batch_size is {config.batch_size}; it must be divisible by the"
+      f" {jax.device_count()} devices"
+    )
   family = models.get(config.family)
   frozen = ml_collections.FrozenConfigDict(config)
   workdir = pathlib.Path(workdir)

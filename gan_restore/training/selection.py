@@ -39,10 +39,11 @@ def export_best(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -
   """
   workdir = pathlib.Path(workdir)
   checkpoints = Checkpoints(workdir, read_only=True)
-  given, config = (
-    config,
-    ml_collections.ConfigDict(json.loads((workdir / "config.json").read_text())),
-  )
+  given, config = config, training_config.read(workdir)
+  if given.family != config.family:
+    raise ValueError(
+      f"{workdir} holds a {config.family}, and the config is that of a {given.family}"
+    )
   for name in ("dataset", "data_dir", "export_step"):
     config[name] = given[name]
   training_config.validate(config)

@@ -20,6 +20,7 @@ from flax import traverse_util
 
 from gan_restore import models
 from gan_restore.models import Trained
+from gan_restore.training import config as training_config
 from gan_restore.training.state import TrainState, state_shapes
 
 _FORMAT = "gan_restore/2"
@@ -151,7 +152,7 @@ def _load_workdir(path) -> Trained:
     raise WeightsError(f"{path}: no config.json there, so it is not a training workdir")
   from gan_restore.training.checkpoints import Checkpoints  # It imports Orbax, which is slow.
 
-  config = ml_collections.ConfigDict(json.loads((path / "config.json").read_text()))
+  config = training_config.read(path)
   try:
     checkpoints = Checkpoints(path, read_only=True)
   except ValueError as error:

@@ -313,7 +313,8 @@ def test_a_restorer_of_one_damage_says_what_it_was_given(A, given):
 
 
 def test_one_image_is_no_batch():
-  for A in (operators.super_resolve(4), operators.denoise(0.1)):
+  composed = operators.compose(lambda x: x**2, operators.super_resolve(2))
+  for A in (operators.super_resolve(4), operators.denoise(0.1), composed):
     with pytest.raises(ValueError, match=r"y has shape \[8, 8, 3\]; it must be \[N, h, w, C\]"):
       operators.image_shape(A, (8, 8, 3))
 

@@ -67,6 +67,8 @@ def test_images_of_any_size(fresh):
   np.testing.assert_allclose(found * (1 - A.mask), A(x), atol=1e-6)
   rows = lambda x: x[:, ::2]
   assert denoiser.restore(fresh, rows(x), rows, shape=(37, 50)).image.shape == x.shape
+  A = operators.compose(lambda x: x**2, operators.super_resolve(2))
+  assert denoiser.restore(fresh, A(x[:, :36]), A).image.shape == (1, 36, 50, 3)
   total = lambda x: x.sum((1, 2, 3))
   with pytest.raises(ValueError, match=r"does not tell the size of the images; give shape"):
     denoiser.restore(fresh, total(x), total)

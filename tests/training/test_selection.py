@@ -44,6 +44,12 @@ def test_a_run_is_scored_and_its_best_checkpoint_exported(tmp_path, monkeypatch)
     selection.export_best(config, tmp_path)
 
 
+def test_a_run_of_another_family(tmp_path):
+  loop.train(small_config(steps=2), tmp_path)
+  with pytest.raises(ValueError, match="holds a dcgan, and the config is that of a unet_gan"):
+    selection.export_best(small_config("unet_gan"), tmp_path)
+
+
 def test_a_run_without_checkpoints(tmp_path):
   with pytest.raises(ValueError, match="without a checkpoint yet"):
     selection.export_best(small_config(), tmp_path)

@@ -53,14 +53,11 @@ from gan_restore.degradations.operators.functions import (
   image_shape,
   kernel,
   missing,
-  mixes,
   noise,
   prepare,
   project,
-  propagate,
   read,
   show,
-  unit_range,
   unsupported,
 )
 from gan_restore.degradations.operators.noise_models import (
@@ -149,7 +146,6 @@ __all__ = [
   "kernel",
   "luma",
   "missing",
-  "mixes",
   "motion_blur",
   "noise",
   "observe",
@@ -159,7 +155,6 @@ __all__ = [
   "prepare",
   "probe",
   "project",
-  "propagate",
   "quantize",
   "read",
   "salt_and_pepper",
@@ -167,6 +162,5 @@ __all__ = [
   "speckle",
   "standard_tables",
   "super_resolve",
-  "unit_range",
   "unsupported",
 ]

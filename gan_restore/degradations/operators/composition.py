@@ -20,7 +20,8 @@ from gan_restore.degradations.operators.pointwise import Inpaint
 
 @flax.struct.dataclass
 class Compose(Operator):
-  """See `compose`. Each of its methods combines the results of its two parts."""
+  """See `compose`, which also takes plain functions. Each method combines the results of the two
+  parts."""
 
   outer: Operator
   inner: Operator

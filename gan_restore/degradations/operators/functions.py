@@ -14,6 +14,7 @@ from gan_restore.degradations.operators.base import (
   Deviation,
   Function,
   Identity,
+  Operator,
   Shape,
   Tile,
   as_operator,
@@ -74,7 +75,7 @@ def corrupt(A: Callable, x: jax.Array, key: jax.Array) -> jax.Array:
   return as_operator(A).corrupt(x, key)
 
 
-def given(A: Callable, y: jax.Array, shape: Shape, after: Callable | None = None) -> Callable:
+def given(A: Callable, y: jax.Array, shape: Shape, after: Callable | None = None) -> Operator:
   """A with everything that can be estimated from y; see `Operator.given`.
 
   Args:
@@ -102,7 +103,7 @@ def given(A: Callable, y: jax.Array, shape: Shape, after: Callable | None = None
 
 def prepare(
   y: jax.Array | np.ndarray, A: Callable, image_shape: Shape
-) -> tuple[jax.Array, Callable]:
+) -> tuple[jax.Array, Operator]:
   """The arguments of a restorer, checked and completed: what every restorer does first.
 
   Args:
@@ -123,11 +124,6 @@ def prepare(
   return y, given(A, y, (len(y), *image_shape))
 
 
-def unit_range(A: Callable) -> bool:
-  """Whether A states that y lies in [0, 1]; False for a plain function."""
-  return as_operator(A).unit_range
-
-
 def noise(A: Callable, shape: Shape) -> Deviation:
   """The standard deviation of the noise in y, after everything that was applied to the noise.
 
@@ -144,43 +140,6 @@ def noise(A: Callable, shape: Shape) -> Deviation:
     0.025
   """
   return as_operator(A).noise(shape)
-
-
-def noise_after(A: Callable, after: Callable, shape: Shape) -> Deviation:
-  """The standard deviation in after(y) of the noise in y.
-
-  Args:
-    A: The damage.
-    after: What was applied after A.
-    shape: [N, H, W, C] of the images.
-
-  Returns:
-    A number, or an array that broadcasts against after(y); 0 for a plain function.
-
-  Examples:
-    >>> from gan_restore import operators
-    >>> noise_after(operators.denoise(0.1), operators.super_resolve(4), (1, 64, 64, 3))
-    0.025
-  """
-  return as_operator(A).noise_after(as_operator(after), shape)
-
-
-def propagate(A: Callable, sigma: Deviation, shape: Shape) -> Deviation:
-  """The standard deviation in A(x) of independent noise in x.
-
-  For a plain function, and for a composition that mixes pixels twice or channels twice, it is
-  estimated from products of the Jacobian with 64 random vectors of signs. The estimate is exact
-  where each value of A(x) depends on one value of x. Otherwise its error is about 10%.
-
-  Args:
-    A: The damage.
-    sigma: The standard deviation of the noise in x: a number, or an array that broadcasts to x.
-    shape: [N, H, W, C] of x.
-
-  Returns:
-    A number, or an array that broadcasts against A(x).
-  """
-  return as_operator(A).propagate(sigma, shape)
 
 
 def gain(A: Callable, shape: Shape) -> float | jax.Array:
@@ -200,11 +159,6 @@ def gain(A: Callable, shape: Shape) -> float | jax.Array:
   return as_operator(A).gain(shape)
 
 
-def mixes(A: Callable) -> frozenset[str]:
-  """What a value of y depends on several of: "pixels" and "channels"; both for a plain function."""
-  return as_operator(A).mixes
-
-
 def image_shape(A: Callable, shape: Shape) -> Shape:
   """The shape of the images, given the shape of y.
 
@@ -216,7 +170,7 @@ def image_shape(A: Callable, shape: Shape) -> Shape:
     [N, H, W, C]; for a plain function, y's own shape.
 
   Raises:
-    ValueError: If A is made of operators alone and the shape is not [N, h, w, C].
+    ValueError: If A is an operator and the shape is not [N, h, w, C].
 
   Examples:
     >>> from gan_restore import operators
@@ -225,7 +179,7 @@ def image_shape(A: Callable, shape: Shape) -> Shape:
     (2, 64, 64, 3)
   """
   A = as_operator(A)
-  if A.tells_shape and len(shape) != 4:
+  if not isinstance(A, Function) and len(shape) != 4:
     raise ValueError(f"y has shape {list(shape)}; it must be [N, h, w, C] (one image is y[None])")
   return A.image_shape(tuple(shape))
 

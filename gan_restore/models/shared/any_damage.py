@@ -194,7 +194,7 @@ def restore(
     "num_linearizations": int(num_linearizations),
     "num_iterations": num_iterations,
   }
-  if tiles.needed(*whole[1:3]) and getattr(A, "reduction", None):
+  if tiles.needed(*whole[1:3]) and A.reduction:
     mean, samples = _in_tiles(trained, y, A, whole, frames, options)
   else:
     mean, samples = _in_one_piece(trained, y, A, whole, frames, options)
@@ -261,7 +261,8 @@ def _image_shape(trained, y, A, size) -> tuple[int, int, int, int]:
     checks.at_least(height, 1, "the height in shape")
     checks.at_least(width, 1, "the width in shape")
     return n, int(height), int(width), channels
-  if operators.as_operator(A).tells_shape:
+  A = operators.as_operator(A)
+  if A.tells_shape:
     found = operators.image_shape(A, (n, *rest))
     if len(found) == 4 and found[-1] == channels:
       return found
@@ -270,7 +271,8 @@ def _image_shape(trained, y, A, size) -> tuple[int, int, int, int]:
       f" [N, H, W, {channels}]"
     )
   if len(rest) >= 2:
-    found = n, rest[0], rest[1], channels
+    _, height, width, *_ = operators.image_shape(A, (n, *rest)) if len(rest) == 3 else (n, *rest)
+    found = n, height, width, channels
     try:
       fits = operators.output_shape(A, found) == (n, *rest)
     except Exception:  # Whatever A raises for images of a wrong size.
