@@ -37,7 +37,7 @@ class Checkpoints:
       self._folder,
       options=ocp.CheckpointManagerOptions(
         max_to_keep=max_to_keep, keep_period=keep_period or None, enable_async_checkpointing=True,
-        read_only=read_only,
+        read_only=read_only, create=not read_only,
       ),
       item_names=("state", "position"),
     )  # fmt: skip
