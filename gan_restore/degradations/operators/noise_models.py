@@ -4,6 +4,7 @@ The model A of each is the identity. Images x are [N, H, W, C], float32 in [0, 1
 are clipped to [0, 1].
 """
 
+import abc
 import dataclasses
 import warnings
 
@@ -230,7 +231,7 @@ def grey() -> Grey:
 
 
 @flax.struct.dataclass
-class _SignalNoise(_Noise):
+class _SignalNoise(_Noise, abc.ABC):
   """Base of noise whose variance depends on the value of the pixel.
 
   Attributes:
@@ -240,9 +241,9 @@ class _SignalNoise(_Noise):
 
   level: jax.Array | None = flax.struct.field(default=None, kw_only=True)
 
+  @abc.abstractmethod
   def variance(self, level: jax.Array) -> jax.Array:
     """The variance of the noise of a pixel whose value is `level`."""
-    raise NotImplementedError
 
   def noise(self, shape: Shape) -> Deviation:
     return jnp.sqrt(
