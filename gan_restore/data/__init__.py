@@ -2,14 +2,12 @@
 
 from gan_restore.data.images import DataError
 from gan_restore.data.pipeline import (
-  Source,
   evaluation_batches,
   framed_batches,
   framed_sources,
-  load,
-  load_pictures,
   train_batches,
 )
+from gan_restore.data.sources import Source, load, load_pictures
 
 __all__ = [
   "DataError",
