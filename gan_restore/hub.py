@@ -3,9 +3,9 @@
 restore(y, A)       restores any damage with the shipped prior
 load(name)          returns any restorer (y, A) -> Result
 load_prior(name)    returns a prior for `restore`
-load_judge(name)    returns a scorer of `evaluation`, made of a trained classifier
+load_judge(name)    returns a scorer of `evaluation`, made of a trained network
 
-A judge is a classifier that measures restorations.
+A judge is a network that measures restorations.
 """
 
 import dataclasses
@@ -33,6 +33,7 @@ COMPLETION = {
   64: "unet_gan",
   128: "unet_gan:128",
 }  # They fill holes in aligned faces of these sides.
+INDEPENDENT_JUDGES = {"dlib": perceptual.dlib, "imagenet": perceptual.imagenet}
 NAMES = ("map", *shipped_files.weights(), *classical.RESTORERS)
 
 
@@ -90,21 +91,24 @@ class Restorer:
     names = ("num_samples", "choice", "fidelity", "seed") if "fidelity" in parameters else ()
     return {name: parameters[name].default for name in names}
 
-  def sample(self, number: int) -> "Restorer":
-    """This restorer, but it returns a sample instead of the mean.
+  def sample(self, number: int, fidelity: float = 0.0) -> "Restorer":
+    """This restorer, but it returns a sample instead of the mean, or an image between the two.
 
     Args:
       number: Different numbers give different samples.
+      fidelity: 0 for the sample, 1 for the mean, or a number in between.
 
     Returns:
       The restorer.
 
     Raises:
-      ValueError: If it draws no samples.
+      ValueError: If it draws no samples, or the fidelity is not between 0 and 1.
     """
     if not self.sampling:
       raise ValueError(f"the method draws no samples; {FACES}, for example, does")
-    options = {"num_samples": 1, "fidelity": 0.0, "seed": self.sampling["seed"] + number}
+    if not 0 <= fidelity <= 1:
+      raise ValueError(f"fidelity is {fidelity}; it must be between 0 and 1")
+    options = {"num_samples": 1, "fidelity": fidelity, "seed": self.sampling["seed"] + number}
     return dataclasses.replace(self, function=functools.partial(self.function, **options))
 
 
@@ -239,19 +243,23 @@ def load_prior(name: str | os.PathLike = FACES) -> Trained:
 
 
 def load_judge(name: str | os.PathLike) -> perceptual.Scorer:
-  """Makes a scorer of a classifier. It measures how many classes or attributes of an image a
-  restoration preserves.
+  """Makes a scorer of a network that measures restorations.
 
   Args:
     name: `celeba`, the shipped classifier of faces, or the path of a weights file or of a training
-      workdir.
+      workdir of a classifier: it measures how many attributes or classes a restoration preserves
+      (`perceptual.agreement`). Or a network that was not trained here: `dlib` (`perceptual.dlib`)
+      or `imagenet` (`perceptual.imagenet`).
 
   Returns:
-    The scorer that `perceptual.agreement` makes of the classifier.
+    The scorer.
 
   Raises:
     WeightsError: If there is no classifier at that path.
+    ValueError: If the network needs the extra `perceptual`, which is not installed.
   """
+  if name in INDEPENDENT_JUDGES:
+    return INDEPENDENT_JUDGES[str(name)]()
   trained = weights.load(shipped_files.judges().get(str(name), name), family="classifier")
   apply = jax.jit(functools.partial(classifier.features_and_logits, trained))
 

@@ -17,7 +17,7 @@ from gan_restore.photos import restoration
 from gan_restore.restorers import fitted
 from gan_restore.studies import table
 
-_SCORERS = {"judge": hub.load_judge, "fid": perceptual.fid, "lpips": perceptual.lpips}
+_FILES = {"fid": perceptual.fid, "lpips": perceptual.lpips}
 
 
 def add_arguments(p: argparse.ArgumentParser) -> None:
@@ -67,8 +67,10 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
   )
   p.add_argument(
     "--judge",
-    help="a classifier that measures the restorations: celeba, or a weights file; adds agreement"
-    " and frechet_judge (not FID)",
+    help="networks that measure the restorations, separated by commas: celeba, or the weights file"
+    " of a classifier, adds agreement and frechet_judge (not FID); dlib adds identity_dlib and"
+    " found_dlib, for aligned faces; imagenet adds frechet_imagenet (the last two need the extra"
+    " perceptual)",
   )
   p.add_argument(
     "--fid",
@@ -114,12 +116,13 @@ def run(arguments: argparse.Namespace) -> int:
       raise ValueError(f"{', '.join(to_fit)} are fitted to training images, which --split all has")
     images = _training_images(arguments, size)
     methods |= {name: fit(images) for name, fit in to_fit.items()}
-  scorers = [
-    make(getattr(arguments, name)) for name, make in _SCORERS.items() if getattr(arguments, name)
+  scorers = [hub.load_judge(name) for name in (arguments.judge or "").split(",") if name]
+  scorers += [
+    make(getattr(arguments, name)) for name, make in _FILES.items() if getattr(arguments, name)
   ]
   if arguments.frame == "unknown":
     methods = {name: functools.partial(_unframed, method) for name, method in methods.items()}
-  of = ("dataset", "split", "mask", "framing", "frame", *_SCORERS)
+  of = ("dataset", "split", "mask", "framing", "frame", "judge", *_FILES)
   settings = {name: getattr(arguments, name) for name in of} | {"size": size, "factor": factor}
   k, _, n = arguments.shard.partition("/")
   if not (k.isdecimal() and n.isdecimal()):

@@ -160,6 +160,26 @@ def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
   return float(max(apart + np.trace(covariances[0]) + np.trace(covariances[1]) - 2 * cross, 0))
 
 
+def found(a: np.ndarray, b: np.ndarray) -> float:
+  """How often an image finds its original among all originals, by features.
+
+  Args:
+    a: The features of the images [N, D].
+    b: The features of their originals [N, D].
+
+  Returns:
+    The share of the rows of `a` whose nearest row of `b` is their own. It falls with the number of
+    images, so compare only values of equally many images.
+
+  Examples:
+    >>> found(np.array([[0.1], [0.9], [1.8]]), np.array([[0.0], [2.0], [1.0]]))
+    0.3333333333333333
+  """
+  a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+  distances = np.sum(b**2, 1) - 2 * a @ b.T
+  return float(np.mean(np.argmin(distances, 1) == np.arange(len(a))))
+
+
 def bootstrap(values: np.ndarray, resamples: int = 2000, seed: int = 0) -> tuple[float, float]:
   """The 95% confidence interval of a mean, by the bootstrap (B. Efron's percentile method).
 

