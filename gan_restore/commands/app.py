@@ -160,6 +160,31 @@ def _halves(both) -> tuple[Image.Image, Image.Image]:
   return left, right
 
 
+def between(
+  mean: pathlib.Path, sample: pathlib.Path, fidelity: float, folder: pathlib.Path
+) -> tuple[Image.Image, pathlib.Path]:
+  """The restoration between the mean and a sample.
+
+  Args:
+    mean: The file of the mean.
+    sample: The file of the sample.
+    fidelity: 0 for the sample, 1 for the mean, or a number in between.
+    folder: The folder of the session.
+
+  Returns:
+    (the picture, its file). For 0 and 1 it is the file of the sample or of the mean.
+  """
+  if fidelity in (0, 1):
+    file = mean if fidelity else sample
+    return photograph.read(file).picture, file
+  first, second = (photograph.read(file) for file in (sample, mean))
+  start = first.to_float()
+  blended = first.restored(start + np.float32(fidelity) * (second.to_float() - start))
+  file = pathlib.Path(tempfile.mkdtemp(dir=folder)) / sample.name
+  photograph.write(file, blended)
+  return blended.picture, file
+
+
 def _check_size(what, size) -> None:
   pixels = size[0] * size[1]
   if pixels > MAX_PIXELS:
@@ -313,11 +338,13 @@ def build(own: pathlib.Path) -> Any:
     (folder / "cancelled").touch()
     return "Cancelled."
 
-  def show(versions, number):
-    """The slider and the download of one version."""
+  def show(versions, number, fidelity, folder):
+    """The slider and the download of one version: the mean, 0, or a sample."""
     with Image.open(versions[number]["compare"]) as both:
-      pair = _halves(both)
-    return pair, gr.update(value=versions[number]["file"], interactive=True)
+      before, _ = _halves(both)
+    mean, chosen = (pathlib.Path(versions[k]["file"]) for k in (0, number))
+    after, file = between(mean, chosen, fidelity if number else 1, folder)
+    return (before, after), gr.update(value=str(file), interactive=True)
 
   def run(
     path, editor, task, samples, method, crop, simulate, seed, folder
@@ -347,16 +374,16 @@ def build(own: pathlib.Path) -> Any:
 
     def update(now):
       """The slider, the download, the gallery and the state, after new versions."""
-      first = show(now, 0) if not shown else (gr.skip(), gr.skip())
+      first = show(now, 0, 1, folder) if not shown else (gr.skip(), gr.skip())
       names = ("mean", *(f"sample {number}" for number in range(1, len(now))))
       small = [(version["small"], name) for version, name in zip(now, names)]
-      gallery = gr.update(value=small, visible=True) if samples else gr.skip()
-      return first, gallery, now
+      return first, small if samples else gr.skip(), now
 
     nothing = (gr.skip(), gr.skip()), gr.skip(), gr.skip()
-    page = lambda said, first, gallery, now: (*first, said, gallery, now)
+    several = gr.update(visible=bool(samples))
+    page = lambda said, first, small, now: (*first, said, small, now, several)
     shown = 0
-    yield page("Restoring: 0 seconds.", nothing[0], gr.update(value=[], visible=False), [])
+    yield page("Restoring: 0 seconds.", nothing[0], [], [])
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     try:
@@ -385,12 +412,15 @@ def build(own: pathlib.Path) -> Any:
       note = " What is filled in is a guess, not evidence." if "face" in said else ""
       yield page(f"Done: {said}{note}", *last)
 
-  def choose(versions, event: gr.SelectData):
-    return show(versions, event.index)
+  def choose(versions, fidelity, folder, event: gr.SelectData):
+    return *show(versions, event.index, fidelity, folder), event.index
+
+  def mix(versions, number, fidelity, folder):
+    return show(versions, number, fidelity, folder) if number else (gr.skip(), gr.skip())
 
   with gr.Blocks(title="gan_restore", analytics_enabled=False, delete_cache=(600, 3600)) as page:
     folder = gr.State(None, delete_callback=remove)
-    versions = gr.State([])
+    versions, chosen = gr.State([]), gr.State(0)
     page.load(start, outputs=folder, queue=False)
     gr.Markdown(
       "# gan_restore\n1. Choose a photograph. 2. Paint over what is missing, if anything is."
@@ -422,10 +452,15 @@ def build(own: pathlib.Path) -> Any:
           stop = gr.Button("Cancel", variant="stop")
         status = gr.Markdown()
         slider = gr.ImageSlider(label="Before and after", interactive=False, format="png")
-        gallery = gr.Gallery(
-          label="Choose one", visible=False, columns=5, height=160, object_fit="contain",
-          format="png", interactive=False,
-        )  # fmt: skip
+        with gr.Column(visible=False) as choice:
+          gallery = gr.Gallery(
+            label="Choose one", columns=5, height=160, object_fit="contain", format="png",
+            interactive=False,
+          )  # fmt: skip
+          fidelity = gr.Slider(
+            0, 1, value=0, step=0.05, label="Fidelity",
+            info="From the chosen sample, 0, to the mean, 1.",
+          )  # fmt: skip
         download = gr.DownloadButton("Download the restored photograph", interactive=False)
         with gr.Accordion("More options", open=False):
           mask = gr.File(
@@ -441,8 +476,12 @@ def build(own: pathlib.Path) -> Any:
     running = button.click(
       run,
       [upload, editor, task, samples, method, crop, simulate, seed, folder],
-      [slider, download, status, gallery, versions],
+      [slider, download, status, gallery, versions, choice],
     )
-    gallery.select(choose, versions, [slider, download])
+    button.click(lambda: (0, 0), outputs=[chosen, fidelity], queue=False)
+    gallery.select(choose, [versions, fidelity, folder], [slider, download, chosen])
+    fidelity.change(
+      mix, [versions, chosen, fidelity, folder], [slider, download], trigger_mode="always_last"
+    )
     stop.click(cancel, folder, status, cancels=[running], queue=False)
   return page

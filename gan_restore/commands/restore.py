@@ -101,6 +101,13 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
     " images that are consistent with it, often sharper than the first and less exact (for methods"
     " that draw samples, such as denoiser)",
   )
+  p.add_argument(
+    "--fidelity",
+    type=float,
+    metavar="NUMBER",
+    help="what to write, between a sample, 0, and the mean, 1: for the restored picture (default 1)"
+    " and for those of --samples (default 0)",
+  )
   p.add_argument("--overwrite", action="store_true", help="replace existing files")
   options.add_method(p, default=None)
 
@@ -117,13 +124,15 @@ def run(arguments: argparse.Namespace) -> int:
   task = tasks.with_factor(task, restorer.factor)
   damage = Damage(task, arguments.mask, arguments.simulate, arguments.seed, arguments.enlarge)
   checks.at_least(arguments.samples, 0, "--samples")
+  if arguments.fidelity is not None:
+    restorer = restorer.sample(0, arguments.fidelity)
   scores, failures, restored = batches.restore_files(
     restorer,
     damage,
     arguments.inputs,
     batches.Outputs(
       arguments.out, arguments.format, arguments.spread, arguments.compare, damage.finds_mask,
-      arguments.save_faces, arguments.samples, arguments.overwrite,
+      arguments.save_faces, arguments.samples, arguments.fidelity or 0.0, arguments.overwrite,
     ),
     crop=arguments.crop,
     size=arguments.size,

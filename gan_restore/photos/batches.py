@@ -43,6 +43,7 @@ class Outputs:
     faces: Whether to write `faces/NAME-1.png` and so on: each face that is found in the restored
       photograph, before and after.
     samples: Number of samples of each photograph, which are written to `sample-1/NAME` and so on.
+    fidelity: Of these samples: 0 for samples, 1 for the mean, or a number in between.
     overwrite: Whether to replace existing files.
   """
 
@@ -53,6 +54,7 @@ class Outputs:
   masks: bool = False
   faces: bool = False
   samples: int = 0
+  fidelity: float = 0.0
   overwrite: bool = False
 
   def kind(self, photo: Photograph, crop: str) -> str:
@@ -143,7 +145,7 @@ def restore_files(
     raise ValueError("the faces are found in whole pictures; the crop and the method allow none")
   paths, failures = files.expand(inputs, [outputs.folder, *damage.mask_files])
   shape_of = restoration.shapes(restorer, damage, crop, size)
-  samplers = [restorer.sample(number) for number in range(1, outputs.samples + 1)]
+  samplers = [restorer.sample(number, outputs.fidelity) for number in range(1, outputs.samples + 1)]
   sheet, report = outputs.new("sheet.png"), outputs.new("results.json")
 
   def read() -> Iterator[_Item]:

@@ -97,7 +97,7 @@ def test_simulated_damage(portrait, tmp_path):
 
 def test_samples_differ_in_the_hole_alone(portrait, editor, tmp_path):
   """And the same number gives the same sample again."""
-  options = {"method": "denoiser:num_steps=2", "crop": "center"}
+  options = {"method": "denoiser", "crop": "center"}
   mean, first, second, again = (
     np.asarray(restore(portrait, editor, "inpaint", tmp_path, sample=k, **options)[1], int)
     for k in (0, 1, 2, 1)
@@ -109,6 +109,25 @@ def test_samples_differ_in_the_hole_alone(portrait, editor, tmp_path):
   np.testing.assert_array_equal(mean[~around], first[~around])
   with pytest.raises(ValueError, match="draws no samples"):
     restore(portrait, editor, "inpaint", tmp_path, method="cdcgan", sample=1)
+
+
+@pytest.mark.parametrize("grey", [False, True])
+def test_between_the_mean_and_a_sample(grey, tmp_path):
+  """On the straight line, in the format of the photograph; the mean and the sample are files that
+  there are."""
+  rng = np.random.default_rng(0)
+  pixels = rng.integers(0, 2**16, (2, 32, 48, 1 if grey else 3), np.uint16)
+  pixels[:, :8] = 1234  # As where nothing is missing.
+  paths = []
+  for name, own in zip(("mean", "sample-1"), pixels):
+    paths.append(tmp_path / f"{name}.png")
+    photograph.write(paths[-1], photograph.of(own))
+  _, file = app.between(*paths, 0.25, tmp_path)
+  found = photograph.read(file).pixels
+  wanted = pixels[1] + 0.25 * (pixels[0].astype(float) - pixels[1])
+  assert found.dtype == np.uint16 and file not in paths
+  assert abs(found - wanted).max() <= 1 and np.all(found[:8] == 1234)
+  assert [app.between(*paths, fidelity, tmp_path)[1] for fidelity in (1, 0)] == paths
 
 
 def test_a_mask_is_painted_on_the_photograph(portrait, tmp_path):
@@ -307,7 +326,7 @@ def test_paint_and_restore(view, portrait, tmp_path):
 
 @in_browser
 def test_one_of_several_samples_is_chosen(view, portrait, tmp_path, monkeypatch):
-  """The slider and the download show it."""
+  """The slider and the download show it, or what is between it and the mean."""
 
   def draw(path, editor, task, folder, *, sample, **options):
     picture, file = Image.new("RGB", (64, 48), (60 * sample, 0, 0)), folder / f"{sample}.png"
@@ -326,6 +345,10 @@ def test_one_of_several_samples_is_chosen(view, portrait, tmp_path, monkeypatch)
   view.get_by_role("button", name="Thumbnail 3 of 3").click()
   view.wait_for_timeout(1500)
   assert np.asarray(Image.open(downloaded(view, tmp_path)))[0, 0, 0] == 120
+  view.get_by_label("number input for Fidelity").fill("0.75")
+  view.get_by_label("number input for Fidelity").press("Enter")
+  view.wait_for_timeout(2500)
+  assert np.asarray(Image.open(downloaded(view, tmp_path)))[0, 0, 0] == 30
 
 
 @in_browser

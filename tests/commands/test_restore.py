@@ -77,7 +77,7 @@ def test_any_damage_is_restored_without_saying_how(capsys, photos, tmp_path):
   command = ["restore", photos / "0.png", "--task", "super_resolve", "--simulate"]
   status, output, _ = run(capsys, *command, "--out", tmp_path / "mean")
   assert status == 0 and "psnr" in output
-  several = ["--method", "denoiser:num_samples=2:num_steps=2:choice=best", "--spread"]
+  several = ["--method", "denoiser:num_samples=2:choice=best", "--spread"]
   assert run(capsys, *command, *several, "--out", tmp_path / "samples")[0] == 0
   assert np.asarray(Image.open(tmp_path / "samples" / "spread" / "0.png")).max() > 0
   wrong = ["--method", "denoiser:steps=9"]
@@ -276,10 +276,19 @@ def test_samples_beside_the_mean(capsys, photos, tmp_path):
   Image.fromarray(mask).save(tmp_path / "mask.png")
   command = ["restore", photos / "0.png", "--out", tmp_path / "out", "--crop", "center"]
   command += ["--mask", tmp_path / "mask.png", "--samples", "2", "--method"]
-  assert run(capsys, *command, "denoiser:num_steps=2")[0] == 0
+  assert run(capsys, *command, "denoiser")[0] == 0
   paths = [tmp_path / "out" / name / "0.png" for name in ("", "sample-1", "sample-2")]
-  pictures = [np.asarray(Image.open(path)) for path in paths]
+  read = lambda: [np.asarray(Image.open(path), float) for path in paths]
+  mean, *samples = pictures = read()
   assert all(np.any(pictures[i] != pictures[j]) for i, j in ((0, 1), (0, 2), (1, 2)))
+  assert run(capsys, *command, "denoiser", "--fidelity", "0.5", "--overwrite")[0] == 0
+  between = read()
+  for own, sample in zip(between[1:], samples):
+    # The samples are consistent with y before and after they are mixed, and are rounded.
+    assert abs(own - (sample + mean) / 2).mean() < 0.5 < abs(own - sample).max()
+  assert np.any(between[0] != mean)  # The first picture is between another sample and the mean.
+  status, _, error = run(capsys, *command, "denoiser", "--fidelity", "2", "--overwrite")
+  assert status == 2 and "fidelity is 2.0; it must be between 0 and 1" in error
   status, _, error = run(capsys, *command, "tv")
   assert status == 2 and "draws no samples" in error
   command[command.index("2")] = "-1"
