@@ -37,6 +37,12 @@ def test_the_estimate_of_noise(tmp_path):
 
 
 @pytest.mark.slow
+def test_the_calibration_of_samples():
+  options = ["--dataset", "toy_faces", "--limit", "2", "--num-samples", "2", "--tasks", "inpaint"]
+  assert "| inpaint |" in run("benchmarks/calibration.py", *options)
+
+
+@pytest.mark.slow
 def test_the_pipeline():
   assert "images/s" in run("benchmarks/pipeline.py")
 

@@ -3,7 +3,9 @@
 It is the `denoiser` with a second decoder. The denoiser estimates the posterior mean, which is
 blurred where y determines little. The second decoder also gets white noise, and is trained against
 a discriminator: its images are samples of the posterior, one for each noise. The encoder and the
-denoiser's own decoder stay as they are.
+denoiser's own decoder stay as they are. The discriminator gets the encoder's features, so that it
+need not learn from the beginning what images look like. (Discriminators on features of trained
+networks: A. Sauer et al., "Projected GANs converge faster", NeurIPS 2021.)
 
 The loss of the sampler follows M. Bendel, R. Ahmad, P. Schniter, "A regularized conditional GAN for
 posterior sampling in image recovery problems", NeurIPS 2023 (rcGAN), which restores one kind of
@@ -37,47 +39,57 @@ from gan_restore.restorers.result import Result
 
 # The discriminator does not see differences that are well below this at pixels that y determines.
 _SEEN = 0.02
+# The encoder is for damaged images. Its features of an image, for the discriminator, are those of
+# an observation of the image with this standard deviation of the noise.
+_SHOWN = 0.05
 
 
 class Discriminator(nn.Module):
-  """(image [N, H, W, C], the pixel-wise posterior) -> logits [N, M] at three resolutions.
+  """(image [N, H, W, C], the posterior, features of both) -> logits [N, M] at several resolutions.
 
-  Strided convolutions reduce the image to 1/16. Each logit at 1/4, 1/8 and 1/16 of the resolution
-  is about a part of the image. The input is the image, its difference to the posterior mean in
-  units of about the posterior standard deviation, and the posterior.
+  The features are those that the denoiser's encoder has of the image and of the posterior. They
+  enter at each of the encoder's resolutions, from 1/2 to 1/2^(depth + 1). Strided convolutions
+  reduce the image to half of the coarsest of them. Each logit is about a part of the image.
   """
 
   width: int = 64
   dtype: jnp.dtype = jnp.float32
 
   @nn.compact
-  def __call__(self, image: jax.Array, posterior: PixelPosterior) -> list[jax.Array]:
-    mean, std = posterior.mean, posterior.std
-    difference = (image - mean) * std**2 / (std**2 + _SEEN**2)
-    uncertainty = 1 + jnp.log(std / PRIOR_STD) / 2
-    x = jnp.concatenate(
-      [
-        2 * (mean + difference) - 1,
-        difference / jnp.sqrt(std**2 + _SEEN**2),
-        2 * posterior.smooth_mean - 1,
-        uncertainty,
-      ],
-      -1,
-    )
+  def __call__(
+    self,
+    image: jax.Array,
+    posterior: PixelPosterior,
+    features: list[jax.Array],
+    condition: list[jax.Array],
+  ) -> list[jax.Array]:
     conv = functools.partial(
       layers.Conv,
       dtype=self.dtype,
       kernel_init=nn.initializers.variance_scaling(2 / (1 + 0.2**2), "fan_in", "truncated_normal"),
     )
     activate = functools.partial(nn.leaky_relu, negative_slope=0.2)
-    x = activate(conv(self.width, 3, 1)(dm_pix.space_to_depth(x, 2)))
+    normalise = lambda x: x / jnp.sqrt(jnp.mean(x**2, (1, 2, 3), keepdims=True) + 1e-4)
+    difference = _visible(image, posterior) - posterior.mean
+    uncertainty = 1 + jnp.log(posterior.std / PRIOR_STD) / 2
+    x = [difference / jnp.sqrt(posterior.std**2 + _SEEN**2), uncertainty]
+    x = dm_pix.space_to_depth(jnp.concatenate(x, -1), 2)
     logits = []
-    for features in (2 * self.width, 4 * self.width, 4 * self.width):
-      x = activate(conv(features, 4, 2)(x))
-      x = activate(conv(features, 3, 1)(x))
+    for level, known in enumerate(zip(features, condition)):
+      known = jnp.concatenate([*map(normalise, known)], -1)
+      known = activate(conv(min(level + 1, 2) * self.width, 1, 1)(known))
+      size = min(2 ** (level + 1), 4) * self.width
+      x = activate(conv(size, 4, 2)(jnp.concatenate([x, known], -1)))
+      x = activate(conv(size, 3, 1)(x))
       logit = layers.Conv(1, 1, 1, dtype=self.dtype)(x)
       logits.append(logit.reshape(len(x), -1).astype(jnp.float32))
     return logits
+
+
+def _visible(image, posterior):
+  """The image, with the posterior mean where y determines it."""
+  difference = image - posterior.mean
+  return posterior.mean + difference * posterior.std**2 / (posterior.std**2 + _SEEN**2)
 
 
 def merge(variables: Variables) -> Variables:
@@ -93,7 +105,7 @@ def _is_in_decoder(name, depth) -> bool:
   """Whether a layer of the denoiser comes after its encoder."""
   kind, _, number = name.rpartition("_")
   if kind in ("Block", "Conv"):
-    return int(number) > depth
+    return int(number) > depth + (kind == "Block")
   return kind in ("ConvTranspose", "noise")
 
 
@@ -121,6 +133,45 @@ def networks(config: Config) -> tuple[PosteriorUNet, Discriminator]:
   )
 
 
+def discriminate(
+  config: Config,
+  variables: Variables,
+  image: jax.Array,
+  posterior: PixelPosterior,
+  frame: jax.Array,
+  condition: list[jax.Array] | None = None,
+) -> list[jax.Array]:
+  """The logits of the discriminator [N, M] at several resolutions, of images under a condition.
+
+  Args:
+    config: The run's config.
+    variables: The variables of each player.
+    image: [N, H, W, C] in [0, 1].
+    posterior: The pixel-wise posterior of the images.
+    frame: The frames of the faces [N, 2, 3], zeros if they are not known.
+    condition: The features of the posterior from `encode`, if they are there already.
+
+  Returns:
+    The logits, from the finest resolution to the coarsest.
+  """
+  shown = _visible(image, posterior)
+  shown = PixelPosterior(shown, jnp.full_like(shown, _SHOWN), shown)
+  features = encode(config, variables, shown, frame)
+  if condition is None:
+    condition = encode(config, variables, posterior, frame)
+  return networks(config)[1].apply(
+    variables["discriminator"], image, posterior, features, condition
+  )
+
+
+def encode(
+  config: Config, variables: Variables, posterior: PixelPosterior, frame: jax.Array
+) -> list[jax.Array]:
+  """The features of the denoiser's encoder, from the finest resolution to the coarsest."""
+  network = any_damage.network(config)
+  return network.apply(variables["generator"], posterior, frame, encode=True)
+
+
 def init(config: Config, key: jax.Array) -> Variables:
   """Fresh variables of each player. The sampler's are differences to the denoiser's: 0 at first."""
   sampler, discriminator = networks(config)
@@ -135,10 +186,11 @@ def init(config: Config, key: jax.Array) -> Variables:
     if _is_in_decoder(name, config.depth)
   }
   weight = {"deviation": jnp.asarray(FIRST_DEVIATION_WEIGHT)}
+  features = encode(config, {"generator": generator}, posterior, frame)
   return {
     "generator": generator,
     "sampler": {"params": own, "weights": weight},
-    "discriminator": discriminator.init(keys[2], posterior.mean, posterior),
+    "discriminator": discriminator.init(keys[2], posterior.mean, posterior, features, features),
   }
 
 
@@ -193,18 +245,16 @@ def compute_losses(
     value for the true posterior.
   """
   del active
-  network, discriminator = networks(config)
+  network, _ = networks(config)
   keys = jax.random.split(key, 3)
-  x = (batch["image"] + 1) / 2
+  x, frame = (batch["image"] + 1) / 2, any_damage.frames_of(batch)
   n = len(x)
   posterior = random_damage.random_posterior(config, keys[0], x)
-  repeat = lambda tree: jax.tree.map(lambda x: jnp.concatenate([x] * _SAMPLES), tree)
-  twice = repeat(posterior)
-  z = jax.random.normal(keys[1], (_SAMPLES * n, *x.shape[1:3], config.noise))
+  z = jax.random.normal(keys[1], (_SAMPLES, *x.shape[:3], config.noise))
   merged = merge(variables)
-  drawn = network.apply(merged, twice, repeat(any_damage.frames_of(batch)), z)
+  # Only z differs between the samples, so that the encoder runs once.
+  samples = jax.vmap(lambda z: network.apply(merged, posterior, frame, z))(z)
 
-  samples = drawn.reshape(_SAMPLES, *x.shape)
   error, deviation = l1_and_deviation(samples, x)
   weight = variables["sampler"]["weights"]["deviation"]
   unit = jax.lax.stop_gradient(error + 0.002)
@@ -212,19 +262,26 @@ def compute_losses(
 
   # The adversarial losses: one sample against the original, under the same condition. They are
   # means over the resolutions of the discriminator. Its gradient penalty is a finite difference.
-  discriminate = lambda image: discriminator.apply(variables["discriminator"], image, posterior)
+  condition = encode(config, variables, posterior, frame)
+  logits = functools.partial(discriminate, config, variables)
   average = lambda function, *logits: jnp.mean(
     jnp.stack([jnp.mean(function(*x)) for x in zip(*logits)])
   )
   fake = samples[0]
-  on_real, on_fake = discriminate(x), discriminate(fake)
+  given = posterior, frame, condition
+  on_real, on_fake = logits(x, *given), logits(fake, *given)
   l_g = average(lambda real, fake: nn.softplus(real - fake), on_real, on_fake)
   l_d = average(lambda real, fake: nn.softplus(fake - real), on_real, on_fake)
-  near = _PENALTY_STEP * posterior.std * jax.random.normal(keys[2], x.shape)
-  slope = lambda there, here: average(lambda a, b: ((a - b) / _PENALTY_STEP) ** 2, there, here)
-  penalty = slope(discriminate(x + near), on_real) + slope(
-    discriminate(jax.lax.stop_gradient(fake) + near), on_fake
-  )
+
+  def slope(image, here, key):
+    few = max(1, n // 8)  # On an eighth of the images, to save time.
+    image, here, given_few = jax.tree.map(lambda x: x[-few:], (image, here, given))
+    near = image + _PENALTY_STEP * given_few[0].std * jax.random.normal(key, image.shape)
+    there = logits(jax.lax.stop_gradient(near), *given_few)
+    return average(lambda a, b: ((a - b) / _PENALTY_STEP) ** 2, there, here)
+
+  of_real, of_fake = jax.random.split(keys[2])
+  penalty = slope(x, on_real, of_real) + slope(fake, on_fake, of_fake)
 
   # The weight of the deviation goes up as long as the samples differ too little: the squared error
   # of the mean of P samples should be (P + 1) / 2P of that of one.

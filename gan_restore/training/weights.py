@@ -171,6 +171,7 @@ def init_from(state: TrainState, path: str | os.PathLike) -> TrainState:
   Args:
     state: The state of step 0.
     path: The path, as for `weights.load`. Players and layers that it does not hold stay unchanged.
+      Players that the state does not have are not used.
 
   Returns:
     The state.
@@ -180,7 +181,8 @@ def init_from(state: TrainState, path: str | os.PathLike) -> TrainState:
     ValueError: If they have another architecture.
   """
   own = traverse_util.flatten_dict(state.variables)
-  theirs = traverse_util.flatten_dict(load(path).variables)
+  held = {player: x for player, x in load(path).variables.items() if player in state.variables}
+  theirs = traverse_util.flatten_dict(held)
   for name, value in theirs.items():
     if name not in own or np.shape(own[name]) != np.shape(value):
       raise ValueError(f"config.init_from is {path!r}, whose {name[0]} has another architecture")

@@ -193,6 +193,8 @@ def restore(
     "draw": draw if len(keys) else None,  # So that the mean is compiled once for all of them.
     "num_linearizations": int(num_linearizations),
     "num_iterations": num_iterations,
+    # One sample is returned without the mean, which would take longer than the sample.
+    "with_mean": fidelity > 0 or (choice == "best" and len(keys) > 1),
   }
   if tiles.needed(*whole[1:3]) and A.reduction:
     mean, samples = _in_tiles(trained, y, A, whole, frames, options)
@@ -322,15 +324,23 @@ def _same_in_channels(sigma):
 
 @functools.partial(
   jax.jit,
-  static_argnames=("shape", "exact", "mirrored", "draw", "num_linearizations", "num_iterations"),
+  static_argnames=(
+    "shape",
+    "exact",
+    "mirrored",
+    "draw",
+    "num_linearizations",
+    "num_iterations",
+    "with_mean",
+  ),
 )
 def _restore(
   trained, y, A, scaled_y, scaled_A, noise, frames, *,
-  keys, corner, shape, exact, mirrored, draw, num_linearizations, num_iterations,
+  keys, corner, shape, exact, mirrored, draw, num_linearizations, num_iterations, with_mean,
 ):  # fmt: skip
-  """The mean [N, S, S, C] and a sample for each key [K, N, S, S, C]; every image of the batch gets
-  the same noise. `noise` is the standard deviation of the noise in `scaled_y`; if `exact`, there is
-  none."""
+  """The mean [N, S, S, C] (zeros unless `with_mean`) and a sample for each key [K, N, S, S, C];
+  every image of the batch gets the same noise. `noise` is the standard deviation of the noise in
+  `scaled_y`; if `exact`, there is none."""
   config = trained.config
   sigma = jnp.maximum(noise, config.sigma_min)
 
@@ -400,7 +410,7 @@ def _restore(
     return make_consistent(refine(draw(trained, posterior_at, mean, frames, key, corner)))
 
   samples = lax.map(sample, keys) if len(keys) else jnp.zeros((0, *shape))
-  return make_consistent(refine(mean)), samples
+  return make_consistent(refine(mean)) if with_mean else jnp.zeros(shape), samples
 
 
 def _blur(x):

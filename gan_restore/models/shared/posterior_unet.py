@@ -83,8 +83,12 @@ class PosteriorUNet(nn.Module):
 
   @nn.compact
   def __call__(
-    self, posterior: PixelPosterior, frame: jax.Array, z: jax.Array | None = None
-  ) -> jax.Array:
+    self,
+    posterior: PixelPosterior,
+    frame: jax.Array,
+    z: jax.Array | None = None,
+    encode: bool = False,
+  ) -> jax.Array | list[jax.Array]:
     mean, smooth = 2 * posterior.mean - 1, 2 * posterior.smooth_mean - 1
     uncertainty = 1 + jnp.log(posterior.std / PRIOR_STD) / 2  # Around 0.
     if self.local:
@@ -125,7 +129,10 @@ class PosteriorUNet(nn.Module):
       x = blocks(x, 1 if level else 2)
       way_down.append(x)
       x = conv(min(2 * x.shape[-1], 4 * self.width), 2, 2)(x)
-    x = blocks(with_noise(x, self.depth), 2)
+    x = blocks(x, 1)
+    if encode:
+      return [*way_down, x]
+    x = blocks(with_noise(x, self.depth), 1)
     for level in reversed(range(self.depth)):
       past = way_down[level]
       up = layers.ConvTranspose(past.shape[-1], 2, 2, dtype=self.dtype, kernel_init=he)
