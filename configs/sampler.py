@@ -20,12 +20,11 @@ def get_config():
   config.discriminator_width = 48
   config.discriminator_rate = 3.0  # Its learning rate, in learning rates of the sampler.
   config.warmup_steps = 200  # Steps in which only the discriminator learns.
-  config.adversarial_weight = 0.3
+  config.adversarial_weight = 1.0
   config.penalty_weight = 0.05  # Weight of the gradient penalty of the discriminator.
-  config.deviation_rate = 1e-3  # How fast the weight of the deviation of the samples is adapted.
+  config.deviation_rate = 1e-4  # How fast the weight of the deviation of the samples is adapted.
   config.second_look_share = 0.0
-  config.batch_size = 8
-  config.steps = 6_000
+  config.steps = 5_000
   config.learning_rate = 2e-4
   config.beta1 = 0.0
   config.export_step = config.steps

@@ -91,24 +91,21 @@ class Restorer:
     names = ("num_samples", "choice", "fidelity", "seed") if "fidelity" in parameters else ()
     return {name: parameters[name].default for name in names}
 
-  def sample(self, number: int, fidelity: float = 0.0) -> "Restorer":
-    """This restorer, but it returns a sample instead of the mean, or an image between the two.
+  def sample(self, number: int) -> "Restorer":
+    """This restorer, but it returns a sample instead of the mean.
 
     Args:
       number: Different numbers give different samples.
-      fidelity: 0 for the sample, 1 for the mean, or a number in between.
 
     Returns:
       The restorer.
 
     Raises:
-      ValueError: If it draws no samples, or the fidelity is not between 0 and 1.
+      ValueError: If it draws no samples.
     """
     if not self.sampling:
       raise ValueError(f"the method draws no samples; {FACES}, for example, does")
-    if not 0 <= fidelity <= 1:
-      raise ValueError(f"fidelity is {fidelity}; it must be between 0 and 1")
-    options = {"num_samples": 1, "fidelity": fidelity, "seed": self.sampling["seed"] + number}
+    options = {"num_samples": 1, "fidelity": 0.0, "seed": self.sampling["seed"] + number}
     return dataclasses.replace(self, function=functools.partial(self.function, **options))
 
 

@@ -180,7 +180,8 @@ def between(
   first, second = (photograph.read(file) for file in (sample, mean))
   start = first.to_float()
   blended = first.restored(start + np.float32(fidelity) * (second.to_float() - start))
-  file = pathlib.Path(tempfile.mkdtemp(dir=folder)) / sample.name
+  file = folder / "between" / sample.name  # It replaces the one before.
+  file.parent.mkdir(exist_ok=True)
   photograph.write(file, blended)
   return blended.picture, file
 
@@ -380,10 +381,10 @@ def build(own: pathlib.Path) -> Any:
       return first, small if samples else gr.skip(), now
 
     nothing = (gr.skip(), gr.skip()), gr.skip(), gr.skip()
-    several = gr.update(visible=bool(samples))
-    page = lambda said, first, small, now: (*first, said, small, now, several)
+    page = lambda said, first, small, now: (*first, said, small, now, *[gr.skip()] * 3)
     shown = 0
-    yield page("Restoring: 0 seconds.", nothing[0], [], [])
+    restart = gr.update(visible=bool(samples)), 0, gr.update(value=0, interactive=False)
+    yield (*nothing[0], "Restoring: 0 seconds.", [], [], *restart)
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     try:
@@ -413,10 +414,14 @@ def build(own: pathlib.Path) -> Any:
       yield page(f"Done: {said}{note}", *last)
 
   def choose(versions, fidelity, folder, event: gr.SelectData):
-    return *show(versions, event.index, fidelity, folder), event.index
+    if event.index >= len(versions):  # A picture of the run before.
+      return [gr.skip()] * 4
+    shown = show(versions, event.index, fidelity, folder)
+    return *shown, event.index, gr.update(interactive=event.index > 0)
 
   def mix(versions, number, fidelity, folder):
-    return show(versions, number, fidelity, folder) if number else (gr.skip(), gr.skip())
+    chosen = 0 < number < len(versions)
+    return show(versions, number, fidelity, folder) if chosen else (gr.skip(), gr.skip())
 
   with gr.Blocks(title="gan_restore", analytics_enabled=False, delete_cache=(600, 3600)) as page:
     folder = gr.State(None, delete_callback=remove)
@@ -445,7 +450,7 @@ def build(own: pathlib.Path) -> Any:
         samples = gr.Slider(
           0, 4, value=0, step=1, label="Samples to choose from",
           info="The mean has the smallest error. Samples differ where much is missing, and are"
-          " often sharper. Each takes longer than the mean.",
+          " often sharper. Each of them takes time.",
         )  # fmt: skip
         with gr.Row():
           button = gr.Button("Restore", variant="primary")
@@ -460,6 +465,7 @@ def build(own: pathlib.Path) -> Any:
           fidelity = gr.Slider(
             0, 1, value=0, step=0.05, label="Fidelity",
             info="From the chosen sample, 0, to the mean, 1.",
+            interactive=False,
           )  # fmt: skip
         download = gr.DownloadButton("Download the restored photograph", interactive=False)
         with gr.Accordion("More options", open=False):
@@ -476,12 +482,16 @@ def build(own: pathlib.Path) -> Any:
     running = button.click(
       run,
       [upload, editor, task, samples, method, crop, simulate, seed, folder],
-      [slider, download, status, gallery, versions, choice],
+      [slider, download, status, gallery, versions, choice, chosen, fidelity],
     )
-    button.click(lambda: (0, 0), outputs=[chosen, fidelity], queue=False)
-    gallery.select(choose, [versions, fidelity, folder], [slider, download, chosen])
+    gallery.select(
+      sentence(choose), [versions, fidelity, folder], [slider, download, chosen, fidelity]
+    )
     fidelity.change(
-      mix, [versions, chosen, fidelity, folder], [slider, download], trigger_mode="always_last"
+      sentence(mix),
+      [versions, chosen, fidelity, folder],
+      [slider, download],
+      trigger_mode="always_last",
     )
     stop.click(cancel, folder, status, cancels=[running], queue=False)
   return page

@@ -28,7 +28,8 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
   """Damages the public-domain portrait of scikit-image in five ways, restores it from each damage
-  that the method restores, and draws one picture: original, damaged, restored."""
+  that the method restores, and draws one picture: original, damaged, restored, and a sample if the
+  method draws samples."""
   from skimage import data as skimage_data  # Slow to import.
 
   portrait = Image.fromarray(skimage_data.astronaut())
@@ -43,14 +44,17 @@ def run(arguments: argparse.Namespace) -> int:
     except operators.UnsupportedOperatorError:
       continue
     rows += [x[0], np.asarray(operators.show(A, y))[0], result.image[0]]
+    if restorer.sampling:
+      rows.append(restorer.sample(1)(y, A, frame="celeba").image[0])
     scores = scoring.score(result.image, x, operators.missing(A, x.shape))
     table.append({"task": name, **{score: float(v[0]) for score, v in scores.items()}})
   if not rows:
     raise ValueError(f"{arguments.method} restores none of {', '.join(tasks.NAMES)}")
   arguments.out.mkdir(parents=True, exist_ok=True)
-  pictures = np.stack(rows).reshape(len(table), 3, *shape).swapaxes(0, 1)
+  pictures = np.stack(rows).reshape(len(table), -1, *shape).swapaxes(0, 1)
   path = arguments.out / "demo.png"
   figures.write_grid(path, pictures.reshape(-1, *shape), len(table), scale=3)
   print(reports.markdown(table))
-  print(f"Rows: original, damaged, restored. Wrote {path}")
+  sample = ", a sample" if restorer.sampling else ""
+  print(f"Rows: original, damaged, restored{sample}. Wrote {path}")
   return 0

@@ -116,7 +116,7 @@ def run(arguments: argparse.Namespace) -> int:
       raise ValueError(f"{', '.join(to_fit)} are fitted to training images, which --split all has")
     images = _training_images(arguments, size)
     methods |= {name: fit(images) for name, fit in to_fit.items()}
-  scorers = [hub.load_judge(name) for name in (arguments.judge or "").split(",") if name]
+  scorers = _judges(arguments)
   scorers += [
     make(getattr(arguments, name)) for name, make in _FILES.items() if getattr(arguments, name)
   ]
@@ -145,6 +145,17 @@ def run(arguments: argparse.Namespace) -> int:
   paper = [{"method": f"{name} (the paper's)", **line} for name, line in arguments.paper.items()]
   print(reports.markdown(table.compact(rows) + paper))
   return 0
+
+
+def _judges(arguments) -> list[perceptual.Scorer]:
+  """The scorers of --judge."""
+  names = [name.strip() for name in (arguments.judge or "").split(",") if name.strip()]
+  classifiers = [name for name in names if name not in hub.INDEPENDENT_JUDGES]
+  if len(classifiers) > 1:
+    raise ValueError(f"--judge has several classifiers ({', '.join(classifiers)}); give one")
+  if "dlib" in names and (arguments.framing != "own" or arguments.size == "own"):
+    raise ValueError("--judge dlib measures aligned faces; leave out --framing and --size own")
+  return [hub.load_judge(name) for name in names]
 
 
 def _size(text, of_methods) -> int | str:

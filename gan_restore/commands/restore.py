@@ -105,8 +105,8 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
     "--fidelity",
     type=float,
     metavar="NUMBER",
-    help="what to write, between a sample, 0, and the mean, 1: for the restored picture (default 1)"
-    " and for those of --samples (default 0)",
+    help="where the pictures of --samples lie between a sample, 0 (default), and the restored"
+    " picture, 1; without --samples, where the restored picture itself lies (default 1)",
   )
   p.add_argument("--overwrite", action="store_true", help="replace existing files")
   options.add_method(p, default=None)
@@ -124,15 +124,13 @@ def run(arguments: argparse.Namespace) -> int:
   task = tasks.with_factor(task, restorer.factor)
   damage = Damage(task, arguments.mask, arguments.simulate, arguments.seed, arguments.enlarge)
   checks.at_least(arguments.samples, 0, "--samples")
-  if arguments.fidelity is not None:
-    restorer = restorer.sample(0, arguments.fidelity)
   scores, failures, restored = batches.restore_files(
     restorer,
     damage,
     arguments.inputs,
     batches.Outputs(
       arguments.out, arguments.format, arguments.spread, arguments.compare, damage.finds_mask,
-      arguments.save_faces, arguments.samples, arguments.fidelity or 0.0, arguments.overwrite,
+      arguments.save_faces, arguments.samples, arguments.fidelity, arguments.overwrite,
     ),
     crop=arguments.crop,
     size=arguments.size,

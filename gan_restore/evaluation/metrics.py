@@ -176,8 +176,8 @@ def found(a: np.ndarray, b: np.ndarray) -> float:
     0.3333333333333333
   """
   a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
-  distances = np.sum(b**2, 1) - 2 * a @ b.T
-  return float(np.mean(np.argmin(distances, 1) == np.arange(len(a))))
+  nearest = [np.argmin(np.sum((b - row) ** 2, 1)) for row in a]
+  return float(np.mean(nearest == np.arange(len(a))))
 
 
 def bootstrap(values: np.ndarray, resamples: int = 2000, seed: int = 0) -> tuple[float, float]:

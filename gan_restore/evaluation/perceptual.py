@@ -57,7 +57,6 @@ def agreement(classify: Callable, exclusive: bool) -> Scorer:
 # others with an area under the ROC curve of 0.991; with the whole crop, of 0.876.
 _CHIP = (0.062, 0.212, 0.949, 1.099)
 _CHIP_SIDE = 150
-_IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def dlib() -> Scorer:
@@ -68,10 +67,11 @@ def dlib() -> Scorer:
   of its original. `found_dlib` [N, 128] are the embeddings.
 
   Returns:
-    The scorer. The images are CelebA's crop of aligned faces, of any size.
+    The scorer. The images are CelebA's crop of aligned faces, squares of any size.
 
   Raises:
-    ValueError: If the extra `perceptual` is not installed.
+    ValueError: If the extra `perceptual` is not installed. The scorer raises it if the images are
+      not square.
   """
   (module,) = _load("dlib")
   folder = _folder("face_recognition_models")
@@ -86,6 +86,8 @@ def dlib() -> Scorer:
   last: list = [None, None]  # The originals of the last call and their embeddings.
 
   def scorer(images, originals):
+    if images.shape[1] != images.shape[2]:
+      raise ValueError(f"dlib measures square faces; these images are {list(images.shape[1:3])}")
     if originals is not last[0]:
       last[:] = originals, embed(originals)
     own = last[1] if images is originals else embed(images)
@@ -123,11 +125,11 @@ def imagenet() -> Scorer:
   network = package.EfficientNet.from_name("efficientnet-lite0")
   network.load_state_dict(torch.load(file, weights_only=True))
   network.eval().requires_grad_(False)
-  mean, std = (torch.tensor(x).reshape(3, 1, 1) for x in (_IMAGENET_MEAN, _IMAGENET_STD))
 
   def scorer(images, originals):
     del originals
-    x = (torch.from_numpy(np.clip(_three(images), 0, 1)) - mean) / std
+    # EfficientNet-lite was trained on pixels from 0 to 255, minus 127, divided by 128.
+    x = (255 * torch.from_numpy(np.clip(_three(images), 0, 1)) - 127) / 128
     x = torch.nn.functional.interpolate(x, (224, 224), mode="bilinear", antialias=True)
     return {"frechet_imagenet": network.extract_features(x).mean((2, 3)).numpy()}
 

@@ -101,14 +101,6 @@ def merge(variables: Variables) -> Variables:
   return {"params": own}
 
 
-def _is_in_decoder(name, depth) -> bool:
-  """Whether a layer of the denoiser comes after its encoder."""
-  kind, _, number = name.rpartition("_")
-  if kind in ("Block", "Conv"):
-    return int(number) > depth + (kind == "Block")
-  return kind in ("ConvTranspose", "noise")
-
-
 # --- The family ---------------------------------------------------------------------------------
 
 PLAYERS = ("generator", "sampler", "discriminator")
@@ -127,7 +119,17 @@ any_size = any_damage.any_size
 
 
 def networks(config: Config) -> tuple[PosteriorUNet, Discriminator]:
-  """The network that draws samples, and the discriminator, of a config."""
+  """The network that draws samples, and the discriminator, of a config.
+
+  Raises:
+    ValueError: If the images cannot be halved as often as the discriminator does.
+  """
+  factor = 2 ** (config.depth + 2)
+  if config.image_size % factor:
+    raise ValueError(
+      f"config.image_size is {config.image_size}; for config.depth = {config.depth} it must be a"
+      f" multiple of {factor}"
+    )
   return any_damage.network(config).clone(noise=config.noise), Discriminator(
     config.discriminator_width, jnp.dtype(config.dtype)
   )
@@ -180,10 +182,12 @@ def init(config: Config, key: jax.Array) -> Variables:
   z = jnp.zeros((*posterior.mean.shape[:3], config.noise))
   generator = any_damage.network(config).init(keys[0], posterior, frame)
   fresh = sampler.init(keys[1], posterior, frame, z)["params"]
+  only_encode = functools.partial(any_damage.network(config).init, encode=True)
+  encoder = jax.eval_shape(only_encode, keys[0], posterior, frame)["params"]
   own = {
     name: jax.tree.map(jnp.zeros_like, value) if name in generator["params"] else value
     for name, value in fresh.items()
-    if _is_in_decoder(name, config.depth)
+    if name not in encoder
   }
   weight = {"deviation": jnp.asarray(FIRST_DEVIATION_WEIGHT)}
   features = encode(config, {"generator": generator}, posterior, frame)
@@ -273,14 +277,15 @@ def compute_losses(
   l_g = average(lambda real, fake: nn.softplus(real - fake), on_real, on_fake)
   l_d = average(lambda real, fake: nn.softplus(fake - real), on_real, on_fake)
 
+  of_real, of_fake, of_rows = jax.random.split(keys[2], 3)
+  rows = jax.random.permutation(of_rows, n)[: max(1, n // 8)]  # Few images, to save time.
+
   def slope(image, here, key):
-    few = max(1, n // 8)  # On an eighth of the images, to save time.
-    image, here, given_few = jax.tree.map(lambda x: x[-few:], (image, here, given))
+    image, here, given_few = jax.tree.map(lambda x: x[rows], (image, here, given))
     near = image + _PENALTY_STEP * given_few[0].std * jax.random.normal(key, image.shape)
     there = logits(jax.lax.stop_gradient(near), *given_few)
     return average(lambda a, b: ((a - b) / _PENALTY_STEP) ** 2, there, here)
 
-  of_real, of_fake = jax.random.split(keys[2])
   penalty = slope(x, on_real, of_real) + slope(fake, on_fake, of_fake)
 
   # The weight of the deviation goes up as long as the samples differ too little: the squared error

@@ -11,7 +11,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from gan_restore.data import images
-from gan_restore.degradations import operators, tasks
+from gan_restore.degradations import checks, operators, tasks
 from gan_restore.evaluation import figures, reports, scoring
 from gan_restore.hub import Restorer
 from gan_restore.photos import files, filling, photograph, restoration
@@ -43,7 +43,8 @@ class Outputs:
     faces: Whether to write `faces/NAME-1.png` and so on: each face that is found in the restored
       photograph, before and after.
     samples: Number of samples of each photograph, which are written to `sample-1/NAME` and so on.
-    fidelity: Of these samples: 0 for samples, 1 for the mean, or a number in between.
+    fidelity: The place of what is written on the line from a sample, 0, to the restoration, 1. It
+      is that of the samples, 0 by default; without any, that of the restored photograph itself.
     overwrite: Whether to replace existing files.
   """
 
@@ -54,7 +55,7 @@ class Outputs:
   masks: bool = False
   faces: bool = False
   samples: int = 0
-  fidelity: float = 0.0
+  fidelity: float | None = None
   overwrite: bool = False
 
   def kind(self, photo: Photograph, crop: str) -> str:
@@ -145,7 +146,10 @@ def restore_files(
     raise ValueError("the faces are found in whole pictures; the crop and the method allow none")
   paths, failures = files.expand(inputs, [outputs.folder, *damage.mask_files])
   shape_of = restoration.shapes(restorer, damage, crop, size)
-  samplers = [restorer.sample(number, outputs.fidelity) for number in range(1, outputs.samples + 1)]
+  if outputs.fidelity is not None:
+    checks.between(outputs.fidelity, 0, 1, "--fidelity")
+  mixed = outputs.fidelity is not None and not outputs.samples
+  samplers = [restorer.sample(number) for number in range(1, outputs.samples + 1 + mixed)]
   sheet, report = outputs.new("sheet.png"), outputs.new("results.json")
 
   def read() -> Iterator[_Item]:
@@ -171,6 +175,10 @@ def restore_files(
       return restoration.restore_whole(restorer, y, A, shape, find, whole_result=outputs.spread)
     return restorer(y, A, frame="celeba" if crop == "face" else None), [[]] * len(y)
 
+  def between(result, drawn) -> np.ndarray:
+    sample = np.asarray(drawn.image)
+    return sample + np.float32(outputs.fidelity or 0) * (np.asarray(result.image) - sample)
+
   def finish(item, image, A, i) -> Photograph:
     if crop == "whole":
       return restoration.restored(item.photo, image, A, item.damage.task, i)
@@ -188,6 +196,9 @@ def restore_files(
       try:
         y, A = damage.observe(squares, [item.damage for item in padded], shape[1:], start)
         result, faces = restore(restorer, y, A, shape)
+        if mixed:
+          drawn, _ = restore(samplers[0], y, A, shape)
+          result = dataclasses.replace(result, image=between(result, drawn))
       except ValueError as error:
         unsupported = isinstance(error, operators.UnsupportedOperatorError)
         if unsupported and damage.task != tasks.UNKNOWN:
@@ -228,13 +239,14 @@ def restore_files(
           say(f"{item.path}: {_describe(faces[i])}wrote {item.output}")
         elif len(rows) < _SHEET_ROWS:
           rows.append(([item.square] if damage.simulate else []) + [given[i], image])
-      for number, sampler in enumerate(samplers if written else []):
+      for number, sampler in enumerate(samplers if written and not mixed else []):
         drawn, _ = restore(sampler, y, A, shape)
+        image = between(result, drawn)
         for i in written:
           path = outputs.of_samples(chunk[i].output)[number]
           try:
             path.parent.mkdir(exist_ok=True)
-            photograph.write(path, finish(chunk[i], np.asarray(drawn.image[i]), A, i))
+            photograph.write(path, finish(chunk[i], image[i], A, i))
           except (ValueError, OSError) as error:
             failures.append(f"{chunk[i].path}: {error}")
       bar.update(len(chunk))

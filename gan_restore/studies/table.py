@@ -20,7 +20,7 @@ from gan_restore.restorers import classical
 
 BATCH = 64
 SHOWN = 3  # Images of each task on the sheet of pictures.
-INTERVALS = ("psnr", "ssim", "psnr_hole", "ssim_hole", "agreement", "lpips")
+INTERVALS = ("psnr", "ssim", "psnr_hole", "ssim_hole", "agreement", "identity_dlib", "lpips")
 
 
 def run(

@@ -178,10 +178,16 @@ def init_from(state: TrainState, path: str | os.PathLike) -> TrainState:
 
   Raises:
     WeightsError: If there are no weights.
-    ValueError: If they have another architecture.
+    ValueError: If they have another architecture, or are of other players.
   """
   own = traverse_util.flatten_dict(state.variables)
-  held = {player: x for player, x in load(path).variables.items() if player in state.variables}
+  there = load(path).variables
+  held = {player: x for player, x in there.items() if player in state.variables}
+  if not held:
+    raise ValueError(
+      f"config.init_from is {path!r}, which holds {', '.join(there)}; it must hold one of"
+      f" {', '.join(state.variables)}"
+    )
   theirs = traverse_util.flatten_dict(held)
   for name, value in theirs.items():
     if name not in own or np.shape(own[name]) != np.shape(value):

@@ -145,6 +145,21 @@ def test_evaluate_refuses_images_that_the_judge_cannot_measure(capsys):
   assert status == 2 and "measures images of [64, 64, 3]; these are [32, 32, 3]" in error
 
 
+@pytest.mark.parametrize(
+  "options,message",
+  [
+    (["--judge", "celeba, a.safetensors"], "several classifiers (celeba, a.safetensors); give one"),
+    (["--judge", "dlib", "--framing", "random"], "dlib measures aligned faces"),
+    (["--judge", "dlib", "--size", "own"], "dlib measures aligned faces"),
+    (["--judge", "dilb"], "dilb: no such weights file or training workdir"),
+  ],
+)
+def test_judges_that_cannot_be(capsys, aligned_faces, options, message):
+  command = ["evaluate", "--dataset", f"folder:{aligned_faces}", "--methods", "damaged"]
+  status, _, error = run(capsys, *command, "--tasks", "denoise", *options)
+  assert status == 2 and message in error
+
+
 def test_evaluate_refuses_an_unknown_set(capsys):
   status, _, error = run(capsys, "evaluate", "--dataset", "nothing")
   assert status == 2 and "unknown data set 'nothing'" in error

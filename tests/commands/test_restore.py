@@ -282,13 +282,17 @@ def test_samples_beside_the_mean(capsys, photos, tmp_path):
   mean, *samples = pictures = read()
   assert all(np.any(pictures[i] != pictures[j]) for i, j in ((0, 1), (0, 2), (1, 2)))
   assert run(capsys, *command, "denoiser", "--fidelity", "0.5", "--overwrite")[0] == 0
-  between = read()
-  for own, sample in zip(between[1:], samples):
-    # The samples are consistent with y before and after they are mixed, and are rounded.
-    assert abs(own - (sample + mean) / 2).mean() < 0.5 < abs(own - sample).max()
-  assert np.any(between[0] != mean)  # The first picture is between another sample and the mean.
+  first, *halves = read()
+  np.testing.assert_array_equal(first, mean)
+  for own, sample in zip(halves, samples):
+    assert abs(own - (sample + mean) / 2).max() <= 1  # All of them are rounded.
+  number = command.index("--samples") + 1
+  command[number] = "0"
+  assert run(capsys, *command, "denoiser", "--fidelity", "0.5", "--overwrite")[0] == 0
+  np.testing.assert_array_equal(read()[0], halves[0])
   status, _, error = run(capsys, *command, "denoiser", "--fidelity", "2", "--overwrite")
-  assert status == 2 and "fidelity is 2.0; it must be between 0 and 1" in error
+  assert status == 2 and "--fidelity is 2.0; it must be between 0 and 1" in error
+  command[number] = "2"
   status, _, error = run(capsys, *command, "tv")
   assert status == 2 and "draws no samples" in error
   command[command.index("2")] = "-1"

@@ -5,6 +5,7 @@ from skimage import metrics as reference
 
 from gan_restore import data, hub
 from gan_restore.degradations import operators, tasks
+from gan_restore.evaluation import metrics as our_metrics
 from gan_restore.evaluation import scoring
 from gan_restore.restorers.result import Result
 
@@ -107,6 +108,22 @@ def test_a_score_that_no_image_has_is_nan_and_others_are_means(source):
   assert np.isnan(got["raw/ssim_hole"]) and np.isfinite(got["raw/psnr_hole"])
   columns = {"raw/x": np.array([1.0, np.nan, 3.0]), "seconds": np.zeros(3)}
   assert scoring.means(columns)["raw/x"] == 2
+
+
+def test_features_are_compared_as_their_name_says():
+  """The share of those that find their original, or the Fréchet distance."""
+  originals = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+  images = originals + [
+    [0.0, 0.1],
+    [0.0, 0.1],
+    [0.0, -0.9],
+    [0.0, 0.1],
+  ]  # The third is the first's.
+  columns = {name: images for name in ("raw/found_x", "raw/frechet_x")}
+  columns |= {"found_x": originals, "frechet_x": originals, "seconds": np.zeros(4)}
+  means = scoring.means(columns)
+  assert means["raw/found_x"] == 0.75
+  assert means["raw/frechet_x"] == our_metrics.frechet_distance(images, originals) > 0.01
 
 
 def test_each_image_may_have_a_mask_of_its_own(source):

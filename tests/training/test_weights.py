@@ -75,6 +75,28 @@ def test_a_workdir_is_loaded_with_its_averaged_weights(tmp_path):
     np.testing.assert_array_equal(a, b)
 
 
+def test_another_family_starts_from_the_players_that_it_shares(tmp_path):
+  """A denoiser from a sampler, and the other way round. A classifier shares none."""
+  small = {"image_size": 32, "depth": 1, "width": 4}
+  own, paths = {}, {}
+  for name in ("sampler", "denoiser", "classifier"):
+    trained = untrained(name, **(small if name != "classifier" else {}))
+    own[name] = jax.tree.map(lambda x: jnp.round(x + 1), trained.variables)
+    paths[name] = str(tmp_path / f"{name}.safetensors")
+    weights.save(paths[name], trained.replace(variables=own[name]))
+  alike = lambda a, b: jax.tree.all(jax.tree.map(lambda x, y: np.all(x == y), a, b))
+  for here, there in (("sampler", "denoiser"), ("denoiser", "sampler")):
+    fresh = init_state(small_config(here, **small))
+    begun = weights.init_from(fresh, paths[there])
+    assert alike(begun.variables["generator"], own[there]["generator"])
+    assert alike(begun.ema["generator"], own[there]["generator"])
+    assert not alike(fresh.variables["generator"], own[there]["generator"])
+    for player in set(fresh.variables) - {"generator"}:
+      assert alike(begun.variables[player], fresh.variables[player])
+  with pytest.raises(ValueError, match="which holds classifier; it must hold one of generator"):
+    weights.init_from(init_state(small_config("denoiser", **small)), paths["classifier"])
+
+
 def test_refusals(file, tmp_path):
   whole = file.read_bytes()
   (tmp_path / "truncated").write_bytes(whole[: len(whole) // 2])

@@ -184,6 +184,7 @@ def restore(
   if fidelity is None:
     fidelity = 1.0 if num_samples == 1 else 0.0
   checks.between(fidelity, 0, 1, "fidelity")
+  fidelity = float(fidelity)
   whole = _image_shape(trained, y, A, shape)
   frames = _frames(frame, whole)
   y, A = operators.prepare(y, A, whole[1:])
@@ -193,7 +194,7 @@ def restore(
     "draw": draw if len(keys) else None,  # So that the mean is compiled once for all of them.
     "num_linearizations": int(num_linearizations),
     "num_iterations": num_iterations,
-    # One sample is returned without the mean, which would take longer than the sample.
+    # Neither one sample nor the mean of several samples needs the posterior mean.
     "with_mean": fidelity > 0 or (choice == "best" and len(keys) > 1),
   }
   if tiles.needed(*whole[1:3]) and A.reduction:
