@@ -102,8 +102,10 @@ def _chip(pixels: np.ndarray) -> Image.Image:
   # The lower border is repeated: a box must not leave the image.
   below = int(np.ceil((_CHIP[3] - 1) * side))
   image = Image.fromarray(np.pad(pixels, ((0, below), (0, 0), (0, 0)), "edge"))
-  box = tuple(side * x for x in _CHIP)
-  return image.resize((_CHIP_SIDE, _CHIP_SIDE), Image.Resampling.BICUBIC, box)
+  left, top, right, bottom = (side * x for x in _CHIP)
+  return image.resize(
+    (_CHIP_SIDE, _CHIP_SIDE), Image.Resampling.BICUBIC, (left, top, right, bottom)
+  )
 
 
 def imagenet() -> Scorer:

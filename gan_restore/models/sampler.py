@@ -75,8 +75,8 @@ class Discriminator(nn.Module):
     x = [difference / jnp.sqrt(posterior.std**2 + _SEEN**2), uncertainty]
     x = dm_pix.space_to_depth(jnp.concatenate(x, -1), 2)
     logits = []
-    for level, known in enumerate(zip(features, condition)):
-      known = jnp.concatenate([*map(normalise, known)], -1)
+    for level, pair in enumerate(zip(features, condition)):
+      known = jnp.concatenate([normalise(x) for x in pair], -1)
       known = activate(conv(min(level + 1, 2) * self.width, 1, 1)(known))
       size = min(2 ** (level + 1), 4) * self.width
       x = activate(conv(size, 4, 2)(jnp.concatenate([x, known], -1)))

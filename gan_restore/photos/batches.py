@@ -6,6 +6,7 @@ import pathlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+import jax
 import numpy as np
 from PIL import Image
 from tqdm import tqdm
@@ -175,9 +176,8 @@ def restore_files(
       return restoration.restore_whole(restorer, y, A, shape, find, whole_result=outputs.spread)
     return restorer(y, A, frame="celeba" if crop == "face" else None), [[]] * len(y)
 
-  def between(result, drawn) -> np.ndarray:
-    sample = np.asarray(drawn.image)
-    return sample + np.float32(outputs.fidelity or 0) * (np.asarray(result.image) - sample)
+  def between(result, drawn) -> jax.Array:
+    return drawn.image + (outputs.fidelity or 0.0) * (result.image - drawn.image)
 
   def finish(item, image, A, i) -> Photograph:
     if crop == "whole":
@@ -241,12 +241,12 @@ def restore_files(
           rows.append(([item.square] if damage.simulate else []) + [given[i], image])
       for number, sampler in enumerate(samplers if written and not mixed else []):
         drawn, _ = restore(sampler, y, A, shape)
-        image = between(result, drawn)
+        moved = np.asarray(between(result, drawn))
         for i in written:
           path = outputs.of_samples(chunk[i].output)[number]
           try:
             path.parent.mkdir(exist_ok=True)
-            photograph.write(path, finish(chunk[i], image[i], A, i))
+            photograph.write(path, finish(chunk[i], moved[i], A, i))
           except (ValueError, OSError) as error:
             failures.append(f"{chunk[i].path}: {error}")
       bar.update(len(chunk))
