@@ -120,8 +120,9 @@ def restore(
       [N, H, W, C] in [0, 1] to y. The same function object is compiled once.
     prior: From `load_prior`. The default is a shipped denoiser: `denoiser`, for aligned colour
       faces, if the images are 64x64; otherwise `denoiser:pictures`, for colour images of any size.
-    **options: Those of the prior's family: the keyword arguments of `prior.family.restore`. For a
-      denoiser see `models.denoiser.restore`, for a latent search `latent_search.restore`.
+    **options: Those of the prior's family: the keyword arguments of `prior.family.restore`. For the
+      prior of faces see `models.sampler.restore`, for that of pictures `models.denoiser.restore`,
+      and for a latent search `latent_search.restore`.
 
   Returns:
     A `Result`.

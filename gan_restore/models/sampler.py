@@ -113,6 +113,7 @@ REQUIREMENTS = any_damage.REQUIREMENTS | {
   "deviation_rate": losses.WEIGHT,
   "discriminator_rate": POSITIVE,
   "discriminator_width": COUNT,
+  "discriminator_steps": COUNT,
   "warmup_steps": COUNT_OR_0,
 }
 any_size = any_damage.any_size
@@ -206,9 +207,10 @@ def optimizer(config: Config, player: str) -> optax.GradientTransformation:
 
 
 def active_players(config: Config, step: int) -> tuple[str, ...]:
-  """The players that learn at a step: the sampler and the discriminator, at first only the
-  discriminator."""
-  return ("discriminator",) if step < config.warmup_steps else ("sampler", "discriminator")
+  """The players that learn at a step: the discriminator at every step, and after the warmup, the
+  sampler at one of `discriminator_steps` steps."""
+  alone = step < config.warmup_steps or (step + 1) % config.discriminator_steps
+  return ("discriminator",) if alone else ("sampler", "discriminator")
 
 
 # The penalty is on the differences of the logits between an image and the image with noise of this

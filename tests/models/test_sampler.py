@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import drawn_faces, losses, untrained
+from helpers import drawn_faces, losses, small_config, untrained
 
 from gan_restore import hub
 from gan_restore.data import toy_faces
@@ -234,13 +234,20 @@ def test_the_discriminator_does_not_see_what_y_determines(fresh, images):
   assert abs(discriminate(images, 0.25) - discriminate(other, 0.25)).max() > 1e-2
 
 
+def test_the_discriminator_learns_more_often():
+  config = small_config("sampler", warmup_steps=4, discriminator_steps=3)
+  turns = [step for step in range(12) if "sampler" in sampler.active_players(config, step)]
+  assert turns == [5, 8, 11]
+  assert all("discriminator" in sampler.active_players(config, step) for step in range(12))
+
+
 @pytest.fixture(scope="session")
 def workdir(trained):
   """100 steps on drawn faces, with the damages that are quickly compiled."""
   return trained(
     "sampler", image_size=32, local=False, depth=1, width=16, discriminator_width=16, steps=100,
-    warmup_steps=30, batch_size=16, log_every=20, checkpoint_every=100, ema_decay=0.95,
-    learning_rate=1e-3, jpeg_share=0.0, kernel_share=0.0,
+    warmup_steps=30, discriminator_steps=1, batch_size=16, log_every=20, checkpoint_every=100,
+    ema_decay=0.95, learning_rate=1e-3, jpeg_share=0.0, kernel_share=0.0,
   )  # fmt: skip
 
 
