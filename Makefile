@@ -42,7 +42,8 @@ train-denoiser: .venv/installed
 	$(call TRAIN,denoiser.py:first,$(WORKDIR)/first)
 	$(call TRAIN,denoiser.py:second,$(WORKDIR)/second) --config.init_from=$(WORKDIR)/first
 	$(call TRAIN,denoiser.py:third,$(WORKDIR)/third) --config.init_from=$(WORKDIR)/second
-	$(call TRAIN,denoiser.py:third,$(WORKDIR)/third) --mode=evaluate
+	$(call TRAIN,denoiser.py:samples,$(WORKDIR)/samples) --config.init_from=$(WORKDIR)/third
+	$(call TRAIN,denoiser.py:samples,$(WORKDIR)/samples) --mode=evaluate
 
 # PICTURES is the folder of its data sets; see the config.
 PICTURES ?= .

@@ -24,7 +24,7 @@ def get_config():
   config.sigma_min = 0.005  # Smallest standard deviation of the noise, for images in [0, 1].
   config.sigma_max = 1.0  # Largest standard deviation of the noise.
 
-  # Each image has one damage, drawn with the probabilities KIND_share.
+  # Each image has one damage, drawn with probabilities in proportion to KIND_share.
   config.inpaint_share = 0.4
   config.denoise_share = 0.175
   config.quantize_share = 0.1

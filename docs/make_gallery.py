@@ -12,6 +12,7 @@ from PIL import Image
 from skimage import data
 
 from gan_restore import hub
+from gan_restore.commands import options
 from gan_restore.degradations import operators, tasks
 from gan_restore.evaluation import figures, scoring
 
@@ -32,27 +33,28 @@ WHOLE = (
   ("Without colour", "colorize:luma", "coffee", ()),
   ("A Bayer mosaic", "demosaic:RGGB", "cat", ("tv",)),
 )
+SAMPLE, MAP = "denoiser:fidelity=0", "map:num_restarts=2"
 FACES = (
   ("A hole in a face", "inpaint:center:0.2",
-   ("unet_gan", "cdcgan", "encoder_dcgan", "denoiser", "map", "biharmonic")),
+   ("unet_gan", "cdcgan", "encoder_dcgan", "denoiser", SAMPLE, MAP, "biharmonic")),
   ("The eyes", "inpaint:eyes",
-   ("unet_gan", "cdcgan", "encoder_dcgan", "denoiser", "map", "mirror")),
-  ("A face without colour", "colorize", ("denoiser", "autoencoder_gan", "map")),
-  ("A face at a quarter of the resolution", "super_resolve", ("denoiser", "map", "lanczos")),
-  ("A face with noise", "denoise", ("denoiser", "map", "tv", "non_local_means")),
-  ("A face in five levels", "quantize", ("denoiser", "map", "tv")),
-  ("A face of 8x8 blocks", "coarsen", ("resgan:celeba", "denoiser", "lanczos")),
+   ("unet_gan", "cdcgan", "encoder_dcgan", "denoiser", SAMPLE, MAP, "mirror")),
+  ("A face without colour", "colorize", ("denoiser", SAMPLE, "autoencoder_gan", MAP)),
+  ("A face at a quarter of the resolution", "super_resolve", ("denoiser", SAMPLE, MAP, "lanczos")),
+  ("A face with noise", "denoise", ("denoiser", SAMPLE, MAP, "tv", "non_local_means")),
+  ("A face in five levels", "quantize", ("denoiser", SAMPLE, MAP, "tv")),
+  ("A face of 8x8 blocks", "coarsen", ("resgan:celeba", "denoiser", SAMPLE, "lanczos")),
 )  # fmt: skip
 BOXES = {"coffee": (150, 60, 406, 252), "cat": (80, 40, 336, 232)}
 FACE = (156, 42, 285, 171)
-OPTIONS = {"map": {"num_restarts": 2}}
 
 
 INTRODUCTION = """# Gallery
 
 From left to right: the original, the damaged picture, and its restorations by the methods named
-below the title, in this order. The cat and the cup are photographs of scikit-image in the public
-domain, and the portrait is NASA's. None of them was used for training.
+below the title, in this order. `denoiser:fidelity=0` is a sample of the posterior. The cat and the
+cup are photographs of scikit-image in the public domain, and the portrait is NASA's. None of them
+was used for training.
 `python docs/make_gallery.py` draws this page.
 
 **What a method fills into a face is a guess, not evidence.**
@@ -72,7 +74,7 @@ def strip(task: str, x: np.ndarray, methods: tuple[str, ...], scale: int) -> np.
   y, A = operators.prepare(y, A, x.shape[1:])
   shown = [x[0], np.asarray(operators.show(A, y))[0]]
   for name in methods:
-    restorer = hub.load(name, **OPTIONS.get(name, {}))
+    restorer = options.method(name, 0)
     shown.append(np.asarray(restorer(y, A, frame="celeba" if len(x[0]) == 64 else None).image)[0])
   return figures.grid(np.stack(shown), len(shown), scale)
 

@@ -71,6 +71,22 @@ def test_one_prior_is_for_any_damage(scores, task, baseline, margin, ssim):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("task", ["inpaint", "super_resolve", "denoise:0.2"])
+def test_a_sample_is_sharp(real_data, task):
+  """It has more of the gradients of the originals than the mean, and at most 2.5 dB less PSNR."""
+  names = sorted((real_data / "celeba" / "img_align_celeba").glob("00850*.jpg"))
+  x = np.stack([np.asarray(Image.open(path))[25:89, 12:76] for path in names]) / np.float32(255)
+  y, A = scoring.damage(tasks.get(task), x, 0, 0)
+  mean, sample = (hub.load("denoiser")(y, A, fidelity=value).image for value in (1.0, 0.0))
+  missing = np.ones((1, 64, 64, 1)) if operators.missing(A, x.shape) is None else A.mask
+  original, of_mean, of_sample = (
+    float(metrics.gradient_magnitude(image, missing).mean()) for image in (x, mean, sample)
+  )
+  assert of_mean + 0.1 * original < of_sample < 1.25 * original
+  assert metrics.psnr(sample, x).mean() > metrics.psnr(mean, x).mean() - 2.5
+
+
+@pytest.mark.slow
 def test_a_stronger_prior_is_searched_better(scores):
   """With raw G(z), 1.5 dB better than the DCGAN, and with a higher SSIM."""
   few = {"limit": 8, "num_restarts": 1}
