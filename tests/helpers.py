@@ -34,7 +34,13 @@ _SMALL = {
   "unet_gan": {"width": 4},
   "unet_gan_large": {"width": 4},
   "denoiser": {"width": 4},
-  "sampler": {"width": 4, "discriminator_width": 4, "noise": 2},
+  "sampler": {
+    "width": 4,
+    "depth": 2,
+    "discriminator_width": 4,
+    "discriminator_steps": 1,
+    "noise": 2,
+  },
   **dict.fromkeys(("resgan", "gan", "wgan", "cgan", "classifier"), _COARSE),
   "scratch_finder": {"width": 4},
 }
