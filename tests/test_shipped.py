@@ -73,7 +73,7 @@ def test_one_prior_is_for_any_damage(scores, task, baseline, margin, ssim):
 @pytest.mark.slow
 @pytest.mark.parametrize("task", ["inpaint", "super_resolve", "denoise:0.2"])
 def test_a_sample_is_sharp(real_data, task):
-  """It has more of the gradients of the originals than the mean, and at most 2.5 dB less PSNR."""
+  """It has more of the gradients of the originals than the mean, and at most 3.5 dB less PSNR."""
   names = sorted((real_data / "celeba" / "img_align_celeba").glob("00850*.jpg"))
   x = np.stack([np.asarray(Image.open(path))[25:89, 12:76] for path in names]) / np.float32(255)
   y, A = scoring.damage(tasks.get(task), x, 0, 0)
@@ -83,7 +83,7 @@ def test_a_sample_is_sharp(real_data, task):
     float(metrics.gradient_magnitude(image, missing).mean()) for image in (x, mean, sample)
   )
   assert of_mean + 0.1 * original < of_sample < 1.25 * original
-  assert metrics.psnr(sample, x).mean() > metrics.psnr(mean, x).mean() - 2.5
+  assert metrics.psnr(sample, x).mean() > metrics.psnr(mean, x).mean() - 3.5
 
 
 @pytest.mark.slow
