@@ -66,7 +66,8 @@ class PosteriorUNet(nn.Module):
   whole image, and has no frame.
 
   With `noise`, the decoder also gets white noise z [N, H, W, noise] at each resolution. The output
-  is then a sample instead of a mean (see `models.sampler`).
+  is then a sample instead of a mean (see `models.sampler`). With `encode`, the outputs are the
+  features of the encoder, from the finest resolution to the coarsest.
 
   The network has two outputs for each pixel. The first is a correction, in units of about the
   posterior standard deviation. The second is the logit of a weight between the posterior mean and
