@@ -21,6 +21,7 @@ that broadcasts against y. The errors of different values of y are assumed to be
 """
 
 from gan_restore.degradations.operators.base import (
+  STATIC,
   Deviation,
   Function,
   Identity,
@@ -29,6 +30,7 @@ from gan_restore.degradations.operators.base import (
   as_operator,
   output_shape,
   probe,
+  pytree,
 )
 from gan_restore.degradations.operators.composition import Compose, compose, observe
 from gan_restore.degradations.operators.compression import Jpeg, jpeg, jpeg_tables, standard_tables
@@ -95,6 +97,7 @@ from gan_restore.degradations.operators.resampling import (
 )
 
 __all__ = [
+  "STATIC",
   "Blur",
   "BlurKernel",
   "Coarsen",
@@ -155,6 +158,7 @@ __all__ = [
   "prepare",
   "probe",
   "project",
+  "pytree",
   "quantize",
   "read",
   "salt_and_pepper",

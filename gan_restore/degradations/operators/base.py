@@ -3,10 +3,10 @@
 Images x are [N, H, W, C], float32 in [0, 1]; observations y are [N, ...].
 """
 
+import dataclasses
 from collections.abc import Callable
-from typing import ClassVar
+from typing import ClassVar, TypeVar, dataclass_transform
 
-import flax
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -18,7 +18,58 @@ Shape = tuple[int, ...]
 Deviation = float | jax.Array  # A standard deviation: a number, or an array that broadcasts to y.
 Tile = tuple[int, int, int, int]  # The first row and column, the height and the width.
 
+STATIC = {"static": True}  # The metadata of a field that is no child, as in JAX's dataclasses.
+
 _PROBES = 64  # Random directions from which the noise of a plain function is estimated.
+
+
+_Class = TypeVar("_Class", bound=type)
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field,))
+def pytree(cls: _Class) -> _Class:
+  """Makes a class of operators an immutable dataclass and a pytree.
+
+  Its fields are children, so that a jitted function compiles once for all their values, except
+  those with `metadata=STATIC`, such as a factor or a name, which belong to the structure.
+
+  `flax.struct.dataclass` and `jax.tree_util.register_dataclass` must not be used for operators: in
+  JAX 0.10, the structures of two such classes compare equal if their static fields do. Although
+  their hashes differ, a jitted function then takes now and then the program that was compiled for
+  another operator. The type is compared if a class is registered as here.
+
+  Args:
+    cls: A subclass of `Operator`.
+
+  Returns:
+    The same class.
+
+  Examples:
+    >>> @pytree
+    ... class Brighten(Operator):
+    ...   gain: float
+    ...   def __call__(self, x):
+    ...     return self.gain * x
+    >>> jax.tree.leaves(Brighten(1.2))
+    [1.2]
+  """
+  dataclasses.dataclass(frozen=True)(cls)
+  static = [f.name for f in dataclasses.fields(cls) if f.metadata.get("static")]
+  children = [f.name for f in dataclasses.fields(cls) if f.name not in static]
+  values = lambda operator, names: tuple(getattr(operator, name) for name in names)
+
+  def flatten(operator):
+    return values(operator, children), values(operator, static)
+
+  def flatten_with_keys(operator):
+    keys = map(jax.tree_util.GetAttrKey, children)
+    return tuple(zip(keys, values(operator, children))), values(operator, static)
+
+  def unflatten(others, own):
+    return cls(**dict(zip(children, own)), **dict(zip(static, others)))
+
+  jax.tree_util.register_pytree_with_keys(cls, flatten_with_keys, unflatten, flatten)
+  return cls
 
 
 class Operator:
@@ -165,7 +216,7 @@ class Operator:
     return height, width
 
 
-@flax.struct.dataclass
+@pytree
 class Identity(Operator):
   """The damage that leaves images as they are."""
 
@@ -174,7 +225,7 @@ class Identity(Operator):
     return 1
 
 
-@flax.struct.dataclass
+@pytree
 class Function(Operator):
   """A damage that is a plain function: nothing is known of it but its values."""
 

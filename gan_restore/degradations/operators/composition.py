@@ -6,19 +6,18 @@ Images x are [N, H, W, C], float32 in [0, 1]; observations y are [N, ...].
 from collections.abc import Callable
 from typing import cast
 
-import flax
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from gan_restore.degradations.operators import base
-from gan_restore.degradations.operators.base import Deviation, Operator, Shape
+from gan_restore.degradations.operators.base import Deviation, Operator, Shape, pytree
 from gan_restore.degradations.operators.noise_models import Grey
 from gan_restore.degradations.operators.pixels import enlarge
 from gan_restore.degradations.operators.pointwise import Inpaint
 
 
-@flax.struct.dataclass
+@pytree
 class Compose(Operator):
   """See `compose`, which also takes plain functions. Each method combines the results of the two
   parts."""

@@ -6,7 +6,6 @@ Images x are [N, H, W, C], float32 in [0, 1], C = 1 or 3; so are the decoded pic
 import dataclasses
 import math
 
-import flax
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,7 +14,7 @@ from jax.scipy import special
 
 from gan_restore.degradations import checks
 from gan_restore.degradations.operators import base
-from gan_restore.degradations.operators.base import Deviation, Operator, Shape
+from gan_restore.degradations.operators.base import STATIC, Deviation, Operator, Shape, pytree
 
 # The axes of the chroma planes [N, h, w] that have half the resolution.
 _HALVED = {"4:2:0": (1, 2), "4:2:2": (2,), "4:4:4": ()}
@@ -48,7 +47,7 @@ _KEPT = 5 / 8 + 3 / 8 * np.cos(np.pi * np.arange(8) / 8)
 _ROUNDED = 1 / 12
 
 
-@flax.struct.dataclass
+@pytree
 class Jpeg(Operator):
   """See `jpeg`."""
 
@@ -57,7 +56,7 @@ class Jpeg(Operator):
   chroma: jax.Array  # [N or 1, 8, 8]
   # [N, C, 8, 8], of each frequency's errors in each plane; None until it is estimated from y.
   deviations: jax.Array | None = None
-  subsampling: str = flax.struct.field(pytree_node=False, default="4:2:0")
+  subsampling: str = dataclasses.field(metadata=STATIC, default="4:2:0")
 
   @property
   def _halved(self) -> tuple[int, ...]:

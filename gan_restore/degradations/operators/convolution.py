@@ -3,15 +3,16 @@
 Images x are [N, H, W, C], float32 in [0, 1].
 """
 
+import dataclasses
+
 import dm_pix
-import flax
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from gan_restore.degradations import checks
 from gan_restore.degradations.operators import base
-from gan_restore.degradations.operators.base import Deviation, Operator, Shape
+from gan_restore.degradations.operators.base import STATIC, Deviation, Operator, Shape, pytree
 from gan_restore.degradations.operators.pixels import multiply_lines
 
 BORDERS = ("mirror", "cut")
@@ -20,12 +21,12 @@ BORDERS = ("mirror", "cut")
 # --- Gaussian -----------------------------------------------------------------------------------
 
 
-@flax.struct.dataclass
+@pytree
 class Blur(Operator):
   """See `blur`."""
 
   kind = "blur"
-  sigma: float = flax.struct.field(pytree_node=False)
+  sigma: float = dataclasses.field(metadata=STATIC)
 
   @property
   def mixes(self) -> frozenset[str]:
@@ -81,13 +82,13 @@ def blur(sigma: float = 1.5) -> Blur:
 # --- Any kernel ---------------------------------------------------------------------------------
 
 
-@flax.struct.dataclass
+@pytree
 class BlurKernel(Operator):
   """See `blur_kernel`."""
 
   kind = "blur_kernel"
   weights: jax.Array  # [N or 1, h, w], h and w odd.
-  border: str = flax.struct.field(pytree_node=False, default="mirror")
+  border: str = dataclasses.field(metadata=STATIC, default="mirror")
 
   @property
   def mixes(self) -> frozenset[str]:
@@ -211,7 +212,7 @@ def _check_kernel(kernel):
   return jnp.asarray(kernel / total)
 
 
-@flax.struct.dataclass
+@pytree
 class MotionBlur(BlurKernel):
   """See `motion_blur`."""
 
@@ -253,7 +254,7 @@ def motion_blur(length: float = 9.0, angle: float = 0.0, border: str = "mirror")
   return MotionBlur(_check_kernel(kernel), border)
 
 
-@flax.struct.dataclass
+@pytree
 class Defocus(BlurKernel):
   """See `defocus`."""
 

@@ -8,7 +8,6 @@ import abc
 import dataclasses
 import warnings
 
-import flax
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -16,7 +15,7 @@ from jax import lax
 
 from gan_restore.degradations import checks
 from gan_restore.degradations.operators import base
-from gan_restore.degradations.operators.base import Deviation, Operator, Shape
+from gan_restore.degradations.operators.base import Deviation, Operator, Shape, pytree
 
 
 class _Noise(Operator):
@@ -37,7 +36,7 @@ class _Noise(Operator):
 # --- Gaussian noise -----------------------------------------------------------------------------
 
 
-@flax.struct.dataclass
+@pytree
 class Denoise(_Noise):
   """See `denoise`."""
 
@@ -187,7 +186,7 @@ def _undo_clipping(found, y, mix):
 # --- Noise of grey pictures -----------------------------------------------------------------------
 
 
-@flax.struct.dataclass
+@pytree
 class Grey(base.Identity):
   """See `grey`."""
 
@@ -230,7 +229,7 @@ def grey() -> Grey:
 # --- Noise that depends on the image ------------------------------------------------------------
 
 
-@flax.struct.dataclass
+@pytree
 class _SignalNoise(_Noise, abc.ABC):
   """Base of noise whose variance depends on the value of the pixel.
 
@@ -239,7 +238,7 @@ class _SignalNoise(_Noise, abc.ABC):
       by `given`; None stands for mid-grey.
   """
 
-  level: jax.Array | None = flax.struct.field(default=None, kw_only=True)
+  level: jax.Array | None = dataclasses.field(default=None, kw_only=True)
 
   @abc.abstractmethod
   def variance(self, level: jax.Array) -> jax.Array:
@@ -271,7 +270,7 @@ def _smooth(x, step):
   return x
 
 
-@flax.struct.dataclass
+@pytree
 class PoissonGaussian(_SignalNoise):
   """See `poisson_gaussian`."""
 
@@ -288,7 +287,7 @@ class PoissonGaussian(_SignalNoise):
     return jnp.clip(y + self.sigma * jax.random.normal(electrons, x.shape), 0, 1)
 
 
-@flax.struct.dataclass
+@pytree
 class Poisson(PoissonGaussian):
   """See `poisson`."""
 
@@ -337,7 +336,7 @@ def poisson_gaussian(peak: float = 100.0, sigma: float = 0.02) -> PoissonGaussia
   return PoissonGaussian(float(peak), float(sigma))
 
 
-@flax.struct.dataclass
+@pytree
 class Speckle(_SignalNoise):
   """See `speckle`."""
 
@@ -370,7 +369,7 @@ def speckle(sigma: float = 0.2) -> Speckle:
 # --- Pixels that are hit ------------------------------------------------------------------------
 
 
-@flax.struct.dataclass
+@pytree
 class SaltAndPepper(_Noise):
   """See `salt_and_pepper`."""
 

@@ -4,15 +4,22 @@ rounding.
 Images x are [N, H, W, C], float32 in [0, 1].
 """
 
+import dataclasses
 from collections.abc import Callable
 
-import flax
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from gan_restore.degradations import checks
-from gan_restore.degradations.operators.base import Deviation, Operator, Shape, is_positive
+from gan_restore.degradations.operators.base import (
+  STATIC,
+  Deviation,
+  Operator,
+  Shape,
+  is_positive,
+  pytree,
+)
 from gan_restore.degradations.operators.pixels import LUMA, hsv_value, luma
 
 
@@ -24,7 +31,7 @@ class _Pointwise(Operator):
     return 1
 
 
-@flax.struct.dataclass
+@pytree
 class Inpaint(_Pointwise):
   """See `inpaint`."""
 
@@ -69,13 +76,13 @@ def inpaint(mask: jax.Array | np.ndarray) -> Inpaint:
   return Inpaint(checks.mask(mask))
 
 
-@flax.struct.dataclass
+@pytree
 class Colorize(_Pointwise):
   """See `colorize`."""
 
   kind = "colorize"
-  model: str = flax.struct.field(pytree_node=False, default="value")
-  damage: str = flax.struct.field(pytree_node=False, default="value")
+  model: str = dataclasses.field(metadata=STATIC, default="value")
+  damage: str = dataclasses.field(metadata=STATIC, default="value")
 
   @property
   def mixes(self) -> frozenset[str]:
@@ -136,12 +143,12 @@ def colorize(kind: str = "value") -> Colorize:
   return Colorize(*_COLORIZE[kind])
 
 
-@flax.struct.dataclass
+@pytree
 class Demosaic(_Pointwise):
   """See `demosaic`."""
 
   kind = "demosaic"
-  pattern: str = flax.struct.field(pytree_node=False, default="RGGB")
+  pattern: str = dataclasses.field(metadata=STATIC, default="RGGB")
 
   def _filters(self, height: int, width: int) -> jax.Array:
     """[1, H, W, 3], 1 at the channel that the sensor measures."""
@@ -200,12 +207,12 @@ def demosaic(pattern: str = "RGGB") -> Demosaic:
   return Demosaic(pattern)
 
 
-@flax.struct.dataclass
+@pytree
 class Quantize(_Pointwise):
   """See `quantize`."""
 
   kind = "quantize"
-  levels: int = flax.struct.field(pytree_node=False)
+  levels: int = dataclasses.field(metadata=STATIC)
 
   def noise(self, shape: Shape) -> Deviation:
     return 1 / (self.levels - 1) / 12**0.5  # The error is uniform over one step.

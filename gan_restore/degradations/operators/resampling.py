@@ -3,31 +3,33 @@
 Images x are [N, H, W, C], float32 in [0, 1].
 """
 
+import dataclasses
 import functools
 
-import flax
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from gan_restore.degradations import checks
 from gan_restore.degradations.operators.base import (
+  STATIC,
   Deviation,
   Operator,
   Shape,
   is_positive,
   is_uniform,
+  pytree,
   spread,
 )
 from gan_restore.degradations.operators.pixels import enlarge, multiply_lines
 
 
-@flax.struct.dataclass
+@pytree
 class SuperResolve(Operator):
   """See `super_resolve`."""
 
   kind = "super_resolve"
-  factor: int = flax.struct.field(pytree_node=False)
+  factor: int = dataclasses.field(metadata=STATIC)
 
   @property
   def mixes(self) -> frozenset[str]:
@@ -73,12 +75,12 @@ class SuperResolve(Operator):
     return np.repeat(np.eye(size // self.factor, dtype=np.float32), self.factor, 1) / self.factor
 
 
-@flax.struct.dataclass
+@pytree
 class SuperResolveKernel(SuperResolve):
   """See `super_resolve`."""
 
   kind = "super_resolve_kernel"
-  resampling: str = flax.struct.field(pytree_node=False)
+  resampling: str = dataclasses.field(metadata=STATIC)
 
   @property
   def reduction(self) -> int | None:
@@ -158,7 +160,7 @@ def super_resolve(factor: int = 4, kernel: str = "box") -> SuperResolve:
   return SuperResolveKernel(int(factor), kernel)
 
 
-@flax.struct.dataclass
+@pytree
 class Coarsen(SuperResolve):
   """See `coarsen`."""
 
