@@ -77,7 +77,7 @@ class Restorer:
     """
     if frame is not None and self.takes_frame:
       options["frame"] = frame
-    return self.function(y, A, **options)
+    return _in_float32(self.function, y, A, **options)
 
   @property
   def takes_frame(self) -> bool:
@@ -142,7 +142,14 @@ def restore(
   prior = prior if prior is not None else _shipped_prior(y, A, options.get("shape"))
   if not isinstance(prior, Trained):
     raise TypeError(f"prior is a {type(prior).__name__}; it must be what load_prior returns")
-  return prior.family.restore(prior, y, A, **options)
+  return _in_float32(functools.partial(prior.family.restore, prior), y, A, **options)
+
+
+def _in_float32(function, y, A, **options) -> Result:
+  """`function(y, A, **options)`, computed in float32, also if `jax_enable_x64` is set."""
+  y = y.astype(np.float32) if getattr(y, "dtype", None) == np.float64 else y
+  with jax.enable_x64(False):
+    return function(y, A, **options)
 
 
 def _shipped_prior(y, A, size) -> Trained:

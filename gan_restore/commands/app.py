@@ -97,7 +97,7 @@ def restore(
     editor: The value of Gradio's image editor: `layers` are the drawings on the photograph, which
       mark its missing parts.
     task: A name of `tasks.get`, or 'auto'.
-    folder: The folder of the session.
+    folder: The folder of this run's files.
     method: The name of a restorer, as in `--method`.
     crop: What to restore, one of `crops.CROPS`. Methods of a fixed size restore the centre instead
       of the whole photograph.
@@ -354,6 +354,9 @@ def build(own: pathlib.Path) -> Any:
       raise gr.Error(f"The method {method} draws no samples.", print_exception=False)
     cancelled, stop = folder / "cancelled", threading.Event()
     cancelled.unlink(missing_ok=True)
+    files = folder / "restored"
+    remove(files)  # Those of the run before.
+    files.mkdir()
     begin = time.monotonic()
     versions: list[dict[str, Any]] = []  # The mean, and the samples.
     errors: list[Exception] = []
@@ -362,7 +365,7 @@ def build(own: pathlib.Path) -> Any:
       try:
         for sample in range(1 + int(samples)):
           _, after, file, sentences = restore(
-            path, editor, task, folder, method=method, crop=crop, simulate=simulate, seed=seed,
+            path, editor, task, files, method=method, crop=crop, simulate=simulate, seed=seed,
             sample=sample, deadline=begin + MAX_SECONDS, stop=stop,
           )  # fmt: skip
           small = _reduced(after, Image.Resampling.BOX, 320)

@@ -147,14 +147,14 @@ def similarity_crop(
 ) -> tuple[np.ndarray, np.ndarray]:
   """An image of an aligned CelebA picture in which the face is scaled, rotated and shifted.
 
-  What lies outside the picture is mirrored.
-
   Args:
     picture: An aligned CelebA image, at any resolution.
     size: Pixels on a side of the result.
     scale: Side of the face crop, in sides of the result.
     angle: Rotation of the face in radians, clockwise.
     shift: Shift of the face's centre to the right and down, in sides of the result.
+    margin: Width of the part of the picture around the face crop that is used, in sides of the
+      crop; what lies beyond is mirrored.
 
   Returns:
     (image uint8 [size, size, C], frame [2, 3]).

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image, ImageOps
 
+from gan_restore.data import atomic
+
 MAX_PIXELS = 64_000_000  # Larger pictures are refused, as a protection against decompression bombs.
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
 ORIENTATION = 0x0112  # The EXIF tag that says how a picture is turned.
@@ -190,9 +192,7 @@ def to_uint8(array: np.ndarray) -> np.ndarray:
 
 def write_png(path: str | os.PathLike, array: np.ndarray) -> None:
   """Writes float [H, W, C] in [0, 1], C = 1 or 3, as a PNG, atomically."""
-  path = pathlib.Path(path)
   pixels = to_uint8(array)
   pixels = pixels[..., 0] if pixels.shape[-1] == 1 else pixels
-  partial = path.with_name(f".{path.name}.partial")
-  Image.fromarray(pixels).save(partial, format="PNG")
-  os.replace(partial, path)
+  with atomic.replacing(path) as partial:
+    Image.fromarray(pixels).save(partial, format="PNG")

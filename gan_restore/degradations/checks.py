@@ -143,7 +143,7 @@ def observation(y: jax.Array | np.ndarray, A: Callable, image_shape: tuple[int, 
 
   Args:
     y: What was observed.
-    A: The damage.
+    A: The damage, a pytree.
     image_shape: [H, W, C].
 
   Returns:
@@ -159,8 +159,7 @@ def observation(y: jax.Array | np.ndarray, A: Callable, image_shape: tuple[int, 
     raise ValueError(f"y has shape {y.shape}; it must be [N, ...], and not empty")
   image = jax.ShapeDtypeStruct((y.shape[0], *image_shape), jnp.float32)
   try:
-    plain = jax.tree_util.all_leaves([A])  # A function, which cannot be an argument.
-    made = _apply.eval_shape(jax.tree_util.Partial(A) if plain else A, image)
+    made = _apply.eval_shape(A, image)
   except Exception as error:
     raise ValueError(f"A cannot be applied to images {list(image.shape)}: {error}") from error
   if not hasattr(made, "shape") or made.shape != y.shape:

@@ -5,7 +5,7 @@ import os
 import jax
 import numpy as np
 
-from gan_restore.data import images
+from gan_restore.data import atomic, images
 
 
 def grid(pictures: np.ndarray, columns: int | None = None, scale: int = 1) -> np.ndarray:
@@ -98,4 +98,5 @@ def plot_curves(
     axes.set(xlabel=over, ylabel=title)
     axes.grid(alpha=0.3)
     axes.legend()
-  figure.savefig(path, dpi=100)
+  with atomic.replacing(path) as partial:
+    figure.savefig(partial, dpi=100, format="png")

@@ -4,8 +4,9 @@ import csv
 import json
 import math
 import os
-import pathlib
 from typing import Any
+
+from gan_restore.data import atomic
 
 
 def rows(scores: dict[str, float]) -> list[dict[str, Any]]:
@@ -47,14 +48,14 @@ def markdown(rows: list[dict[str, Any]]) -> str:
 
 
 def write_csv(path: str | os.PathLike, rows: list[dict[str, Any]]) -> None:
-  """Writes rows as a CSV file.
+  """Writes rows as a CSV file, atomically.
 
   Args:
     path: The file.
     rows: As in `markdown`.
   """
   fields = list(dict.fromkeys(name for row in rows for name in row))
-  with pathlib.Path(path).open("w", newline="") as file:
+  with atomic.replacing(path) as partial, partial.open("w", newline="") as file:
     writer = csv.DictWriter(file, fields)
     writer.writeheader()
     writer.writerows(rows)
@@ -67,10 +68,8 @@ def write_json(path: str | os.PathLike, values: Any) -> None:
     path: The file.
     values: Anything that JSON can hold. NaN and infinity, which it cannot hold, become null.
   """
-  path = pathlib.Path(path)
-  partial = path.with_name(f".{path.name}.{os.getpid()}")
-  partial.write_text(json.dumps(_finite(values), indent=2, allow_nan=False) + "\n")
-  os.replace(partial, path)
+  with atomic.replacing(path) as partial:
+    partial.write_text(json.dumps(_finite(values), indent=2, allow_nan=False) + "\n")
 
 
 def _finite(value: Any) -> Any:

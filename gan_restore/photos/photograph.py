@@ -17,7 +17,7 @@ import png
 import tifffile
 from PIL import ExifTags, Image, ImageOps, JpegImagePlugin, TiffImagePlugin, TiffTags
 
-from gan_restore.data import images
+from gan_restore.data import atomic, images
 from gan_restore.degradations import operators
 
 FORMATS = {
@@ -249,8 +249,9 @@ def _read_16_bits(path, picture) -> tuple[np.ndarray, np.ndarray | None] | None:
   None of another file."""
   tags = picture.tag_v2 if picture.format == "TIFF" else {}
   turn = picture.getexif().get(images.ORIENTATION, 1)
-  # 16 bits per sample, and black is zero, or the colours are RGB.
-  if set(tags.get(258, ())) == {16} and tags.get(262) in (1, 2):
+  inverted = tags.get(262) == 0  # White is zero.
+  # 16 bits per sample, grey or RGB.
+  if set(tags.get(258, ())) == {16} and tags.get(262) in (0, 1, 2):
     with tifffile.TiffFile(path) as file:
       page = file.pages.first
       values, turn = page.asarray(), page.tags.valueof(images.ORIENTATION, default=1)
@@ -259,7 +260,7 @@ def _read_16_bits(path, picture) -> tuple[np.ndarray, np.ndarray | None] | None:
     if page.planarconfig == 2 and values.ndim == 3:  # One plane after the other.
       values = np.moveaxis(values, 0, -1)
   elif picture.format == "PNG" and (content := pathlib.Path(path).read_bytes())[24] == 16:
-    width, height, rows, _ = png.Reader(bytes=content).read()
+    width, height, rows, _ = png.Reader(bytes=content).asDirect()  # A transparent colour too.
     values = np.array(list(rows), np.uint16).reshape(height, width, -1)
   else:
     return None
@@ -268,8 +269,9 @@ def _read_16_bits(path, picture) -> tuple[np.ndarray, np.ndarray | None] | None:
   if planes > 4:
     return None
   values = _TURNS.get(turn, _TURNS[1])(values)
-  colors = 3 if planes >= 3 else 1
-  return values[..., :colors], values[..., colors:] if planes > colors else None
+  count = 3 if planes >= 3 else 1
+  colors, alpha = values[..., :count], values[..., count:]
+  return np.uint16(65535) - colors if inverted else colors, alpha if planes > count else None
 
 
 # What turns an array [H, W, C] upright, by EXIF's orientation.
@@ -307,13 +309,8 @@ def write(path: str | os.PathLike, photograph: Photograph) -> None:
     photograph: The photograph. Where the format has no transparency, the colours are laid over
       white; where it has no 16 bits, they are reduced to 8.
   """
-  path = pathlib.Path(path)
-  partial = path.with_name(f".{path.name}.partial")
-  try:
+  with atomic.replacing(path) as partial:
     _write(partial, photograph)
-    os.replace(partial, path)
-  finally:
-    partial.unlink(missing_ok=True)
 
 
 def _write(path, photograph) -> None:
@@ -343,6 +340,8 @@ def _write(path, photograph) -> None:
 def _write_tiff_16(path, values, metadata) -> None:
   """Pillow writes no colours of 16 bits, but the directory of any TIFF. One strip of deflated rows
   follows it."""
+  if values.shape[-1] == 2:  # Pillow does not open grey with opacity.
+    values = values[..., [0, 0, 0, 1]]
   height, width, planes = values.shape
   strip = zlib.compress(values.astype("<u2").tobytes())
   exif = Image.Exif()
@@ -364,7 +363,7 @@ def _write_tiff_16(path, values, metadata) -> None:
     TiffImagePlugin.STRIPOFFSETS: 0,  # Counted from the end of the directory.
     TiffImagePlugin.STRIPBYTECOUNTS: len(strip),
   })  # fmt: skip
-  if planes in (2, 4):
+  if planes == 4:
     tags[TiffImagePlugin.EXTRASAMPLES] = 2  # Opacity, not multiplied with the colours.
   if "icc_profile" in metadata:
     tags.tagtype[TiffImagePlugin.ICCPROFILE] = TiffTags.UNDEFINED

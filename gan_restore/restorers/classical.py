@@ -38,7 +38,8 @@ def _result(images) -> Result:
 
 def damaged(y: jax.Array | np.ndarray, A: Callable) -> Result:
   """y itself as a picture of the image's size, for any A: the baseline of every restorer."""
-  return _result(operators.show(A, jnp.asarray(y)))
+  y, A = operators.prepare(y, A, operators.image_shape(A, jnp.shape(y))[1:])
+  return _result(operators.show(A, y))
 
 
 def bicubic(y: jax.Array | np.ndarray, A: Callable) -> Result:
@@ -54,7 +55,8 @@ def lanczos(y: jax.Array | np.ndarray, A: Callable) -> Result:
 def _interpolated(name, method, y, A):
   blocks = operators.expect(name, A, "super_resolve", "super_resolve_kernel", "coarsen")
   n, h, w, c = operators.image_shape(A, jnp.shape(y))
-  return _result(jax.image.resize(blocks.low_resolution(jnp.asarray(y)), (n, h, w, c), method))
+  y, _ = operators.prepare(y, A, (h, w, c))
+  return _result(jax.image.resize(blocks.low_resolution(y), (n, h, w, c), method))
 
 
 def biharmonic(y: jax.Array | np.ndarray, A: Callable) -> Result:
@@ -75,15 +77,15 @@ def mirror(y: jax.Array | np.ndarray, A: Callable) -> Result:
   is missing too, the nearest known or mirrored pixel is copied.
   """
   hole = operators.expect("mirror", A, "inpaint").mask
-  y = jnp.asarray(y)
+  y, _ = operators.prepare(y, A, y.shape[1:])
   missing = jnp.broadcast_to(hole, (*y.shape[:3], 1))
   both = missing * missing[:, :, ::-1]
   return _result(fills.nearest(blending.paste(y, y[:, :, ::-1], missing), both))
 
 
 def median(y: jax.Array | np.ndarray, A: Callable) -> Result:
-  """The median of 3x3 pixels, or of 5x5 if a fifth of the pixels was hit, in each channel (by
-  SciPy); for noise."""
+  """The median of 3x3 pixels, or of 5x5 if more than a fifth of an image's pixels was hit, in each
+  channel (by SciPy); for noise."""
   from scipy import ndimage  # Slow to import.
 
   operators.expect("median", A, *_NOISE)
@@ -91,8 +93,14 @@ def median(y: jax.Array | np.ndarray, A: Callable) -> Result:
   # The best sizes of 3, 5 and 7 on 24 validation faces, for 5%, 10% and 30% of hit pixels and for
   # the other kinds of noise.
   hit = operators.hole(A)
-  size = 5 if hit is not None and float(jnp.mean(hit)) > 0.2 else 3
-  return _result(ndimage.median_filter(np.asarray(y), (1, size, size, 1), mode="reflect"))
+  shares = np.broadcast_to(0 if hit is None else np.mean(hit, (1, 2, 3)), len(y))
+  sizes = np.where(shares > 0.2, 5, 3)
+  return _result(
+    [
+      ndimage.median_filter(image, (size, size, 1), mode="reflect")
+      for image, size in zip(np.asarray(y), sizes)
+    ]
+  )
 
 
 # --- Noise --------------------------------------------------------------------------------------
@@ -220,6 +228,7 @@ def menon(y: jax.Array | np.ndarray, A: Callable) -> Result:
 
 def _demosaiced(name, function, y, A) -> Result:
   pattern = operators.expect(name, A, "demosaic").pattern
+  y, _ = operators.prepare(y, A, operators.image_shape(A, jnp.shape(y))[1:])
   demosaic = getattr(_package(name), function)
   return _result([demosaic(image[..., 0], pattern) for image in np.asarray(y)])
 

@@ -29,9 +29,10 @@ def mean(images: jax.Array | np.ndarray) -> Callable:
 
 
 def _paste(image, y, A) -> Result:
-  A = operators.expect("mean", A, "inpaint")
+  mask = operators.expect("mean", A, "inpaint").mask
+  y, _ = operators.prepare(y, A, image.shape)
   generated = jnp.broadcast_to(image, y.shape)
-  return Result(image=blending.paste(y, generated, A.mask), generated=generated)
+  return Result(image=blending.paste(y, generated, mask), generated=generated)
 
 
 def color_regression(images: jax.Array | np.ndarray, ridge: float = 10.0) -> Callable:
@@ -56,7 +57,7 @@ def color_regression(images: jax.Array | np.ndarray, ridge: float = 10.0) -> Cal
   with least_squares.exactly():
     gram = features.T @ features + ridge * jnp.eye(features.shape[1])
     matrix = jnp.linalg.solve(gram, features.T @ wanted)
-  return functools.partial(_colorize, center, matrix, middle)
+  return functools.partial(_colorize, np.shape(images)[1:], center, matrix, middle)
 
 
 def _blocks(x):
@@ -67,9 +68,10 @@ def _ratio(images, v):
   return _blocks(jnp.asarray(images, jnp.float32)) / jnp.maximum(_blocks(v.repeat(3, -1)), 1e-3)
 
 
-def _colorize(center, matrix, middle, y, A) -> Result:
+def _colorize(shape, center, matrix, middle, y, A) -> Result:
   if operators.expect("color_regression", A, "colorize").model != "value":
     raise operators.unsupported("color_regression", "V", A)
+  y, _ = operators.prepare(y, A, shape)
   n, h, w, _ = y.shape
   with least_squares.exactly():
     ratio = (_blocks(y) - center) @ matrix + middle

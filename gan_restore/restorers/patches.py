@@ -23,11 +23,13 @@ from gan_restore.restorers.result import Result
 
 def _each(denoiser: Callable) -> Callable:
   """Turns a denoiser of one image into a denoiser of a batch, which processes one image after the
-  other."""
+  other. The noise may differ between the images."""
 
   @functools.wraps(denoiser)
   def denoise(x, sigma, *args, **options):
-    return lax.map(lambda image: denoiser(image, sigma, *args, **options), jnp.asarray(x))
+    sigmas = jnp.broadcast_to(jnp.asarray(sigma, jnp.float32).reshape(-1), len(x))
+    own = lambda image_and_sigma: denoiser(*image_and_sigma, *args, **options)
+    return lax.map(own, (jnp.asarray(x), sigmas))
 
   return denoise
 
@@ -68,7 +70,7 @@ def low_rank_denoiser(
 
   Args:
     x: [N, H, W, C].
-    sigma: Standard deviation of the noise.
+    sigma: Standard deviation of the noise: a number, or an array [N, 1, 1, 1].
     size: Side of a patch in pixels.
     stride: Distance in pixels between the reference patches.
     radius: Search radius in pixels around a reference patch.
@@ -155,7 +157,7 @@ def sparse_denoiser(
 
   Args:
     x: [N, H, W, C].
-    sigma: Standard deviation of the noise.
+    sigma: Standard deviation of the noise: a number, or an array [N, 1, 1, 1].
     dictionary: Atoms of norm 1 [K, C size^2], for patches without each channel's mean.
     atoms: Maximum number of atoms for a patch.
     tolerance: The size of the residual at which the pursuit stops, in standard deviations of the

@@ -45,10 +45,11 @@ def restore(
   Args:
     y: The damaged images [N, ...].
     A: The damage: an operator or any differentiable function from images to y.
-    denoiser: (images, standard deviation of their noise) -> images; a pytree.
+    denoiser: (images, standard deviation of their noise) -> images; a pytree. The standard
+      deviation has the shape of `sigma_max`.
     num_steps: Number of times that the denoiser is applied, at least 1.
-    sigma_max: The first noise level, above 0.
-    sigma_min: The last noise level, above 0.
+    sigma_max: The first noise level, above 0: a number, or an array [N, 1, 1, 1].
+    sigma_min: The last noise level, above 0; likewise.
     prior_weight: w, above 0; the smaller it is, the closer A(x) is to y.
     shape: [H, W, C] of the images; the default is `operators.image_shape` of A and y.
 
@@ -124,7 +125,9 @@ def last_level(A: Callable, shape: tuple[int, ...], prior_weight: float) -> jax.
     prior_weight: w.
 
   Returns:
-    A scalar of at least 0.01.
+    [N, 1, 1, 1], at least 0.01.
   """
-  largest = jnp.max(operators.noise(A, shape)) / jnp.max(operators.gain(A, shape))
-  return jnp.maximum(largest / (1 + prior_weight), 0.01)
+  y_shape = operators.output_shape(A, shape)
+  noise = jnp.broadcast_to(jnp.asarray(operators.noise(A, shape)), y_shape).reshape(shape[0], -1)
+  largest = jnp.max(noise, 1) / operators.gain(A, shape)
+  return jnp.maximum(largest / (1 + prior_weight), 0.01).reshape(-1, 1, 1, 1)

@@ -14,6 +14,7 @@ import numpy as np
 from tqdm import tqdm
 
 from gan_restore import data
+from gan_restore.data import atomic
 from gan_restore.degradations import operators, tasks
 from gan_restore.evaluation import figures, metrics, perceptual, reports, scoring
 from gan_restore.restorers import classical
@@ -160,12 +161,10 @@ def _write(folder, number, columns, restored) -> None:
   """Writes the file atomically."""
   folder.mkdir(parents=True, exist_ok=True)
   path = _file(folder, number)
-  partial = path.with_name(f".{path.name}")
   columns = {name.replace("/", "|"): values for name, values in columns.items()}
   pictures = np.round(255 * restored[: SHOWN if number == 0 else 0]).astype(np.uint8)
-  with partial.open("wb") as file:
+  with atomic.replacing(path) as partial, partial.open("wb") as file:
     np.savez(file, pictures=pictures, **columns)
-  os.replace(partial, path)
 
 
 def _per_image(task, method, of, columns) -> list[dict]:

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 from clu import metrics as clu_metrics
 
+from gan_restore.data import atomic
 from gan_restore.training.checkpoints import Checkpoints
 
 
@@ -54,13 +55,11 @@ class History:
     """Adds the metrics {name: value} of a step."""
     self.rows.append({"step": step, **values})
     names = list(dict.fromkeys(name for row in self.rows for name in row))
-    partial = self._path.with_suffix(".partial")
-    with partial.open("w", newline="") as file:
+    with atomic.replacing(self._path) as partial, partial.open("w", newline="") as file:
       writer = csv.DictWriter(file, names, restval="")
       writer.writeheader()
       for row in self.rows:
         writer.writerow({**row, "step": int(row["step"])})
-    os.replace(partial, self._path)
     if self._writer:
       self._writer.write_scalars(step, values)
       self._writer.flush()

@@ -19,6 +19,7 @@ import safetensors.numpy
 from flax import traverse_util
 
 from gan_restore import models
+from gan_restore.data import atomic
 from gan_restore.models import Trained
 from gan_restore.training import config as training_config
 from gan_restore.training.state import TrainState, state_shapes
@@ -46,11 +47,9 @@ def save(path: str | os.PathLike, trained: Trained, note: str = "") -> None:
   flat = traverse_util.flatten_dict(jax.device_get(held), sep="/")
   tensors = {name: _compact(path, name, x) for name, x in flat.items()}
   metadata = {"format": _FORMAT, "config": _to_json(trained.config), "note": note}
-  path = pathlib.Path(path)
-  partial = path.with_name(f".{path.name}.partial")
-  safetensors.numpy.save_file(tensors, partial, metadata)
-  partial.chmod(0o644)  # safetensors makes files that only their owner can read.
-  os.replace(partial, path)
+  with atomic.replacing(path) as partial:
+    safetensors.numpy.save_file(tensors, partial, metadata)
+    partial.chmod(0o644)  # safetensors makes files that only their owner can read.
 
 
 def _compact(path, name: str, x) -> np.ndarray:

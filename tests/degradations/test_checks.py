@@ -74,10 +74,11 @@ def test_numbers():
 )
 def test_observations_are_what_A_gives(y, A, error, message):
   with pytest.raises(error, match=message):
-    checks.observation(y, A, (4, 4, 3))
+    checks.observation(y, operators.as_operator(A), (4, 4, 3))
 
 
 def test_the_range_of_y_is_the_operators():
   """A plain function, and noise that was not clipped, may leave [0, 1]."""
   for A in (operators.denoise(), lambda x: 3 * x - 1):
+    A = operators.as_operator(A)
     assert checks.observation(image() + 1, A, (4, 4, 3)).dtype == jnp.float32

@@ -1,3 +1,6 @@
+import concurrent.futures
+import time
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -81,3 +84,19 @@ def test_the_frame_of_aligned_faces(real_data):
     corners = np.array([[left, top, 1], [right, top, 1], [left, top + right - left, 1]]).T
     errors.append(min(np.abs((face.frame - wanted) @ corners).max() for face in found))
   assert np.median(errors) < 0.08 and np.mean(np.array(errors) < 0.25) > 0.9
+
+
+def test_threads_detect_one_after_the_other(portrait, monkeypatch):
+  """OpenCV's network holds its input, so that two threads at once would mix their pictures."""
+  inside: list[int] = []
+
+  def detector(pixels, threshold):
+    assert not inside
+    inside.append(1)
+    time.sleep(0.01)
+    inside.pop()
+    return np.zeros((0, 5)), np.zeros((0, 10))
+
+  monkeypatch.setattr(faces, "_detector", lambda: detector)
+  with concurrent.futures.ThreadPoolExecutor(3) as pool:
+    assert list(pool.map(faces.find_faces, [portrait] * 6)) == [[]] * 6

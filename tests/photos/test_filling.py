@@ -139,8 +139,7 @@ def test_a_hole_in_a_face_is_filled_in_its_crop(photo):
   # A hole elsewhere is none of its business.
   elsewhere = np.zeros_like(mask)
   elsewhere[140:, 190:] = 1
-  again = filling.fill_face(Recorder(), restore, photo, elsewhere, face)
-  np.testing.assert_array_equal(again, photo)
+  assert filling.fill_face(Recorder(), restore, photo, elsewhere, face) is None
 
 
 def test_faces_without_holes_are_left_alone(photo):

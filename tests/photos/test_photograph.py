@@ -97,6 +97,34 @@ def test_tiff_with_one_plane_after_the_other(tmp_path):
   np.testing.assert_array_equal(photograph.read(tmp_path / "a.tiff").pixels, values)
 
 
+def test_tiff_of_16_bits_in_which_white_is_zero(tmp_path):
+  values = np.random.default_rng(0).integers(0, 2**16, (20, 30), np.uint16)
+  tifffile.imwrite(tmp_path / "photo.tiff", values, photometric="miniswhite")
+  for found in again(tmp_path / "photo.tiff", tmp_path)[:2]:
+    np.testing.assert_array_equal(found.pixels[..., 0], 65535 - values)
+
+
+def test_png_of_16_bits_with_a_transparent_colour(tmp_path):
+  values = np.full((20, 30, 3), 1000, np.uint16)
+  values[:5] = 7
+  with open(tmp_path / "photo.png", "wb") as file:
+    writer = png.Writer(30, 20, greyscale=False, bitdepth=16, transparent=(7, 7, 7))
+    writer.write(file, values.reshape(20, -1))
+  for found in again(tmp_path / "photo.png", tmp_path)[:2]:
+    assert np.all(found.alpha[:5] == 0) and np.all(found.alpha[5:] == 65535)
+    np.testing.assert_array_equal(found.pixels, values)
+
+
+def test_grey_tiff_of_16_bits_with_opacity(tmp_path):
+  """Pillow opens none with two planes, so that it is written in colour."""
+  grey, alpha = np.random.default_rng(0).integers(0, 2**16, (2, 20, 30, 1), np.uint16)
+  photo = photograph.Photograph(grey, alpha, format="TIFF")
+  photograph.write(tmp_path / "photo.tiff", photo)
+  found = photograph.read(tmp_path / "photo.tiff")
+  np.testing.assert_array_equal(found.pixels, grey.repeat(3, -1))
+  np.testing.assert_array_equal(found.alpha, alpha)
+
+
 def test_a_grey_gif_with_transparency(pixels, tmp_path):
   alpha = (pixels[..., 1:2] > 128).astype(np.uint8) * 255
   photograph.write(tmp_path / "a.gif", photograph.Photograph(pixels[..., :1], alpha, "GIF"))

@@ -122,3 +122,29 @@ def test_the_mirror_is_exact_on_a_symmetric_face(faces):
   np.testing.assert_allclose(classical.mirror(y, A).image, symmetric, atol=1e-6)
   with pytest.raises(operators.UnsupportedOperatorError, match="mirror restores only inpaint"):
     classical.mirror(faces, operators.denoise())
+
+
+def test_the_median_of_an_image_does_not_depend_on_the_others(faces):
+  few, many = operators.salt_and_pepper(0.05), operators.salt_and_pepper(0.5)
+  y = np.concatenate(
+    [few.corrupt(faces[:1], jax.random.key(0)), many.corrupt(faces[1:2], jax.random.key(1))]
+  )
+  both = classical.median(y, few).image
+  for i in range(2):
+    np.testing.assert_array_equal(both[i], classical.median(y[i : i + 1], few).image[0])
+
+
+@pytest.mark.parametrize(
+  "name,A",
+  [
+    ("damaged", operators.inpaint(np.eye(64))),
+    ("bicubic", operators.coarsen(4)),
+    ("mirror", operators.inpaint(np.eye(64))),
+  ],
+)
+def test_bad_pixels_are_refused_in_a_sentence(name, A, faces):
+  restore = hub.load(name)
+  with pytest.raises(TypeError, match="y has dtype uint8"):
+    restore(np.uint8(255 * faces), A)
+  with pytest.raises(ValueError, match="y holds NaN"):
+    restore(faces * np.nan, A)

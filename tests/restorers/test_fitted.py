@@ -57,3 +57,15 @@ def test_colours_are_better_than_grey_by_three_db(faces, training):
 def test_other_operators_are_refused(name, faces):
   with pytest.raises(operators.UnsupportedOperatorError, match=f"{name} restores only "):
     fitted.FITTED[name](faces)(faces, operators.denoise())
+
+
+@pytest.mark.parametrize(
+  "name,A", [("mean", operators.inpaint(np.eye(64))), ("color_regression", operators.colorize())]
+)
+def test_bad_pixels_are_refused_in_a_sentence(name, A, faces, training):
+  restore = fitted.FITTED[name](training)
+  y = np.asarray(A(faces))
+  with pytest.raises(ValueError, match=r"y has values in"):
+    restore(y + 7, A)
+  with pytest.raises(ValueError, match="y has shape"):
+    restore(y[:, :32], A)

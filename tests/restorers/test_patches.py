@@ -121,3 +121,13 @@ def test_they_can_be_jitted(restorer):
   y, A = drawn_faces(1, 32), operators.denoise(0.1)
   found = jax.jit(lambda y: restorer(y, A, num_steps=1).image)(y)
   np.testing.assert_allclose(found, restorer(y, A, num_steps=1).image, atol=0.01)
+
+
+@pytest.mark.parametrize("restorer", [patches.low_rank, patches.sparse])
+def test_an_image_does_not_depend_on_the_noise_of_the_others(restorer):
+  images = drawn_faces(2, 16)
+  levels = jnp.array([0.02, 0.2]).reshape(2, 1, 1, 1)
+  A, alone = operators.Denoise(levels, levels), operators.Denoise(levels[:1], levels[:1])
+  y = A.corrupt(images, jax.random.key(0))
+  wanted = restorer(y[:1], alone, num_steps=2).image
+  np.testing.assert_allclose(restorer(y, A, num_steps=2).image[:1], wanted, atol=1e-3)

@@ -47,9 +47,9 @@ def pytree(cls: _Class) -> _Class:
   Examples:
     >>> @pytree
     ... class Brighten(Operator):
-    ...   gain: float
+    ...   factor: float
     ...   def __call__(self, x):
-    ...     return self.gain * x
+    ...     return self.factor * x
     >>> jax.tree.leaves(Brighten(1.2))
     [1.2]
   """
@@ -73,7 +73,11 @@ def pytree(cls: _Class) -> _Class:
 
 
 class Operator:
-  """Base of the built-in operators: the identity, without noise.
+  """Base of operators. Nothing is known of it but its values, which `__call__` gives.
+
+  A subclass that knows more overrides further methods: for example, `noise` if the damage adds
+  noise, `image_shape` and `tells_shape` if the images have another size than y, and `corrupt` if
+  the damage is more than the model.
 
   Attributes:
     kind: The name of the task with this operator (see `tasks`); empty for a composition.
@@ -84,13 +88,13 @@ class Operator:
   @property
   def unit_range(self) -> bool:
     """Whether y lies in [0, 1]."""
-    return True
+    return False
 
   @property
   def mixes(self) -> frozenset[str]:
     """What a value of y depends on several of, so that noise in y is correlated: "pixels",
     "channels", both or neither."""
-    return frozenset()
+    return frozenset({"pixels", "channels"})
 
   @property
   def reduction(self) -> int | None:
@@ -99,14 +103,20 @@ class Operator:
     return None
 
   @property
+  def block(self) -> int:
+    """The number of the image's pixels of which the first row and column of a tile must be
+    multiples; see the function `crop`."""
+    return self.reduction or 1
+
+  @property
   def is_built_in(self) -> bool:
     """Whether this operator, and every part of it, is one of this package."""
-    return True
+    return False
 
   @property
   def tells_shape(self) -> bool:
-    """Whether the shape of the images follows from that of y."""
-    return True
+    """Whether the shape of the images follows from that of y, by `image_shape`."""
+    return False
 
   @property
   def without_grey(self) -> "Operator":
@@ -115,7 +125,7 @@ class Operator:
 
   def __call__(self, x: jax.Array) -> jax.Array:
     """The model: images x [N, H, W, C] in [0, 1] -> y [N, ...]."""
-    return x
+    raise NotImplementedError
 
   def corrupt(self, x: jax.Array, key: jax.Array) -> jax.Array:
     """The damage: images x [N, H, W, C] in [0, 1] -> y [N, ...], with a random key."""
@@ -152,9 +162,8 @@ class Operator:
 
   def propagate(self, sigma: Deviation, shape: Shape) -> Deviation:
     """The standard deviation in A(x) of independent noise of `sigma` in images x of a shape: a
-    number, or an array that broadcasts against A(x)."""
-    del shape
-    return sigma
+    number, or an array that broadcasts against A(x). By default it is estimated with `probe`."""
+    return probe(self, sigma, shape)
 
   def on_noise(self) -> "Operator":
     """The operator that noise in x passes through. It is the model itself, except for operators
@@ -207,8 +216,7 @@ class Operator:
 
   def gain(self, shape: Shape) -> float | jax.Array:
     """The scale of y for images of a shape; see the function `gain`."""
-    del shape
-    return 1.0
+    return row_norms(self, shape)
 
   def picture_size(self, shape: Shape) -> tuple[int, int]:
     """(height, width) of the pictures that `observe` takes, for images of a shape."""
@@ -216,8 +224,40 @@ class Operator:
     return height, width
 
 
+class BuiltIn(Operator):
+  """Base of the operators of this package. They map images in [0, 1] to y in [0, 1]; unless a
+  subclass says otherwise, each value of y depends on one pixel and its channel."""
+
+  @property
+  def unit_range(self) -> bool:
+    return True
+
+  @property
+  def mixes(self) -> frozenset[str]:
+    return frozenset()
+
+  @property
+  def is_built_in(self) -> bool:
+    return True
+
+  @property
+  def tells_shape(self) -> bool:
+    return True
+
+  def __call__(self, x: jax.Array) -> jax.Array:
+    return x
+
+  def propagate(self, sigma: Deviation, shape: Shape) -> Deviation:
+    del shape
+    return sigma
+
+  def gain(self, shape: Shape) -> float | jax.Array:
+    del shape
+    return 1.0
+
+
 @pytree
-class Identity(Operator):
+class Identity(BuiltIn):
   """The damage that leaves images as they are."""
 
   @property
@@ -227,34 +267,12 @@ class Identity(Operator):
 
 @pytree
 class Function(Operator):
-  """A damage that is a plain function: nothing is known of it but its values."""
+  """A damage that is a plain function, or a pytree that can be called."""
 
-  function: jax.tree_util.Partial
-
-  @property
-  def unit_range(self) -> bool:
-    return False
-
-  @property
-  def mixes(self) -> frozenset[str]:
-    return frozenset({"pixels", "channels"})
-
-  @property
-  def is_built_in(self) -> bool:
-    return False
-
-  @property
-  def tells_shape(self) -> bool:
-    return False
+  function: Callable
 
   def __call__(self, x: jax.Array) -> jax.Array:
     return self.function(x)
-
-  def propagate(self, sigma: Deviation, shape: Shape) -> Deviation:
-    return probe(self, sigma, shape)
-
-  def gain(self, shape: Shape) -> float | jax.Array:
-    return row_norms(self, shape)
 
 
 def as_operator(A: Callable) -> Operator:
@@ -273,7 +291,8 @@ def as_operator(A: Callable) -> Operator:
     return A
   if not callable(A):
     raise TypeError(f"the operator is a {type(A).__name__}; it must be a function of images")
-  return Function(A if isinstance(A, jax.tree_util.Partial) else jax.tree_util.Partial(A))
+  is_leaf = jax.tree_util.all_leaves([A])  # A function, which cannot be an argument.
+  return Function(jax.tree_util.Partial(A) if is_leaf else A)
 
 
 # --- Shapes and standard deviations ---------------------------------------------------------------

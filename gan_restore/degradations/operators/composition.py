@@ -3,6 +3,7 @@
 Images x are [N, H, W, C], float32 in [0, 1]; observations y are [N, ...].
 """
 
+import math
 from collections.abc import Callable
 from typing import cast
 
@@ -95,9 +96,11 @@ class Compose(Operator):
   @property
   def reduction(self) -> int | None:
     outer, inner = self.outer.reduction, self.inner.reduction
-    if outer is None or inner is None or 16 % (outer * inner):
-      return None
-    return outer * inner
+    return None if outer is None or inner is None or 16 % self.block else outer * inner
+
+  @property
+  def block(self) -> int:
+    return math.lcm(self.inner.block, (self.inner.reduction or 1) * self.outer.block)
 
   def crop(self, tile: base.Tile, shape: Shape) -> Operator:
     scale = self.inner.reduction or 1

@@ -14,7 +14,14 @@ from jax.scipy import special
 
 from gan_restore.degradations import checks
 from gan_restore.degradations.operators import base
-from gan_restore.degradations.operators.base import STATIC, Deviation, Operator, Shape, pytree
+from gan_restore.degradations.operators.base import (
+  STATIC,
+  BuiltIn,
+  Deviation,
+  Operator,
+  Shape,
+  pytree,
+)
 
 # The axes of the chroma planes [N, h, w] that have half the resolution.
 _HALVED = {"4:2:0": (1, 2), "4:2:2": (2,), "4:4:4": ()}
@@ -48,7 +55,7 @@ _ROUNDED = 1 / 12
 
 
 @pytree
-class Jpeg(Operator):
+class Jpeg(BuiltIn):
   """See `jpeg`."""
 
   kind = "jpeg"
@@ -69,6 +76,10 @@ class Jpeg(Operator):
   @property
   def reduction(self) -> int | None:
     return 1
+
+  @property
+  def block(self) -> int:
+    return 8 if self.subsampling == "4:4:4" else 16
 
   def __call__(self, x: jax.Array) -> jax.Array:
     """The image itself. Rounding has no useful gradient. If the model had the chroma's lower

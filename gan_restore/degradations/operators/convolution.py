@@ -12,7 +12,13 @@ import numpy as np
 
 from gan_restore.degradations import checks
 from gan_restore.degradations.operators import base
-from gan_restore.degradations.operators.base import STATIC, Deviation, Operator, Shape, pytree
+from gan_restore.degradations.operators.base import (
+  STATIC,
+  BuiltIn,
+  Deviation,
+  Shape,
+  pytree,
+)
 from gan_restore.degradations.operators.pixels import multiply_lines
 
 BORDERS = ("mirror", "cut")
@@ -22,7 +28,7 @@ BORDERS = ("mirror", "cut")
 
 
 @pytree
-class Blur(Operator):
+class Blur(BuiltIn):
   """See `blur`."""
 
   kind = "blur"
@@ -83,7 +89,7 @@ def blur(sigma: float = 1.5) -> Blur:
 
 
 @pytree
-class BlurKernel(Operator):
+class BlurKernel(BuiltIn):
   """See `blur_kernel`."""
 
   kind = "blur_kernel"

@@ -15,10 +15,17 @@ from jax import lax
 
 from gan_restore.degradations import checks
 from gan_restore.degradations.operators import base
-from gan_restore.degradations.operators.base import Deviation, Operator, Shape, pytree
+from gan_restore.degradations.operators.base import (
+  BuiltIn,
+  Deviation,
+  Operator,
+  Shape,
+  pytree,
+  spread,
+)
 
 
-class _Noise(Operator):
+class _Noise(BuiltIn):
   """Base of the noise models."""
 
   @property
@@ -253,7 +260,7 @@ class _SignalNoise(_Noise, abc.ABC):
     picture = after.show(y)
     if self.level is not None or picture.shape != tuple(shape):
       return self
-    known = (picture > 0).astype(picture.dtype)  # Holes are black.
+    known = (picture > 0).astype(picture.dtype)  # Holes are black, also those made before.
     # Of one channel, every other pixel is averaged: those of one colour of a Bayer filter.
     smooth = lambda x: _smooth(x, 2 if x.shape[-1] == 1 else 1)
     level = smooth(picture * known) / jnp.maximum(smooth(known), 1e-3)
@@ -393,7 +400,7 @@ class SaltAndPepper(_Noise):
     if self.hit is not None or picture.shape != tuple(shape):
       return self
     noise = after.noise(shape)
-    margin = 1 / 510 + (3 * jnp.max(jnp.asarray(noise)) if base.is_positive(noise) else 0)
+    margin = 1 / 510 + 3 * jnp.max(spread(noise, shape), (1, 2, 3), keepdims=True)
     black = jnp.all(picture < margin, -1, keepdims=True)
     extreme = black | jnp.all(picture > 1 - margin, -1, keepdims=True)
     if base.is_positive(noise):  # Other pixels may look alike; a hit differs from those around.

@@ -14,8 +14,8 @@ import numpy as np
 from gan_restore.degradations import checks
 from gan_restore.degradations.operators.base import (
   STATIC,
+  BuiltIn,
   Deviation,
-  Operator,
   Shape,
   is_positive,
   pytree,
@@ -23,7 +23,7 @@ from gan_restore.degradations.operators.base import (
 from gan_restore.degradations.operators.pixels import LUMA, hsv_value, luma
 
 
-class _Pointwise(Operator):
+class _Pointwise(BuiltIn):
   """Base of the operators of this module."""
 
   @property
@@ -149,6 +149,10 @@ class Demosaic(_Pointwise):
 
   kind = "demosaic"
   pattern: str = dataclasses.field(metadata=STATIC, default="RGGB")
+
+  @property
+  def block(self) -> int:
+    return 2
 
   def _filters(self, height: int, width: int) -> jax.Array:
     """[1, H, W, 3], 1 at the channel that the sensor measures."""

@@ -13,8 +13,8 @@ import numpy as np
 from gan_restore.degradations import checks
 from gan_restore.degradations.operators.base import (
   STATIC,
+  BuiltIn,
   Deviation,
-  Operator,
   Shape,
   is_positive,
   is_uniform,
@@ -25,7 +25,7 @@ from gan_restore.degradations.operators.pixels import enlarge, multiply_lines
 
 
 @pytree
-class SuperResolve(Operator):
+class SuperResolve(BuiltIn):
   """See `super_resolve`."""
 
   kind = "super_resolve"
@@ -169,6 +169,10 @@ class Coarsen(SuperResolve):
   @property
   def reduction(self) -> int | None:
     return None if 16 % self.factor else 1
+
+  @property
+  def block(self) -> int:
+    return self.factor
 
   def __call__(self, x: jax.Array) -> jax.Array:
     return enlarge(super().__call__(x), self.factor)

@@ -197,7 +197,7 @@ def restore(
     # Neither one sample nor the mean of several samples needs the posterior mean.
     "with_mean": fidelity > 0 or (choice == "best" and len(keys) > 1),
   }
-  if tiles.needed(*whole[1:3]) and A.reduction:
+  if tiles.needed(*whole[1:3]) and A.reduction and not isinstance(y, jax.core.Tracer):
     mean, samples = _in_tiles(trained, y, A, whole, frames, options)
   else:
     mean, samples = _in_one_piece(trained, y, A, whole, frames, options)
@@ -239,9 +239,7 @@ def _in_one_piece(trained, y, A, shape, frames, options, corner=None):
   scaled_y, scaled_A, sigma, _ = least_squares.standardize(y, A, shape)
   if np.shape(sigma) == shape:
     sigma = _same_in_channels(sigma)
-  if options["num_iterations"] is None and not (
-    _convolves(A) and jnp.any(_largest(sigma) <= _NOISE_MAX)
-  ):
+  if options["num_iterations"] is None and not (_convolves(A) and _may_be_quiet(sigma)):
     options = {**options, "num_iterations": 0}
   return _restore(
     trained, y, A, scaled_y, scaled_A, jnp.asarray(sigma, jnp.float32), frames,
@@ -305,6 +303,15 @@ def _convolves(A):
   """Whether A mixes pixels by a convolution, and adds at most noise."""
   kernel = operators.kernel(A)
   return kernel is not None and kernel[0].size > 1
+
+
+def _may_be_quiet(sigma) -> bool:
+  """Whether an image has so little noise that a convolution is undone by iterations. Nobody knows
+  while JAX traces a function; then the iterations are computed for all images."""
+  if isinstance(sigma, jax.core.Tracer):
+    return True
+  sigma = np.asarray(sigma)
+  return bool(np.any(np.max(sigma, tuple(range(1, sigma.ndim))) <= _NOISE_MAX))
 
 
 def _largest(sigma):
@@ -428,6 +435,21 @@ def _blur(x):
   return x
 
 
+def scored(config: Config, source: data.Source) -> Iterator[tuple[str, data.Source, str]]:
+  """What the checkpoints of a run are scored on: the MAP paper's five tasks, on `source` and on the
+  images that are cut out of the validation pictures of each data set of `config.pictures`.
+
+  Yields:
+    (the beginning of the names of the scores, the images, the name of the task).
+  """
+  framed = data.framed_sources(config, "validation")
+  sources = {"": source} | {f"pictures_{k}/": own for k, own in enumerate(framed)}
+  for (of, own), task in itertools.product(
+    sources.items(), tasks.of_the_map_paper(config.channels)
+  ):
+    yield of, own, task
+
+
 def evaluate(
   restorer: Callable[..., Result], trained: Trained, source: data.Source, n: int = 256
 ) -> Iterator[tuple[str, float]]:
@@ -446,11 +468,8 @@ def evaluate(
     (name, value): `psnr`, the mean over the data sets and tasks, then `psnr` and `ssim` of each
     task. For the k-th data set of pictures, their names begin with `pictures_k/`.
   """
-  framed = data.framed_sources(trained.config, "validation")
-  sources = {"": source} | {f"pictures_{k}/": own for k, own in enumerate(framed)}
   scores: dict[str, float] = {}
-  names = tasks.of_the_map_paper(trained.config.channels)
-  for (of, own), task in itertools.product(sources.items(), names):
+  for of, own, task in scored(trained.config, source):
     own_restorer = functools.partial(restorer, trained)
     found = scoring.evaluate(own_restorer, tasks.get(task), own, limit=n)
     scores |= {f"{of}{task}/{name}": found[f"raw/{name}"] for name in ("psnr", "ssim")}

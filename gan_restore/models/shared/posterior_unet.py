@@ -7,8 +7,8 @@ network also gets the smooth mean, the posterior mean if neighbouring pixels are
 continues known values smoothly into holes and interpolates low resolutions smoothly.
 
 The inputs follow T. Karras et al., "Elucidating the design space of diffusion-based generative
-models", 2022 (EDM): for noise, they are those of EDM's scaling. One network for many operators: M.
-Terris et al., "Reconstruct anything model", 2025.
+models", 2022 (EDM): for noise, they are those of EDM's scaling, divided by 2. One network for many
+operators: M. Terris et al., "Reconstruct anything model", 2025.
 
 Images inside the network are [N, H, W, C] in [-1, 1]; its inputs and outputs are in [0, 1].
 """
@@ -65,8 +65,8 @@ class PosteriorUNet(nn.Module):
   it, as Fourier features. The other kind is for aligned faces of one size. It normalises by the
   whole image, and has no frame.
 
-  With `noise`, the decoder also gets white noise z [N, H, W, noise] at each resolution. The output
-  is then a sample instead of a mean (see `models.sampler`). With `encode`, the outputs are the
+  With z, white noise [N, H, W, Z], the decoder also gets noise at each resolution. The output is
+  then a sample instead of a mean (see `models.sampler`). With `encode`, the outputs are the
   features of the encoder, from the finest resolution to the coarsest.
 
   The network has two outputs for each pixel. The first is a correction, in units of about the
@@ -79,7 +79,6 @@ class PosteriorUNet(nn.Module):
   width: int = 64
   depth: int = 3
   local: bool = True
-  noise: int = 0
   dtype: jnp.dtype = jnp.float32
 
   @nn.compact
@@ -93,7 +92,7 @@ class PosteriorUNet(nn.Module):
     mean, smooth = 2 * posterior.mean - 1, 2 * posterior.smooth_mean - 1
     uncertainty = 1 + jnp.log(posterior.std / PRIOR_STD) / 2  # Around 0.
     if self.local:
-      # The standard deviations that the two means have under the prior.
+      # Twice the standard deviations that the two means have under the prior.
       contrast = 4 * jnp.sqrt(jnp.maximum(PRIOR_STD**2 - posterior.std**2, 0) + 0.025**2)
       smooth_contrast = jnp.asarray(4 * PRIOR_STD)
     else:

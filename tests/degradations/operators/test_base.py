@@ -2,8 +2,10 @@
 
 import itertools
 
+import flax
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from gan_restore.degradations import operators
@@ -23,8 +25,8 @@ def _one_leaf(name):
 
 
 def test_operators_of_different_types_have_different_structures():
-  """In JAX 0.10 the structures of different classes compare equal if `register_dataclass` registered
-  them, so that about one jitted function in a hundred took the other operator's program."""
+  """In JAX 0.10 the structures of different classes that `register_dataclass` registered compare
+  equal, so that about one jitted function in a hundred took the other operator's program."""
   alike = {
     "no leaf": [operators.super_resolve(4), operators.coarsen(4)],
     "one leaf": [operators.denoise(0.1), operators.speckle(0.1), operators.salt_and_pepper(0.1)],
@@ -65,3 +67,40 @@ def test_fields_are_children_unless_they_are_static():
   assert type(doubled) is type(A) and (doubled.peak, doubled.sigma) == (100, 0.2)
   paths = [jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_leaves_with_path(A)]
   assert paths == [".peak", ".sigma"]
+
+
+@operators.pytree
+class Amplify(operators.Operator):
+  """An operator of one's own that says nothing of itself."""
+
+  factor: float
+
+  def __call__(self, x):
+    return self.factor * x
+
+
+def test_an_operator_of_ones_own_is_like_the_function_of_the_same_values():
+  own, function = Amplify(4.0), lambda x: 4.0 * x
+  shape = (1, 8, 8, 3)
+  noisy = lambda A: operators.noise(operators.compose(A, operators.denoise(0.1)), shape)
+  np.testing.assert_allclose(noisy(own), 0.4, rtol=1e-5)
+  np.testing.assert_allclose(noisy(own), noisy(function), rtol=1e-5)
+  np.testing.assert_allclose(operators.gain(own, shape), 4, rtol=1e-5)
+  assert not own.unit_range and operators.prepare(jnp.full(shape, 3.0), own, shape[1:])
+
+
+def test_a_callable_pytree_is_a_damage():
+  """Its arrays are arguments of the program, not constants of it."""
+  A = operators.as_operator(jax.tree_util.Partial(jnp.multiply, jnp.full((1, 8, 8, 3), 0.5)))
+  x = jnp.ones((2, 8, 8, 3))
+
+  @flax.struct.dataclass
+  class Scale:
+    by: jax.Array
+
+    def __call__(self, x):
+      return self.by * x
+
+  for own in (A, operators.as_operator(Scale(jnp.full(3, 0.5)))):
+    np.testing.assert_allclose(jax.jit(lambda A, x: A(x))(own, x), 0.5)
+    assert len(jax.tree.leaves(own)) == 1

@@ -205,6 +205,23 @@ def test_a_tile_of_y_is_the_damage_of_a_tile(name):
 
 
 @pytest.mark.parametrize(
+  "name,reduction",
+  [
+    ("super_resolve:2+jpeg:50", None),  # Tiles would begin at every 8th pixel of y.
+    ("super_resolve:2+jpeg:50@4:4:4", 2),
+    ("super_resolve:2+coarsen:8", 2),
+    ("super_resolve:4+coarsen:8", None),
+    ("super_resolve:8+demosaic", 8),
+    ("super_resolve:16+demosaic", None),
+    ("jpeg:50+super_resolve:2", 2),
+  ],
+)
+def test_tiles_do_not_cut_blocks(name, reduction):
+  A = tasks.get(name).operator(jax.random.key(0), (1, 256, 256, 3))
+  assert A.reduction == reduction
+
+
+@pytest.mark.parametrize(
   "name", ["blur", "motion_blur", "super_resolve:2@bicubic", "super_resolve:3"]
 )
 def test_damages_without_tiles(name):

@@ -240,3 +240,14 @@ def test_restorers_of_noise_alone_take_grey_pictures(name):
   y = (x + 0.1 * rng.normal(size=(1, 32, 32, 1))).clip(0, 1).astype(np.float32)
   A = operators.compose(operators.grey(), operators.denoise(0.1))
   assert np.mean((hub.load(name)(y, A).image - x) ** 2) < 0.5 * np.mean((y - x) ** 2)
+
+
+def test_the_hits_of_an_image_do_not_depend_on_the_noise_of_the_others():
+  x = np.full((2, 32, 32, 3), 0.08, np.float32)
+  levels = jnp.array([0.001, 0.1]).reshape(2, 1, 1, 1)
+  noise, alone = operators.Denoise(levels, levels), operators.Denoise(levels[:1], levels[:1])
+  y = noise.corrupt(operators.salt_and_pepper(0.1).corrupt(x, jax.random.key(0)), jax.random.key(1))
+  found = lambda A, y: operators.hole(operators.given(A, y, y.shape).inner)
+  A = operators.compose(noise, operators.salt_and_pepper(0.1))
+  first = operators.compose(alone, operators.salt_and_pepper(0.1))
+  np.testing.assert_array_equal(found(A, y)[:1], found(first, y[:1]))

@@ -1,0 +1,23 @@
+"""Files that are complete or not there."""
+
+import pytest
+
+from gan_restore.data import atomic
+
+
+def test_the_new_file_replaces_the_old_one(tmp_path):
+  file = tmp_path / "a.txt"
+  file.write_text("old")
+  with atomic.replacing(file) as partial:
+    partial.write_text("new")
+    assert file.read_text() == "old"
+  assert file.read_text() == "new" and list(tmp_path.iterdir()) == [file]
+
+
+def test_after_an_error_everything_is_as_before(tmp_path):
+  file = tmp_path / "a.txt"
+  file.write_text("old")
+  with pytest.raises(OSError, match="full"), atomic.replacing(file) as partial:
+    partial.write_text("half of the n")
+    raise OSError("the disk is full")
+  assert file.read_text() == "old" and list(tmp_path.iterdir()) == [file]
