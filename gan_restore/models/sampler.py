@@ -414,7 +414,8 @@ def restore(
     num_iterations: Number of plug-and-play iterations that follow the mean and each sample, at
       least 0 (see `restorers.plug_and_play`). The network alone needs none for damage of single
       pixels, but does not undo a blur well. The default is 8 for a convolution with noise of at
-      most 0.03, and 0 for other damage. Try 8 if A is a blur of your own.
+      most 0.03, and likewise for half of the resolution if the network is local; for other damage
+      it is 0. Try 8 if A is a blur of your own.
     seed: Random seed of the samples.
     frame: Where the faces are: 'celeba' if the images are CelebA's crop of aligned faces, or
       matrices [2, 3] or [N, 2, 3] as in `data.framing`. None if there are no faces, or nobody

@@ -380,10 +380,11 @@ def test_a_blur_is_undone_by_iterations(restorer, images):
     assert score(y, A, 8) > score(y, A, without) + 0.3
 
 
-def test_iterations_are_for_little_noise(fresh, images):
+@pytest.mark.parametrize("mixes", [operators.blur(1.0), operators.super_resolve(2, "bicubic")])
+def test_iterations_are_for_little_noise(mixes, fresh, images):
   """The choice does not depend on the other images of the batch."""
   levels = jnp.array([0.02, 0.2]).reshape(2, 1, 1, 1)
-  A = operators.compose(operators.denoise(levels), operators.blur(1.0))
+  A = operators.compose(operators.denoise(levels), mixes)
   y = A.corrupt(images[:2], jax.random.key(0))
   found = {n: denoiser.restore(fresh, y, A, num_iterations=n).image for n in (None, 0, 8)}
   far = lambda a, b: float(np.mean(np.abs(a - b)))

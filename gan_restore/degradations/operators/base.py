@@ -108,6 +108,10 @@ class Operator:
     multiples; see the function `crop`."""
     return self.reduction or 1
 
+  def parts(self) -> list["Operator"]:
+    """The operators of which it is composed, in the order in which they are applied."""
+    return [self]
+
   @property
   def is_built_in(self) -> bool:
     """Whether this operator, and every part of it, is one of this package."""

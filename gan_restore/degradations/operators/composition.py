@@ -85,9 +85,7 @@ class Compose(Operator):
     return Compose(self.outer.on_noise(), self.inner.on_noise())
 
   def parts(self) -> list[Operator]:
-    """The operators in the order in which they are applied, none of them a composition."""
-    split = lambda A: A.parts() if isinstance(A, Compose) else [A]
-    return [*split(self.inner), *split(self.outer)]
+    return [*self.inner.parts(), *self.outer.parts()]
 
   @property
   def mixes(self) -> frozenset[str]:
