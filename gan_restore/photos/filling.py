@@ -120,8 +120,8 @@ def fill_face(
     size: Side of the aligned crop.
 
   Returns:
-    The photograph. Known pixels are unchanged. None if the network for faces cannot fill anything,
-    because no pixel of the crop is known.
+    The photograph. Known pixels are unchanged. None if the network for faces has nothing to
+    fill: the hole lies outside of the crop, or no pixel of the crop is known.
   """
   drawn, weight = _draw_face(restore_face, image, mask, face, size)
   if not weight.any():

@@ -260,7 +260,10 @@ def _read_16_bits(path, picture) -> tuple[np.ndarray, np.ndarray | None] | None:
     if page.planarconfig == 2 and values.ndim == 3:  # One plane after the other.
       values = np.moveaxis(values, 0, -1)
   elif picture.format == "PNG" and (content := pathlib.Path(path).read_bytes())[24] == 16:
-    width, height, rows, _ = png.Reader(bytes=content).asDirect()  # A transparent colour too.
+    reader = png.Reader(bytes=content)
+    reader.preamble()
+    reader.sbit = None  # Otherwise values of fewer significant bits would be shifted.
+    width, height, rows, _ = reader.asDirect()  # A transparent colour becomes opacity.
     values = np.array(list(rows), np.uint16).reshape(height, width, -1)
   else:
     return None

@@ -38,8 +38,9 @@ def _result(images) -> Result:
 
 def damaged(y: jax.Array | np.ndarray, A: Callable) -> Result:
   """y itself as a picture of the image's size, for any A: the baseline of every restorer."""
-  y, A = operators.prepare(y, A, operators.image_shape(A, jnp.shape(y))[1:])
-  return _result(operators.show(A, y))
+  if operators.as_operator(A).tells_shape:
+    y, A = operators.prepare(y, A, operators.image_shape(A, jnp.shape(y))[1:])
+  return _result(operators.show(A, jnp.asarray(y)))
 
 
 def bicubic(y: jax.Array | np.ndarray, A: Callable) -> Result:

@@ -392,7 +392,6 @@ def test_iterations_are_for_little_noise(mixes, fresh, images):
     assert far(found[None][i], found[wanted][i]) < 0.4 * far(found[0][i], found[8][i])
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
   "A",
   [
@@ -420,6 +419,7 @@ def test_it_computes_in_float32(images, fresh):
   np.testing.assert_allclose(found, wanted, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_grey_images_are_not_scored_on_colour():
   trained = untrained("denoiser", channels=1)
   images = np.random.default_rng(0).integers(0, 256, (2, 16, 16, 1), np.uint8)

@@ -115,6 +115,16 @@ def test_png_of_16_bits_with_a_transparent_colour(tmp_path):
     np.testing.assert_array_equal(found.pixels, values)
 
 
+def test_png_of_16_bits_of_which_12_are_significant(tmp_path):
+  values = np.random.default_rng(0).integers(0, 2**12, (20, 30, 3), np.uint16) * 16
+  plain = io.BytesIO()
+  png.Writer(30, 20, greyscale=False, bitdepth=16).write(plain, values.reshape(20, -1))
+  first, *others = png.Reader(bytes=plain.getvalue()).chunks()
+  with open(tmp_path / "photo.png", "wb") as file:
+    png.write_chunks(file, [first, (b"sBIT", bytes([12, 12, 12])), *others])
+  np.testing.assert_array_equal(photograph.read(tmp_path / "photo.png").pixels, values)
+
+
 def test_grey_tiff_of_16_bits_with_opacity(tmp_path):
   """Pillow opens none with two planes, so that it is written in colour."""
   grey, alpha = np.random.default_rng(0).integers(0, 2**16, (2, 20, 30, 1), np.uint16)

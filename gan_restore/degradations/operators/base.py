@@ -108,6 +108,11 @@ class Operator:
     multiples; see the function `crop`."""
     return self.reduction or 1
 
+  @property
+  def lowering(self) -> int:
+    """The factor by which the resolution of images is lowered; 1 if it is not, or nobody knows."""
+    return 1
+
   def parts(self) -> list["Operator"]:
     """The operators of which it is composed, in the order in which they are applied."""
     return [self]
@@ -289,14 +294,18 @@ def as_operator(A: Callable) -> Operator:
     A itself if it is an operator, else a `Function`.
 
   Raises:
-    TypeError: If A is not a function.
+    TypeError: If A is not a function, or of a class that `pytree` has not decorated.
   """
   if isinstance(A, Operator):
+    if jax.tree_util.all_leaves([A]):
+      raise TypeError(f"{type(A).__name__} must be decorated with operators.pytree")
     return A
   if not callable(A):
     raise TypeError(f"the operator is a {type(A).__name__}; it must be a function of images")
-  is_leaf = jax.tree_util.all_leaves([A])  # A function, which cannot be an argument.
-  return Function(jax.tree_util.Partial(A) if is_leaf else A)
+  # A pytree of arrays can be an argument of a jitted function; a plain function cannot.
+  numbers = (jax.Array, np.ndarray, np.generic, int, float)
+  arrays = all(isinstance(leaf, numbers) for leaf in jax.tree.leaves(A))
+  return Function(A if arrays else jax.tree_util.Partial(A))
 
 
 # --- Shapes and standard deviations ---------------------------------------------------------------

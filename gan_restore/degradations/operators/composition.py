@@ -100,6 +100,10 @@ class Compose(Operator):
   def block(self) -> int:
     return math.lcm(self.inner.block, (self.inner.reduction or 1) * self.outer.block)
 
+  @property
+  def lowering(self) -> int:
+    return self.outer.lowering * self.inner.lowering
+
   def crop(self, tile: base.Tile, shape: Shape) -> Operator:
     scale = self.inner.reduction or 1
     outer_tile = cast(base.Tile, tuple(side // scale for side in tile))

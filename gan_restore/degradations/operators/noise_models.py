@@ -21,7 +21,6 @@ from gan_restore.degradations.operators.base import (
   Operator,
   Shape,
   pytree,
-  spread,
 )
 
 
@@ -400,7 +399,8 @@ class SaltAndPepper(_Noise):
     if self.hit is not None or picture.shape != tuple(shape):
       return self
     noise = after.noise(shape)
-    margin = 1 / 510 + 3 * jnp.max(spread(noise, shape), (1, 2, 3), keepdims=True)
+    level = jnp.asarray(noise)
+    margin = 1 / 510 + 3 * jnp.max(level, tuple(range(1, level.ndim)), keepdims=True)
     black = jnp.all(picture < margin, -1, keepdims=True)
     extreme = black | jnp.all(picture > 1 - margin, -1, keepdims=True)
     if base.is_positive(noise):  # Other pixels may look alike; a hit differs from those around.

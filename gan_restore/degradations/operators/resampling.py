@@ -44,6 +44,10 @@ class SuperResolve(BuiltIn):
     f = self._divisor(h, w)
     return x.reshape(n, h // f, f, w // f, f, c).mean(axis=(2, 4))
 
+  @property
+  def lowering(self) -> int:
+    return self.factor
+
   def _divisor(self, height, width) -> int:
     if height % self.factor or width % self.factor:
       raise ValueError(

@@ -313,9 +313,8 @@ def _convolves(A):
 
 def _halves(A):
   """Whether A halves the resolution, and besides at most convolves and adds noise."""
-  lowers = lambda part: isinstance(part, operators.SuperResolve)
-  return any(lowers(part) and part.factor == 2 for part in A.parts()) and all(
-    lowers(part) or part.kernel() is not None for part in A.parts()
+  return A.lowering == 2 and all(
+    part.lowering > 1 or part.kernel() is not None for part in A.parts()
   )
 
 

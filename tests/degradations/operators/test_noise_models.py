@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gan_restore import hub
-from gan_restore.degradations import operators
+from gan_restore.degradations import operators, tasks
 
 KEY = jax.random.key(0)
 SHAPE = (1, 16, 16, 3)
@@ -251,3 +251,10 @@ def test_the_hits_of_an_image_do_not_depend_on_the_noise_of_the_others():
   A = operators.compose(noise, operators.salt_and_pepper(0.1))
   first = operators.compose(alone, operators.salt_and_pepper(0.1))
   np.testing.assert_array_equal(found(A, y)[:1], found(first, y[:1]))
+
+
+@pytest.mark.parametrize("later", ["super_resolve:2+poisson:50", "motion_blur:5@0@cut+poisson:50"])
+def test_hits_before_damage_that_changes_the_size(later):
+  x = np.full((2, 32, 32, 3), 0.5, np.float32)
+  y, A = tasks.get(f"salt_and_pepper:0.1+{later}").corrupt(x, KEY)
+  assert operators.prepare(y, A, x.shape[1:])[0].shape == y.shape
