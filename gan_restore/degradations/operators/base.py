@@ -134,7 +134,7 @@ class Operator:
 
   def __call__(self, x: jax.Array) -> jax.Array:
     """The model: images x [N, H, W, C] in [0, 1] -> y [N, ...]."""
-    raise NotImplementedError
+    raise NotImplementedError(f"{type(self).__name__} does not define __call__")
 
   def corrupt(self, x: jax.Array, key: jax.Array) -> jax.Array:
     """The damage: images x [N, H, W, C] in [0, 1] -> y [N, ...], with a random key."""
