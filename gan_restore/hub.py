@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from gan_restore import models
@@ -253,7 +254,8 @@ def load_judge(name: str | os.PathLike) -> perceptual.Scorer:
   Args:
     name: `celeba`, the shipped classifier of faces, or the path of a weights file or of a training
       workdir of a classifier: it measures how many attributes or classes a restoration preserves
-      (`perceptual.agreement`). Or a network that was not trained here: `dlib` (`perceptual.dlib`)
+      (`perceptual.agreement`). Images of a multiple of its size are reduced first, by the means of
+      blocks. Or a network that was not trained here: `dlib` (`perceptual.dlib`)
       or `imagenet` (`perceptual.imagenet`).
 
   Returns:
@@ -267,13 +269,17 @@ def load_judge(name: str | os.PathLike) -> perceptual.Scorer:
     return INDEPENDENT_JUDGES[str(name)]()
   trained = weights.load(shipped_files.judges().get(str(name), name), family="classifier")
   apply = jax.jit(functools.partial(classifier.features_and_logits, trained))
+  side, _, channels = trained.image_shape
 
   def classify(x):
-    if tuple(x.shape[1:]) != trained.image_shape:
+    n, *own = x.shape
+    factor = own[0] // side
+    if not factor or own != [factor * side, factor * side, channels]:
       raise ValueError(
-        f"the judge {name} measures images of {list(trained.image_shape)}; these are"
-        f" {list(x.shape[1:])}"
+        f"the judge {name} measures images of {list(trained.image_shape)}, or of a multiple of this"
+        f" size; these are {own}"
       )
-    return apply(x)
+    blocks = jnp.reshape(x, (n, side, factor, side, factor, channels))
+    return apply(jnp.mean(blocks, (2, 4)))
 
   return perceptual.agreement(classify, trained.config.exclusive)

@@ -20,6 +20,7 @@ import jax.numpy as jnp
 
 from gan_restore.models import Config, Losses, Trained, Variables, dcgan
 from gan_restore.nn import layers, losses
+from gan_restore.nn.networks import StridedDiscriminator
 from gan_restore.restorers import latent_search
 
 _HE = nn.initializers.he_normal()
@@ -88,12 +89,12 @@ REQUIREMENTS = dcgan.REQUIREMENTS | {
 sample_latent = dcgan.sample_latent
 
 
-def networks(config: Config) -> tuple[Generator, dcgan.Discriminator, Encoder]:
+def networks(config: Config) -> tuple[Generator, StridedDiscriminator, Encoder]:
   """The three networks of a config."""
   dtype = jnp.dtype(config.dtype)
   return (
     Generator(config.image_size, config.channels, config.width, dtype),
-    dcgan.Discriminator(config.width, dtype),
+    StridedDiscriminator(1, config.width, dtype=dtype),
     Encoder(config.latent_dim, config.width, dtype),
   )
 
@@ -178,7 +179,8 @@ def generate(trained: Trained, z: jax.Array) -> jax.Array:
 
 def discriminate(trained: Trained, x: jax.Array) -> jax.Array:
   """Logits of D with frozen statistics: [N, S, S, C] in [0, 1] -> [N]."""
-  return networks(trained.config)[1].apply(trained.variables["discriminator"], x * 2 - 1)
+  _, discriminator, _ = networks(trained.config)
+  return discriminator.apply(trained.variables["discriminator"], x * 2 - 1)[:, 0]
 
 
 def encode(trained: Trained, x: jax.Array) -> jax.Array:

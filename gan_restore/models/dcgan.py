@@ -4,7 +4,8 @@ Networks: A. Radford, L. Metz, S. Chintala, "Unsupervised Representation Learnin
 Convolutional Generative Adversarial Networks", 2015. Their use as an image prior: R. A. Yeh,
 T. Y. Lim et al., "Image Restoration with Deep Generative Models", 2018 (its section 3.2: "at each
 layer in G this architecture halves the number of channels and doubles the spatial dimension. The
-discriminator D is constructed in reverse order").
+discriminator D is constructed in reverse order"). They are `Decoder` and `StridedDiscriminator` of
+`nn.networks`.
 
 Images inside the networks are [N, S, S, C] in [-1, 1], S = 4 * 2^n (16 or more); latents z are [N,
 latent_dim], uniform on [-1, 1].
@@ -13,7 +14,6 @@ latent_dim], uniform on [-1, 1].
 import functools
 from collections.abc import Iterator, Sequence
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
@@ -21,49 +21,9 @@ from gan_restore import data
 from gan_restore.degradations import tasks
 from gan_restore.evaluation import scoring
 from gan_restore.models import COUNT, Config, Losses, Trained, Variables
-from gan_restore.nn import augmentations, layers, losses
+from gan_restore.nn import augmentations, losses
+from gan_restore.nn.networks import Decoder, StridedDiscriminator
 from gan_restore.restorers import latent_search
-
-
-class Generator(nn.Module):
-  """z [N, latent_dim] -> image [N, S, S, C] in [-1, 1]."""
-
-  image_size: int = 64
-  channels: int = 3
-  width: int = 64  # Features before the last layer; doubled at each layer towards z.
-  dtype: jnp.dtype = jnp.float32
-
-  @nn.compact
-  def __call__(self, z: jax.Array, train: bool = False) -> jax.Array:
-    features = self.width * self.image_size // 8
-    x = layers.Dense(16 * features, use_bias=False, dtype=self.dtype)(z)
-    x = x.reshape(-1, 4, 4, features)
-    while features > self.width:
-      x = nn.relu(layers.batch_norm(train, self.dtype)(x))
-      features //= 2
-      x = layers.ConvTranspose(features, use_bias=False, dtype=self.dtype)(x)
-    x = nn.relu(layers.batch_norm(train, self.dtype)(x))
-    x = layers.ConvTranspose(self.channels, dtype=self.dtype)(x)
-    return jnp.tanh(x.astype(jnp.float32))
-
-
-class Discriminator(nn.Module):
-  """Image [N, S, S, C] in [-1, 1] -> logits [N]."""
-
-  width: int = 64  # Features after the first layer; doubled at each layer.
-  dtype: jnp.dtype = jnp.float32
-
-  @nn.compact
-  def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
-    features = self.width
-    x = nn.leaky_relu(layers.Conv(features, dtype=self.dtype)(x), 0.2)
-    while x.shape[1] > 4:
-      features *= 2
-      x = layers.Conv(features, use_bias=False, dtype=self.dtype)(x)
-      x = nn.leaky_relu(layers.batch_norm(train, self.dtype)(x), 0.2)
-    x = x.reshape(x.shape[0], -1)
-    x = layers.Dense(1, dtype=self.dtype)(x)
-    return x[:, 0].astype(jnp.float32)
 
 
 PLAYERS = ("generator", "discriminator")
@@ -71,11 +31,11 @@ CURVES = {"generator_loss": "generator", "discriminator_loss": "discriminator"}
 REQUIREMENTS = {"latent_dim": COUNT}
 
 
-def networks(config: Config) -> tuple[Generator, Discriminator]:
-  """The two networks of a config."""
+def networks(config: Config) -> tuple[Decoder, StridedDiscriminator]:
+  """The two networks of a config: G, from z, and D."""
   dtype = jnp.dtype(config.dtype)
-  generator = Generator(config.image_size, config.channels, config.width, dtype)
-  return generator, Discriminator(config.width, dtype)
+  generator = Decoder(config.image_size, config.channels, config.width, dtype)
+  return generator, StridedDiscriminator(1, config.width, dtype=dtype)
 
 
 def init(config: Config, key: jax.Array) -> Variables:
@@ -116,13 +76,13 @@ def discriminate_augmented(
     (logits of the real images [N], logits of the generated images [N], D's batch statistics after
     both).
   """
-  discriminator = Discriminator(config.width, jnp.dtype(config.dtype))
+  discriminator = StridedDiscriminator(1, config.width, dtype=jnp.dtype(config.dtype))
   logits: list[jax.Array] = []
   stats: dict = {}
   for x, key in zip((real, fake), keys):
     x = augmentations.augment(x, config.augment, key)
     on_x, stats = discriminator.apply({**variables, **stats}, x, True, mutable=["batch_stats"])
-    logits.append(on_x)
+    logits.append(on_x[:, 0])
   return logits[0], logits[1], stats
 
 
@@ -175,7 +135,7 @@ def generate(trained: Trained, z: jax.Array) -> jax.Array:
 def discriminate(trained: Trained, x: jax.Array) -> jax.Array:
   """Logits of D with frozen statistics: [N, S, S, C] in [0, 1] -> [N]."""
   _, discriminator = networks(trained.config)
-  return discriminator.apply(trained.variables["discriminator"], x * 2 - 1)
+  return discriminator.apply(trained.variables["discriminator"], x * 2 - 1)[:, 0]
 
 
 def latent_prior(trained: Trained) -> latent_search.LatentPrior:

@@ -142,7 +142,7 @@ def test_evaluate_refuses_images_that_the_judge_cannot_measure(capsys):
   status, _, error = run(
     capsys, *command, "--methods", "damaged", "--tasks", "denoise", "--limit", "2"
   )
-  assert status == 2 and "measures images of [64, 64, 3]; these are [32, 32, 3]" in error
+  assert status == 2 and "a multiple of this size; these are [32, 32, 3]" in error
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 import pytest
-from helpers import untrained
+from helpers import drawn_faces, untrained
 
 from gan_restore import hub
 from gan_restore.data import toy_faces
@@ -35,3 +35,17 @@ def test_it_is_no_restorer_and_no_prior(tmp_path):
   for load in (hub.load, hub.load_prior):
     with pytest.raises(ValueError, match=r"holds a classifier, which does not restore images"):
       load(path)
+
+
+def test_a_judge_reduces_larger_images_by_the_means_of_blocks(tmp_path):
+  path = tmp_path / "classifier.safetensors"
+  weights.save(path, untrained("classifier"))
+  large = drawn_faces(3, 32)
+  small = large.reshape(3, 16, 2, 16, 2, 3).mean((2, 4))
+  judge = hub.load_judge(path)
+  of_large, of_small = judge(large, large), judge(small, small)
+  assert of_large["frechet_judge"].std(0).max() > 0
+  np.testing.assert_allclose(of_large["frechet_judge"], of_small["frechet_judge"], atol=1e-4)
+  for wrong in (large[:, :24, :24], large[:, :16], large[..., :1]):
+    with pytest.raises(ValueError, match="measures images of .16, 16, 3., or of a multiple"):
+      judge(wrong, wrong)
