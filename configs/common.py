@@ -42,7 +42,9 @@ def add_pictures(config) -> None:
   # `dataset`, framed as they are.
   config.pictures = ()
   config.picture_shares = ()  # The share of each data set in the images.
-  config.picture_margins = ()  # The margin of each data set: how far around the face it is real.
+  # The margin of each data set: how far its pictures reach around CelebA's face crop, in sides of
+  # the crop. Beyond, they are mirrored. 0 for photographs.
+  config.picture_margins = ()
   config.aligned_share = 0.5  # Share of the faces that are framed exactly as CelebA's.
   config.face_scales = (0.7, 1.4)  # Range of the size of the other faces, in sizes of CelebA's.
   config.close_share = 0.25  # Share of the other faces of which only a part is in the image.

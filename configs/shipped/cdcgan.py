@@ -2,8 +2,8 @@
 
     make train-cdcgan DATA=folder:/path/to/celeba
 
-It has a quarter of the paper's width, and more steps of fewer images. The training takes an hour
-and a half on two CPU cores, used as two JAX devices. The shipped step is 9,000. It was chosen by
+It has a quarter of the paper's width, and more steps of fewer images. The training takes about an
+hour on two idle CPU cores, used as two JAX devices. The shipped step is 9,000. It was chosen by
 eye, because later steps are sharper but have coloured specks.
 """
 

@@ -1,6 +1,8 @@
 """The shipped U-Net GAN, trained in two parts.
 
-    make train-unet_gan DATA=folder:/path/to/celeba
+    make train-unet_gan DATA=folder:/path/to/both
+
+`both` holds the images of `celeba` and `celeba128`; see docs/data.md.
 
 :first is `unet_gan.py` with more steps, as in the paper: 17 epochs of 19,892 faces. :second starts
 with its weights, and has smaller weights of the adversarial loss and a smaller learning rate.

@@ -35,8 +35,8 @@ DAMAGES = {
   "A shaken camera (motion_blur:LENGTH@ANGLE)": "motion_blur:7@0+denoise:0.01",
   "Out of focus (defocus:RADIUS)": "defocus:2+denoise:0.01",
   "Grey: it needs colours": "colorize:luma",
-  "Too small: enlarge it twice": "super_resolve:2",
-  "Much too small: enlarge it four times": "super_resolve:4",
+  "Too small: double its size": "super_resolve:2",
+  "Much too small: enlarge it by a factor of 4": "super_resolve:4",
 }
 
 

@@ -257,8 +257,9 @@ def compute_losses(
   posterior = random_damage.random_posterior(config, keys[0], x)
   z = jax.random.normal(keys[1], (_SAMPLES, *x.shape[:3], config.noise))
   merged = merge(variables)
-  # Only z differs between the samples, so that the encoder runs once.
-  samples = jax.vmap(lambda z: network.apply(merged, posterior, frame, z))(z)
+  samples = network.apply(merged, posterior, frame, z.reshape(-1, *z.shape[2:])).reshape(
+    _SAMPLES, *x.shape
+  )
 
   error, deviation = l1_and_deviation(samples, x)
   weight = variables["sampler"]["weights"]["deviation"]

@@ -65,8 +65,9 @@ class PosteriorUNet(nn.Module):
   it, as Fourier features. The other kind is for aligned faces of one size. It normalises by the
   whole image, and has no frame.
 
-  With z, white noise [N, H, W, Z], the decoder also gets noise at each resolution. The output is
-  then a sample instead of a mean (see `models.sampler`). With `encode`, the outputs are the
+  With z, white noise [P * N, H, W, Z], the decoder also gets noise at each resolution. The outputs
+  are then P samples of each image instead of a mean (see `models.sampler`), the first samples of
+  all images first; the encoder runs once for all of them. With `encode`, the outputs are the
   features of the encoder, from the finest resolution to the coarsest.
 
   The network has two outputs for each pixel. The first is a correction, in units of about the
@@ -132,6 +133,10 @@ class PosteriorUNet(nn.Module):
     x = blocks(x, 1)
     if encode:
       return [*way_down, x]
+    if z is not None:
+      # Copies, because the gradient of a convolution under `jax.vmap` is ten times slower on a CPU.
+      copy = lambda x: jnp.tile(x, (len(z) // len(doubt), 1, 1, 1))
+      x, way_down, posterior, doubt = jax.tree.map(copy, (x, way_down, posterior, doubt))
     x = blocks(with_noise(x, self.depth), 1)
     for level in reversed(range(self.depth)):
       past = way_down[level]

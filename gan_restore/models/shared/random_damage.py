@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gan_restore.degradations import operators
+from gan_restore.degradations.operators import pixels
 from gan_restore.models import POSITIVE, RANGE, SHARE, Config
 from gan_restore.restorers.posterior import PixelPosterior, pixel_posterior
 
@@ -157,8 +158,8 @@ def _general(config, key, x):
   inside = lambda at, low, length: (at >= low) & (at < low + length)
   vertical, horizontal = jnp.arange(height)[:, None, None], jnp.arange(width)[:, None]
   rectangle = inside(vertical, top, tall) & inside(horizontal, left, wide)
-  pixels = draw.between(0, 1, (n, height, width, 1)) < draw.between(*config.pixel_rates)
-  missing = holed & jnp.where(draw.coin(1 - config.pixels_share), rectangle, pixels)
+  single = draw.between(0, 1, (n, height, width, 1)) < draw.between(*config.pixel_rates)
+  missing = holed & jnp.where(draw.coin(1 - config.pixels_share), rectangle, single)
   if channels == 3:
     shift = draw.integer(0, 2), draw.integer(0, 2)
     odd = (vertical + shift[0]) % 2 + (horizontal + shift[1]) % 2  # 0: red, 1: green, 2: blue.
@@ -166,7 +167,8 @@ def _general(config, key, x):
 
   def A(x):
     if channels == 3:
-      x = jnp.where(as_value, operators.hsv_value(x), jnp.where(as_luma, operators.luma(x), x))
+      value, luma = (pixels.on_channels(f(x), 3) for f in (operators.hsv_value, operators.luma))
+      x = jnp.where(as_value, value, jnp.where(as_luma, luma, x))
     x = jnp.einsum("nij,njwc->niwc", rows, x)
     x = jnp.einsum("nij,nwjc->nwic", columns, x)
     return jnp.where(missing, 0, x)
