@@ -41,7 +41,9 @@ def main(argv: list[str] | None = None) -> int:
     options.quiet_logs()
     return _module(command).run(arguments)
   except (ValueError, TypeError, FloatingPointError, OSError) as error:
-    print(f"gan-restore: {_sentence(error)}", file=sys.stderr)
+    from gan_restore.degradations import checks
+
+    print(f"gan-restore: {checks.sentence(error)}", file=sys.stderr)
     return 2
   except KeyboardInterrupt:
     return 130
@@ -71,13 +73,6 @@ def parser(command: str = "") -> argparse.ArgumentParser:
       own.description = module.run.__doc__
       module.add_arguments(own)
   return result
-
-
-def _sentence(error: Exception) -> str:
-  """The message of an error, without the number that the system gives it."""
-  if isinstance(error, OSError) and error.filename is not None and error.strerror:
-    return f"{error.filename}: {error.strerror}"
-  return str(error)
 
 
 def _module(command: str) -> ModuleType:

@@ -95,7 +95,7 @@ def restore(
   Args:
     path: Its file.
     editor: The value of Gradio's image editor: `layers` are the drawings on the photograph, which
-      mark its missing parts.
+      mark its missing parts, after any other damage.
     task: A name of `tasks.get`, or 'auto'.
     folder: The folder of this run's files.
     method: The name of a restorer, as in `--method`.
@@ -119,10 +119,11 @@ def restore(
     raise ValueError("Choose a photograph first.")
   photo = photograph.read(path)
   _check_size("photograph", photo.pixels.shape[:2])
-  hole = task == tasks.UNKNOWN or "inpaint" in tasks.parts(task)
-  mask = painted(editor, photo.pixels.shape[:2]) if hole else None
+  mask = painted(editor, photo.pixels.shape[:2])
   if mask is None and "inpaint" in tasks.parts(task):
     raise ValueError("Paint over the parts of the photograph that are missing.")
+  if mask is not None and task != tasks.UNKNOWN and "inpaint" not in tasks.parts(task):
+    task += "+inpaint"  # What is painted over is missing, whatever else is damaged.
   restorer = _restorer(method, int(seed or 0))
   restorer = restorer.sample(sample) if sample else restorer
   if restorer.size and crop == "whole":
@@ -145,8 +146,8 @@ def restore(
   )
   if failures:
     raise ValueError(failures[0].removeprefix(f"{path}: "))
-  (stem,) = (name.stem for name in files.name_outputs([pathlib.Path(path)], out, ("sheet",)))
-  (file,) = (f for f in out.iterdir() if f.is_file() and f.stem == stem and f.suffix != ".json")
+  (name,) = files.name_outputs([pathlib.Path(path)], out, ("sheet",))
+  (file,) = (f for f in out.iterdir() if f.is_file() and f.stem == name.name)
   with Image.open(batches.beside(file, "compare")) as both:
     before, after = _halves(both)
   tidy = [sentence.removeprefix(f"{path}: ").partition("wrote ")[0] for sentence in sentences]

@@ -35,7 +35,7 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
     default=",".join(tasks.NAMES),
     help=f"tasks, separated by commas (default: the five tasks of the MAP paper): {tasks.HELP}",
   )
-  p.add_argument("--dataset", required=True, help="a TFDS name, folder:PATH or toy_faces")
+  p.add_argument("--dataset", help="a TFDS name, folder:PATH or toy_faces; required")
   p.add_argument("--data-dir", help="where TFDS keeps prepared sets")
   p.add_argument(
     "--split",
@@ -102,6 +102,8 @@ def run(arguments: argparse.Namespace) -> int:
   """Scores restorers on tasks, with the same damage for all, and prints the means as Markdown
   tables. Writes table.json, table.csv, images.csv (each image's scores) and pictures.png to
   DIR."""
+  if not arguments.dataset:
+    raise ValueError("--dataset is required: a TFDS name, folder:PATH or toy_faces")
   methods = options.methods(arguments.methods, arguments.seed, tuple(fitted.FITTED))
   size = _size(arguments.size, options.agreed(methods, "size", None))
   factor = options.agreed(methods, "factor", None)
@@ -166,6 +168,7 @@ def _size(text, of_methods) -> int | str:
     return "own"
   if text is None:
     return (of_methods or restoration.SIZE)[0]
+  text = str(text)  # A config may hold a number.
   if not text.isdecimal() or int(text) < 16:
     raise ValueError(f"--size is {text}; it must be own, or a whole number >= 16")
   if of_methods and int(text) != of_methods[0]:

@@ -70,10 +70,9 @@ def add_limit(parser: argparse.ArgumentParser, default: int) -> None:
 
 
 def _count(text: str) -> int:
-  value = int(text)
-  if value < 1:
-    raise argparse.ArgumentTypeError(f"{value} is not above 0")
-  return value
+  if not text.isdecimal() or int(text) < 1:
+    raise argparse.ArgumentTypeError(f"it is {text}; it must be a whole number above 0")
+  return int(text)
 
 
 def method(text: str, seed: int = 0) -> hub.Restorer:

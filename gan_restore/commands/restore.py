@@ -151,6 +151,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _finder(arguments):
   """What finds the faces of --faces."""
+  checks.at_least(arguments.min_face, 0.0, "--min-face")
+  if arguments.crop in ("center", "face"):
+    if arguments.faces is not None or arguments.min_face != faces.MIN_SIDE:
+      raise ValueError("--faces and --min-face are for whole pictures; leave them out with --crop")
   if arguments.save_faces and arguments.faces == "none":
     raise ValueError("--save-faces needs faces; with --faces none there are none")
   if arguments.save_faces and not faces.available():

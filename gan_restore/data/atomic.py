@@ -1,6 +1,7 @@
 """Files that are complete or not there."""
 
 import contextlib
+import hashlib
 import os
 import pathlib
 from collections.abc import Iterator
@@ -28,7 +29,9 @@ def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     'complete'
   """
   path = pathlib.Path(path)
-  partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+  # A short name, because that of the file may be as long as the system allows.
+  name = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
+  partial = path.with_name(f".{name}.{os.getpid()}.partial")
   try:
     yield partial
     os.replace(partial, path)

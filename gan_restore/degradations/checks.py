@@ -38,7 +38,8 @@ def _finite(x, name: str) -> jax.Array:
       f"{name} has dtype {x.dtype}; it must be float32 (divide 8-bit images by 255, so that"
       " they are in [0, 1])"
     )
-  if not isinstance(x, jax.core.Tracer) and not bool(jnp.all(jnp.isfinite(x))):
+  # NumPy, because JAX would trace this too while it traces a function of something else.
+  if not isinstance(x, jax.core.Tracer) and not np.isfinite(np.asarray(x)).all():
     raise ValueError(f"{name} holds NaN or infinite values")
   return x
 
@@ -46,7 +47,7 @@ def _finite(x, name: str) -> jax.Array:
 def _in_unit_range(x: jax.Array, name: str) -> None:
   if isinstance(x, jax.core.Tracer):
     return
-  low, high = float(jnp.min(x)), float(jnp.max(x))
+  low, high = float(np.min(x)), float(np.max(x))
   if low < -1e-3 or high > 1 + 1e-3:
     raise ValueError(f"{name} has values in [{low:.4g}, {high:.4g}]; it must be in [0, 1]")
 
@@ -118,6 +119,13 @@ def one_of(value: Any, options: Collection, name: str) -> None:
   if value not in options:
     listed = ", ".join(map(str, options))
     raise ValueError(f"{name} is {value!r}{meant(value, options)}; it must be one of {listed}")
+
+
+def sentence(error: Exception) -> str:
+  """The message of an error, without the number that the system gives it."""
+  if isinstance(error, OSError) and error.filename is not None and error.strerror:
+    return f"{error.filename}: {error.strerror}"
+  return str(error)
 
 
 def meant(value: Any, options: Collection) -> str:

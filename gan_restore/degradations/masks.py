@@ -34,7 +34,8 @@ def center(key: jax.Array, shape: tuple[int, int, int], share: float = 0.25) -> 
   del key
   _check_share("share", share)
   n, height, width = shape
-  h, w = (max(1, round(share**0.5 * size)) for size in (height, width))
+  # At least one row and column are known, if there are several.
+  h, w = (max(1, min(round(share**0.5 * size), size - 1)) for size in (height, width))
   top, left = (height - h) // 2, (width - w) // 2
   mask = jnp.zeros((height, width, 1))
   mask = mask.at[top : top + h, left : left + w].set(1.0)

@@ -162,7 +162,9 @@ def means(columns: dict[str, np.ndarray]) -> dict[str, float]:
     if not output:
       continue
     if score == "gradient":
-      values[f"{output}/sharpness"] = float(column.mean() / columns["gradient"].mean())
+      there = ~np.isnan(column)  # A hole in the last row or column alone has no gradient.
+      own, original = column[there].sum(), columns["gradient"][there].sum()
+      values[f"{output}/sharpness"] = float(own / original) if there.any() else float("nan")
     elif column.ndim == 2:
       compare = metrics.found if score.startswith("found") else metrics.frechet_distance
       values[name] = compare(column, columns[score])

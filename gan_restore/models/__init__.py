@@ -68,8 +68,10 @@ class Family(Protocol):
   (without it, it restores any damage; see `task`), `RESTORES`, which is False if it restores
   nothing (see `restores`), `any_size`, a function of the config that says whether it restores
   images of any size (without it, only those of the config), and `EXPORTED`, the players that
-  restoration needs (without it, all of them; see `exported_players`). It may also have the
-  functions of `WithOptimizer` and `WithClassifier`.
+  restoration needs (without it, all of them; see `exported_players`), and `needs_weights`, a
+  function of the config that says whether a training must begin with trained weights,
+  `config.init_from`, because a part of the networks does not learn (without it, none must). It may
+  also have the functions of `WithOptimizer` and `WithClassifier`.
 
   Attributes:
     PLAYERS: Names of its networks, each of which has its own loss.
@@ -203,6 +205,11 @@ def task(family: Family) -> str | None:
 def restores(family: Family) -> bool:
   """Whether a family restores images. The others classify images or find damage."""
   return getattr(family, "RESTORES", True)
+
+
+def needs_weights(config: Any) -> bool:
+  """Whether a training must begin with trained weights, `config.init_from`."""
+  return getattr(get(config.family), "needs_weights", lambda config: False)(config)
 
 
 def exported_players(family: Family) -> tuple[str, ...]:

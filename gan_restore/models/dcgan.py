@@ -25,7 +25,6 @@ from gan_restore.nn import augmentations, losses
 from gan_restore.nn.networks import Decoder, StridedDiscriminator
 from gan_restore.restorers import latent_search
 
-
 PLAYERS = ("generator", "discriminator")
 CURVES = {"generator_loss": "generator", "discriminator_loss": "discriminator"}
 REQUIREMENTS = {"latent_dim": COUNT}

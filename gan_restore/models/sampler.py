@@ -198,6 +198,12 @@ def init(config: Config, key: jax.Array) -> Variables:
   }
 
 
+def needs_weights(config: Config) -> bool:
+  """Always: a training begins with a trained denoiser, which does not learn."""
+  del config
+  return True
+
+
 def optimizer(config: Config, player: str) -> optax.GradientTransformation:
   """Adam; the gradient of the discriminator is clipped."""
   rate = config.discriminator_rate if player == "discriminator" else 1

@@ -143,6 +143,11 @@ def init(config: Config, key: jax.Array) -> Variables:
   }
 
 
+def needs_weights(config: Config) -> bool:
+  """Whether a training must begin with trained weights: if the first stage does not learn."""
+  return config.get("coarse", 1) > 1
+
+
 def active_players(config: Config, step: int) -> tuple[str, ...]:
   """The players that learn at a step: always both."""
   del config, step
@@ -195,8 +200,11 @@ def compute_losses(
 def complete(trained: Trained, image: jax.Array, mask: jax.Array) -> jax.Array:
   """G's raw output [N, S, S, C] with frozen statistics, both images in [0, 1]."""
   generator, _ = networks(trained.config)
-  filled = fills.FILLS[trained.config.fill](2 * image - 1, mask, jax.random.key(0))
-  return (generator.apply(trained.variables["generator"], filled, mask)[-1] + 1) / 2
+  # Each image by itself, so that its noise does not depend on its place in the batch.
+  fill = lambda x, m: fills.FILLS[trained.config.fill](x[None], m[None], jax.random.key(0))[0]
+  filled = jax.vmap(fill)(2 * image - 1, mask)
+  found = generator.apply(trained.variables["generator"], filled, mask)[-1]
+  return jnp.clip((found + 1) / 2, 0, 1)  # Stages that add to an image may leave the range.
 
 
 samples = functools.partial(completion.samples, complete)

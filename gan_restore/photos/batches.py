@@ -80,6 +80,12 @@ class Outputs:
       if there.exists() and not self.overwrite:
         raise ValueError(f"{there} exists; --overwrite replaces it")
 
+  def folders(self) -> list[pathlib.Path]:
+    """The folder and those in it that this or an earlier command may have written."""
+    names = ("spread", "compare", "masks", "faces")
+    samples = self.folder.glob("sample-*") if self.folder.is_dir() else ()
+    return [self.folder, *(self.folder / name for name in names), *samples]
+
   def of_samples(self, path: pathlib.Path) -> list[pathlib.Path]:
     """The files of the samples that belong to an output."""
     return [path.parent / f"sample-{k}" / path.name for k in range(1, self.samples + 1)]
@@ -145,7 +151,7 @@ def restore_files(
   crop = crop or ("center" if restorer.size else "whole")
   if outputs.faces and crop != "whole":
     raise ValueError("the faces are found in whole pictures; the crop and the method allow none")
-  paths, failures = files.expand(inputs, [outputs.folder, *damage.mask_files])
+  paths, failures = files.expand(inputs, [*outputs.folders(), *damage.mask_files])
   shape_of = restoration.shapes(restorer, damage, crop, size)
   if outputs.fidelity is not None:
     checks.between(outputs.fidelity, 0, 1, "--fidelity")
@@ -161,6 +167,8 @@ def restore_files(
         output = output.with_name(output.name + photograph.extension(photo.format, path))
         outputs.check(output)
         square, own, shape = restoration.observed(damage, path, photo, crop, shape_of, find)
+        if photo.pictures > 1:
+          say(f"{path}: only the first of its {photo.pictures} pictures is restored")
         if own.sentence:
           say(f"{path}: {own.sentence}; restored from {own.task}")
         elif damage.finds_mask and own.mask is not None:
@@ -169,7 +177,7 @@ def restore_files(
           say(f"{path}: {found}{seen}")
         yield _Item(path, output, photo, square, own, shape)
       except (ValueError, OSError) as error:
-        failures.append(f"{path}: {str(error).removeprefix(f'{path}: ')}")
+        failures.append(f"{path}: {checks.sentence(error).removeprefix(f'{path}: ')}")
 
   def restore(restorer, y, A, shape) -> tuple[Result, list[list[Face]]]:
     if crop == "whole":
@@ -231,7 +239,7 @@ def restore_files(
             item.output, outputs, shown, photo.to_float(), own, spread, item.damage.mask
           )
         except (ValueError, OSError) as error:
-          failures.append(f"{item.path}: {error}")
+          failures.append(f"{item.path}: {checks.sentence(error)}")
           continue
         restored += 1
         written.append(i)
@@ -248,7 +256,7 @@ def restore_files(
             path.parent.mkdir(exist_ok=True)
             photograph.write(path, finish(chunk[i], moved[i], A, i))
           except (ValueError, OSError) as error:
-            failures.append(f"{chunk[i].path}: {error}")
+            failures.append(f"{chunk[i].path}: {checks.sentence(error)}")
       bar.update(len(chunk))
   if rows:
     figures.write_grid(sheet, np.stack([x for row in rows for x in row]), len(rows[0]), scale=2)

@@ -58,6 +58,11 @@ class Damage:
       tasks.get(self.task, jpeg=operators.jpeg())
       parts = [part.partition(":") for part in tasks.parts(self.task)]
       holes = [value for kind, _, value in parts if kind == "inpaint"]
+    if self.mask is None and len(holes) == 1 and holes[0] and masks.is_facial(holes[0]):
+      # As the mask, it is placed in each face that is found.
+      object.__setattr__(self, "mask", holes[0])
+      object.__setattr__(self, "task", self.task.replace(f"inpaint:{holes[0]}", "inpaint"))
+      holes = [""]
     if self.mask is not None and "" not in holes:
       raise ValueError(
         f"a mask is given, but the task {self.task} has no inpaint without a mask of its own; it"

@@ -14,8 +14,8 @@ def expand(
 
   Args:
     inputs: Files, folders or globs.
-    apart: Folders whose files are not taken where they are within a folder of the inputs, such as
-      the results of an earlier command.
+    apart: Files and folders that are not taken where they are within a folder of the inputs, such
+      as masks and the results of an earlier command.
 
   Returns:
     (the files, in order; for each other input, a sentence that says what is wrong).
@@ -25,8 +25,8 @@ def expand(
   for entry in inputs:
     path = pathlib.Path(entry)
     if path.is_dir():
-      inner = [folder.resolve() for folder in apart if path.resolve() in folder.resolve().parents]
-      outside = lambda file, inner=inner: not {*inner} & {*file.resolve().parents}
+      inner = {other.resolve() for other in apart if path.resolve() in other.resolve().parents}
+      outside = lambda file, inner=inner: not inner & {file.resolve(), *file.resolve().parents}
       found = list(filter(outside, images.find_images(path)))
       if not found:
         failures.append(f"{entry}: no images in this folder")

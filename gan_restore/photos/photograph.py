@@ -43,6 +43,7 @@ class Photograph:
     metadata: Options of Pillow's `save`: `exif`, `icc_profile`, `dpi`, `xmp`.
     jpeg: How a JPEG was compressed: (the operator or None, a phrase that says why there is none).
       The phrase is empty if the photograph is no JPEG.
+    pictures: The number of pictures in the file, of which this is the first: frames or pages.
   """
 
   pixels: np.ndarray
@@ -50,6 +51,7 @@ class Photograph:
   format: str = "PNG"
   metadata: dict[str, Any] = dataclasses.field(default_factory=dict)
   jpeg: tuple[operators.Jpeg | None, str] = (None, "")
+  pictures: int = 1
 
   @property
   def grey(self) -> bool:
@@ -178,7 +180,10 @@ def read(path: str | os.PathLike) -> Photograph:
     else:
       colors, alpha = _split(upright)
     jpeg = _jpeg(picture)
-  return Photograph(colors, alpha, format if format in _EXTENSIONS else "PNG", metadata, jpeg)
+    # The further pictures of a JPEG are previews and depth maps.
+    count = 1 if format == "JPEG" else getattr(picture, "n_frames", 1)
+  format = format if format in _EXTENSIONS else "PNG"
+  return Photograph(colors, alpha, format, metadata, jpeg, count)
 
 
 def _metadata(picture: Image.Image) -> dict[str, Any]:
@@ -274,7 +279,14 @@ def _read_16_bits(path, picture) -> tuple[np.ndarray, np.ndarray | None] | None:
   values = _TURNS.get(turn, _TURNS[1])(values)
   count = 3 if planes >= 3 else 1
   colors, alpha = values[..., :count], values[..., count:]
-  return np.uint16(65535) - colors if inverted else colors, alpha if planes > count else None
+  colors = np.uint16(65535) - colors if inverted else colors
+  extra = tags.get(TiffImagePlugin.EXTRASAMPLES, (2,))[0]
+  if planes == count or extra == 0:  # No further plane, or one that is no opacity.
+    return colors, None
+  if extra == 1:  # The colours are multiplied with the opacity.
+    plain = np.rint(colors / np.maximum(alpha / 65535, 1e-6)).clip(0, 65535)
+    colors = plain.astype(np.uint16)
+  return colors, alpha
 
 
 # What turns an array [H, W, C] upright, by EXIF's orientation.
@@ -326,7 +338,8 @@ def _write(path, photograph) -> None:
   if deep and format == "PNG":
     _write_png_16(path, values, photograph.metadata)
     return
-  values = np.rint(values / 257).astype(np.uint8) if deep else values
+  if deep and not (format == "PPM" and values.shape[-1] == 1):
+    values = np.rint(values / 257).astype(np.uint8)
   picture = Image.fromarray(values[..., 0] if values.shape[-1] == 1 else values)
   if alpha is not None and format == "GIF":  # Pillow writes grey GIFs without transparency.
     picture = picture.convert("RGBA")

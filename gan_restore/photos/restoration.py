@@ -27,6 +27,7 @@ from gan_restore.photos.photograph import Photograph
 from gan_restore.restorers.result import Result
 
 SIZE = (64, 64)  # Of the papers' images.
+_SCORED_MIN = 11
 
 Find = Callable[[Image.Image], list[Face]]
 
@@ -102,6 +103,11 @@ def observed(
       " allowed"
     )
   size = damage.picture_size(shape)
+  if damage.simulate and min(shape[:2]) < _SCORED_MIN:
+    raise images.ImageError(
+      f"the picture has {shape[1]}x{shape[0]} pixels; to score the restoration of a simulated"
+      f" damage, each side must have at least {_SCORED_MIN}, the window of SSIM"
+    )
   if crop == "whole" and shape[2] == 3 and size == photo.pixels.shape[:2]:
     square = photo.to_float()  # All of its bits.
   else:
@@ -277,4 +283,4 @@ def restored(photo: Photograph, image: np.ndarray, A: Any, task: str, i: int) ->
   mask = None if missing is None else np.asarray(missing[i % len(missing)])
   kinds = {part.partition(":")[0] for part in tasks.parts(task)}
   keep = kinds == {"inpaint"} and operators.hole(A) is not None
-  return photo.restored(image, mask, keep=keep, colored="colorize" in kinds)
+  return photo.restored(image, mask, keep=keep, colored=bool(kinds & {"colorize", "demosaic"}))

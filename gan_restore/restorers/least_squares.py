@@ -13,6 +13,7 @@ float32 precision on every device.
 """
 
 import contextlib
+import functools
 from collections.abc import Callable
 
 import jax
@@ -223,12 +224,15 @@ def _linear(y, A, z):
 
 
 def _solve(apply, r, iterations, scale, excess=jnp.inf) -> jax.Array:
-  """d such that apply(d) = r, with unknowns d / scale. An image is finished once the quadratic form
-  has fallen by `excess`."""
-  r = scale * r
+  """d such that apply(d) = r, for a symmetric linear function, with unknowns d / scale. An image is
+  finished once the quadratic form has fallen by `excess`.
+
+  The gradient is that of the exact solution: a solution of a system with the same function. (That
+  of the iterations is not finite once they have converged.)
+  """
   dot = lambda a, b: jnp.sum(a * b, axis=(1, 2, 3), keepdims=True)
 
-  def step(carry):
+  def step(apply, carry):
     i, d, r, p, excess = carry
     Ap = scale * apply(scale * p)
     alpha = dot(r, r) / jnp.maximum(dot(p, Ap), 1e-20)
@@ -240,5 +244,9 @@ def _solve(apply, r, iterations, scale, excess=jnp.inf) -> jax.Array:
   def unfinished(carry):
     return (carry[0] < iterations) & jnp.any(carry[-1] > 0)
 
-  excess = jnp.broadcast_to(excess, (len(r), 1, 1, 1))
-  return scale * lax.while_loop(unfinished, step, (0, jnp.zeros_like(r), r, r, excess))[1]
+  def solve(apply, r):
+    r = scale * r
+    start = 0, jnp.zeros_like(r), r, r, jnp.broadcast_to(excess, (len(r), 1, 1, 1))
+    return scale * lax.while_loop(unfinished, functools.partial(step, apply), start)[1]
+
+  return lax.custom_linear_solve(apply, r, solve, symmetric=True)

@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from gan_restore import data
 from gan_restore.data import atomic
+from gan_restore.data.images import to_uint8
 from gan_restore.degradations import operators, tasks
 from gan_restore.evaluation import figures, metrics, perceptual, reports, scoring
 from gan_restore.restorers import classical
@@ -46,7 +47,8 @@ def run(
     out: Folder for the scores of the batches, `table.json` and `table.csv` (the rows), `images.csv`
       (the scores of each image) and `pictures.png` (original, damaged, and restored by each
       method).
-    settings: The other settings that the scores depend on. A table with other settings is refused.
+    settings: The other settings that the scores depend on. A table with other settings, or another
+      batch size, is refused.
     limit: Maximum number of images.
     seed: Random seed of masks and noise.
     scorers: Further scores; see `perceptual`. `settings` must name them.
@@ -66,7 +68,7 @@ def run(
   if not 0 <= index < count:
     raise ValueError(f"shard is {index} of {count}; it must be 0 to {count - 1}")
   out = pathlib.Path(out)
-  _agree(out, {**settings, "seed": seed})
+  _agree(out, {**settings, "seed": seed, "batch_size": batch_size})
   images = min(len(source), limit or len(source))
   rows, per_image = [], []
   cells = [(task, method) for task in damages for method in methods]
@@ -162,7 +164,7 @@ def _write(folder, number, columns, restored) -> None:
   folder.mkdir(parents=True, exist_ok=True)
   path = _file(folder, number)
   columns = {name.replace("/", "|"): values for name, values in columns.items()}
-  pictures = np.round(255 * restored[: SHOWN if number == 0 else 0]).astype(np.uint8)
+  pictures = to_uint8(restored[: SHOWN if number == 0 else 0])
   with atomic.replacing(path) as partial, partial.open("wb") as file:
     np.savez(file, pictures=pictures, **columns)
 

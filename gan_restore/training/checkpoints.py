@@ -85,30 +85,40 @@ class Checkpoints:
   def restore_newest(self, like: Any) -> tuple[Any, dict] | None:
     """The newest checkpoint that can be read, or None if there are no checkpoints.
 
-    A damaged checkpoint is reported and, unless the folder is only read, moved aside. The previous
-    one is tried.
+    A damaged checkpoint is reported, and the previous one is tried. If that can be read, and the
+    folder is not only read, the damaged one is moved aside.
 
     Raises:
       MismatchError: If the checkpoints belong to another config.
       ValueError: If there are checkpoints but none can be read.
     """
     steps = self.steps()
+    broken: list[int] = []
     for step in reversed(steps):
       try:
-        return self.restore(step, like)
+        found = self.restore(step, like)
+        self._move_aside([] if self._read_only else broken)
+        return found
       except MismatchError:
         raise
       except Exception as error:  # A damaged file can raise any type of exception.
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
         logging.error("Checkpoint %d cannot be read (%s); trying the previous one.", step, reason)
-      if self._read_only:
-        continue
-      if jax.process_index() == 0:
-        (self._folder / str(step)).rename(self._folder.parent / f"broken_checkpoint_{step}")
-      self._manager.reload()
-    if steps:
+      broken.append(step)
+    if steps:  # Perhaps it is not their fault: nothing is moved.
       raise ValueError(f"{self._folder}: none of the checkpoints {steps} can be read")
     return None
+
+  def _move_aside(self, broken: list[int]) -> None:
+    """Renames damaged checkpoints."""
+    for step in broken if jax.process_index() == 0 else []:
+      there, number = self._folder.parent / f"broken_checkpoint_{step}", 2
+      while there.exists():
+        there = there.with_name(f"broken_checkpoint_{step}-{number}")
+        number += 1
+      (self._folder / str(step)).rename(there)
+    if broken:
+      self._manager.reload()
 
   def close(self) -> None:
     self._manager.close()

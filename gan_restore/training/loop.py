@@ -80,6 +80,11 @@ def train(
     logging.info("Resuming from step %d.", int(state.step))
   elif config.get("init_from"):
     state = weights.init_from(state, config.init_from)
+  elif models.needs_weights(config):
+    raise ValueError(
+      "config.init_from is empty; it must name trained weights, because a part of these networks"
+      " does not learn"
+    )
   first = int(state.step)
   for field, (there, here) in _differences(config, workdir).items() if restored else ():
     logging.warning("The run resumes with config.%s = %r; before, it was %r.", field, here, there)

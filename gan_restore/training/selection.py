@@ -40,6 +40,7 @@ def export_best(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -
   workdir = pathlib.Path(workdir)
   checkpoints = Checkpoints(workdir, read_only=True)
   given, config = config, training_config.read(workdir)
+  own = ml_collections.FrozenConfigDict(config)  # Of the training, which is that of the weights.
   if given.family != config.family:
     raise ValueError(
       f"{workdir} holds a {config.family}, and the config is that of a {given.family}"
@@ -59,11 +60,10 @@ def export_best(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -
     config.dataset, "validation", config.image_size, config.data_dir, config.get("label", "")
   )
   like = state_shapes(config)
-  frozen = ml_collections.FrozenConfigDict(config)
 
   def trained(step):
     ema = checkpoints.restore(step, like)[0].ema
-    return models.Trained(jax.tree.map(jnp.asarray, ema), frozen)
+    return models.Trained(jax.tree.map(jnp.asarray, ema), own)
 
   path = workdir / "evaluation.json"
   scores = _read(path, config)

@@ -12,6 +12,7 @@ import pathlib
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import ml_collections
 import numpy as np
 import safetensors
@@ -20,7 +21,7 @@ from flax import traverse_util
 
 from gan_restore import models
 from gan_restore.data import atomic
-from gan_restore.models import Trained
+from gan_restore.models import Trained, Variables
 from gan_restore.training import config as training_config
 from gan_restore.training.state import TrainState, state_shapes
 
@@ -107,7 +108,13 @@ def read_config(path: str | os.PathLike) -> ml_collections.FrozenConfigDict:
 def _load_file(path) -> Trained:
   config, flat = _read(path)
   variables = _rebuild(path, config, flat)
-  return Trained(jax.tree.map(jax.numpy.asarray, variables), config)
+  return Trained(_arrays(variables), config)
+
+
+def _arrays(variables) -> Variables:
+  """The variables as JAX arrays, also if they are first loaded while JAX traces a function."""
+  with jax.ensure_compile_time_eval():
+    return jax.tree.map(jnp.asarray, variables)
 
 
 def _read(path, names=None) -> tuple[ml_collections.FrozenConfigDict, dict[str, np.ndarray]]:
@@ -160,8 +167,7 @@ def _load_workdir(path) -> Trained:
   checkpoints.close()
   if restored is None:
     raise WeightsError(f"{path}: a training workdir without a checkpoint yet")
-  ema = jax.tree.map(jax.numpy.asarray, restored[0].ema)
-  return Trained(ema, ml_collections.FrozenConfigDict(config))
+  return Trained(_arrays(restored[0].ema), ml_collections.FrozenConfigDict(config))
 
 
 def init_from(state: TrainState, path: str | os.PathLike) -> TrainState:

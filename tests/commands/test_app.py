@@ -1,6 +1,7 @@
 """The page: its functions, and the page itself in a browser, if Gradio and Chromium are there."""
 
 import os
+import pathlib
 import shutil
 import sys
 import threading
@@ -49,6 +50,20 @@ def test_what_is_painted_is_the_hole(portrait, editor, tmp_path):
   changed[80:110, 94:150] = False
   assert not changed.any()
   assert file.name == "portrait.png"
+
+
+def test_what_is_painted_is_missing_whatever_else_is_damaged(portrait, editor, tmp_path):
+  """The name of the photograph may have several dots."""
+  path = tmp_path / "Photo 10.20.30.png"
+  path.write_bytes(pathlib.Path(portrait).read_bytes())
+  restored = []
+  for given in (editor, None):
+    _, after, file, _ = restore(
+      str(path), given, "denoise:0.05", tmp_path, method="tv:iterations=20"
+    )
+    assert file.name == path.name
+    restored.append(np.asarray(after, float))
+  assert abs(restored[0] - restored[1])[84:106, 98:146].mean() > 5
 
 
 def test_what_is_wrong_is_found_out(tmp_path):

@@ -160,6 +160,26 @@ def test_judges_that_cannot_be(capsys, aligned_faces, options, message):
   assert status == 2 and message in error
 
 
+def test_a_config_may_name_everything(capsys, tmp_path):
+  file = tmp_path / "table.py"
+  fields = {
+    "dataset": "toy_faces",
+    "size": 32,
+    "methods": "damaged",
+    "tasks": "denoise",
+    "limit": 2,
+  }
+  file.write_text(
+    f"import ml_collections\ndef get_config():\n  return ml_collections.ConfigDict({fields})\n"
+  )
+  assert run(capsys, "evaluate", "--config", str(file))[0] == 0
+  status, _, error = run(capsys, "evaluate", "--methods", "damaged")
+  assert status == 2 and "--dataset is required" in error
+  with pytest.raises(SystemExit, match="2"):
+    cli.main(["evaluate", "--limit", "abc"])
+  assert "it is abc; it must be a whole number above 0" in capsys.readouterr().err
+
+
 def test_evaluate_refuses_an_unknown_set(capsys):
   status, _, error = run(capsys, "evaluate", "--dataset", "nothing")
   assert status == 2 and "unknown data set 'nothing'" in error

@@ -255,6 +255,8 @@ def test_crop_face(capsys, prior, tmp_path):
     (["--task", "denoise", "--method", "tv:steps=5"], "the method tv has no option steps"),
     (["--task", "inpaint+denoise:0.05"], "the task inpaint+denoise:0.05 needs a mask"),
     (["--task", "inpaint:strokes+denoise"], "the mask strokes is random"),
+    (["--task", "denoise", "--crop", "face", "--min-face", "200"], "are for whole pictures"),
+    (["--task", "denoise", "--min-face", "-1"], "--min-face is -1"),
     (
       ["--task", "inpaint", "--mask", "nothing.png"],
       "the mask is nothing.png; it must be a picture file, a folder of them, auto, or one of",

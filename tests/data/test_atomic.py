@@ -21,3 +21,10 @@ def test_after_an_error_everything_is_as_before(tmp_path):
     partial.write_text("half of the n")
     raise OSError("the disk is full")
   assert file.read_text() == "old" and list(tmp_path.iterdir()) == [file]
+
+
+def test_a_name_may_be_as_long_as_the_system_allows(tmp_path):
+  path = tmp_path / ("x" * 251 + ".txt")
+  with atomic.replacing(path) as partial:
+    partial.write_text("complete")
+  assert path.read_text() == "complete"

@@ -86,6 +86,12 @@ def test_refusals(kind, message):
   assert not masks.is_kind(kind)
 
 
+def test_a_square_leaves_something_known():
+  for side in (2, 8, 64):
+    mask = masks.center(jax.random.key(0), (1, side, side), share=0.999)
+    assert 0 < mask.sum() < side * side
+
+
 def test_a_square_of_a_given_share():
   mask = np.asarray(masks.get("center:0.1")(None, (1, 64, 64)))[0, ..., 0]
   assert mask[22:42, 22:42].all() and mask.sum() == 20 * 20

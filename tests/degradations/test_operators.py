@@ -44,6 +44,12 @@ def test_the_gradient_of_v():
   np.testing.assert_allclose(gradient, [[0, 1, 0], [0.5, 0.5, 0], [1 / 3, 1 / 3, 1 / 3]], rtol=1e-6)
 
 
+def test_black_becomes_grey_where_v_is_known():
+  y = np.full((1, 2, 2, 1), 0.5, np.float32)
+  found = operators.project(operators.colorize(), np.zeros((1, 2, 2, 3), np.float32), y)
+  np.testing.assert_array_equal(found, np.full((1, 2, 2, 3), 0.5))
+
+
 def test_super_resolve_is_a_block_mean(faces):
   wanted = measure.block_reduce(faces, (1, 4, 4, 1), np.mean)
   np.testing.assert_allclose(operators.super_resolve(4)(faces), wanted, atol=1e-6)

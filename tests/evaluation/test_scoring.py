@@ -61,6 +61,9 @@ def test_sharpness_is_relative_to_the_originals(source):
     restorer = lambda y, A, image=image: Result(image=image, generated=image)
     got = scoring.evaluate(restorer, tasks.get("inpaint"), source, limit=3, batch_size=3)
     np.testing.assert_allclose(got["raw/sharpness"], wanted, rtol=1e-4)
+  # An image without a gradient in the hole is left out.
+  columns = {"gradient": np.array([1.0, np.nan]), "raw/gradient": np.array([0.5, np.nan])}
+  assert scoring.means(columns | {"seconds": np.zeros(2)})["raw/sharpness"] == 0.5
 
 
 def test_seconds_are_an_image_that_was_restored(source):

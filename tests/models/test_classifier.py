@@ -47,5 +47,5 @@ def test_a_judge_reduces_larger_images_by_the_means_of_blocks(tmp_path):
   assert of_large["frechet_judge"].std(0).max() > 0
   np.testing.assert_allclose(of_large["frechet_judge"], of_small["frechet_judge"], atol=1e-4)
   for wrong in (large[:, :24, :24], large[:, :16], large[..., :1]):
-    with pytest.raises(ValueError, match="measures images of .16, 16, 3., or of a multiple"):
+    with pytest.raises(ValueError, match=r"measures images of .16, 16, 3., or of a multiple"):
       judge(wrong, wrong)

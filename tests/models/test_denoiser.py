@@ -465,3 +465,15 @@ def test_refusals(fresh, images):
   ]:
     with pytest.raises(ValueError, match=rf"config\.{field} is .*; it must be {message}"):
       validate(small_config("denoiser", **{field: value}))
+
+
+def test_the_strength_of_the_noise_may_be_traced(images, fresh):
+  """y may be an array of JAX, and images may be so large that they would be restored in tiles. The
+  result has a gradient."""
+  size = lambda y, sigma: jnp.sum(denoiser.restore(fresh, y, operators.denoise(sigma)).image)
+  for y in (images, jnp.asarray(images)):
+    assert jax.eval_shape(lambda sigma, y=y: size(y, sigma), 0.1).shape == ()
+  large = jnp.full((1, 560, 32, 3), 0.5)
+  assert jax.eval_shape(lambda sigma: size(large, sigma), 0.1).shape == ()
+  found = jax.eval_shape(jax.grad(size, (0, 1)), jnp.asarray(images), 0.1)
+  assert [x.shape for x in found] == [images.shape, ()]

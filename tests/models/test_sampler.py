@@ -12,7 +12,7 @@ from gan_restore.degradations import operators, tasks
 from gan_restore.models import denoiser, sampler
 from gan_restore.models.shared import random_damage, tiles
 from gan_restore.restorers.posterior import PixelPosterior
-from gan_restore.training import weights
+from gan_restore.training import loop, weights
 from gan_restore.training.state import init_state
 
 
@@ -243,12 +243,22 @@ def test_the_discriminator_learns_more_often():
 
 @pytest.fixture(scope="session")
 def workdir(trained):
-  """100 steps on drawn faces, with the damages that are quickly compiled."""
+  """100 steps on drawn faces, with the damages that are quickly compiled. The denoiser with which
+  it begins has hardly learnt."""
+  both = {"image_size": 32, "local": False, "depth": 1, "width": 16, "batch_size": 16}
+  both |= {"jpeg_share": 0.0, "kernel_share": 0.0}
+  denoiser = trained("denoiser", steps=2, checkpoint_every=2, **both)
   return trained(
-    "sampler", image_size=32, local=False, depth=1, width=16, discriminator_width=16, steps=100,
-    warmup_steps=30, discriminator_steps=1, batch_size=16, log_every=20, checkpoint_every=100,
-    ema_decay=0.95, learning_rate=1e-3, jpeg_share=0.0, kernel_share=0.0,
+    "sampler", init_from=str(denoiser), discriminator_width=16, steps=100, warmup_steps=30,
+    discriminator_steps=1, log_every=20, checkpoint_every=100, ema_decay=0.95, learning_rate=1e-3,
+    **both,
   )  # fmt: skip
+
+
+def test_a_training_begins_with_a_denoiser(tmp_path):
+  with pytest.raises(ValueError, match=r"config.init_from is empty; it must name trained weights"):
+    loop.train(small_config("sampler", image_size=32, depth=1), tmp_path / "run")
+  assert not list((tmp_path / "run").glob("*.json"))
 
 
 @pytest.mark.slow

@@ -53,6 +53,26 @@ def test_the_two_stages_refine_a_coarse_completion():
   np.testing.assert_allclose(fine, stage(1, pasted), atol=1e-6)
 
 
+def test_an_image_is_filled_in_the_same_way_wherever_it_stands_in_the_batch():
+  trained = untrained("unet_gan", fill="noise")
+  image = jnp.broadcast_to(jax.random.uniform(jax.random.key(0), (1, 16, 16, 3)), (3, 16, 16, 3))
+  mask = jnp.zeros((3, 16, 16, 1)).at[:, 4:9, 4:9].set(1)
+  found = unet_gan.complete(trained, image, mask)
+  np.testing.assert_allclose(found[1:], found[:-1], atol=1e-6)
+
+
+def test_corrections_of_white_stay_white():
+  trained = untrained("unet_gan_large", image_size=32)
+  large = jax.tree.map(lambda x: x + 1.0, trained.variables["generator"]["params"]["UNet_1"])
+  generator = trained.variables["generator"]
+  generator = {**generator, "params": {**generator["params"], "UNet_1": large}}
+  trained = trained.replace(variables={**trained.variables, "generator": generator})
+  found = unet_gan.complete(trained, jnp.ones((1, 32, 32, 3)), jnp.zeros((1, 32, 32, 1)))
+  network, _ = unet_gan.networks(trained.config)
+  raw = network.apply(generator, jnp.ones((1, 32, 32, 3)), jnp.zeros((1, 32, 32, 1)))[-1]
+  assert raw.max() > 1.05 and found.max() == 1
+
+
 def test_the_large_network_begins_with_the_small_one(tmp_path):
   """Its first stage is the network of half the size. At initialisation the second changes
   nothing."""

@@ -77,6 +77,38 @@ def test_a_photograph_that_is_too_small_does_not_stop_the_others(faces, tmp_path
   assert restored == 1 and "a.png: " in failure and "16x16" in failure
 
 
+def test_a_photograph_that_is_too_small_to_be_scored(faces, tmp_path):
+  pixels = np.round(255 * faces[0]).astype(np.uint8)
+  Image.fromarray(pixels[:8, :8]).save(tmp_path / "a.png")
+  Image.fromarray(pixels[:, :1]).save(tmp_path / "b.png")
+  Image.fromarray(pixels).save(tmp_path / "c.png")
+  scores, failures, restored = batches.restore_files(
+    hub.load("tv", iterations=2), Damage("inpaint:border", simulate=True), [str(tmp_path)],
+    batches.Outputs(tmp_path / "out"),
+  )  # fmt: skip
+  assert restored == len(scores) == 1 and len(failures) == 2
+  assert all("each side must have at least 11" in failure for failure in failures)
+
+
+def test_results_beside_the_photographs_are_not_restored_again(faces, tmp_path):
+  Image.fromarray(np.round(255 * faces[0]).astype(np.uint8)).save(tmp_path / "a.png")
+  options = hub.load("tv", iterations=2), Damage("denoise:0.1"), [str(tmp_path)]
+  outputs = batches.Outputs(tmp_path, compare=True, overwrite=True)
+  for _ in range(2):
+    assert batches.restore_files(*options, outputs)[1:] == ([], 1)
+
+
+def test_only_the_first_of_several_pictures(tmp_path):
+  frames = [Image.new("L", (20, 20), value) for value in (50, 90, 130)]
+  frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+  said = []
+  batches.restore_files(
+    hub.load("tv", iterations=2), Damage("denoise:0.1"), [str(tmp_path / "a.gif")],
+    batches.Outputs(tmp_path / "out"), say=said.append,
+  )  # fmt: skip
+  assert said[0].endswith("a.gif: only the first of its 3 pictures is restored")
+
+
 def test_a_detected_damage_with_a_mask(faces, tmp_path):
   Image.fromarray(np.round(255 * faces[0]).astype(np.uint8)).save(tmp_path / "a.jpg", quality=20)
   said = []
@@ -229,6 +261,7 @@ def test_parts_of_the_faces_of_a_photograph(whole, tmp_path):
   assert abs(rows.mean() - (10 + 0.79 * 60)) < 1 and abs(columns.mean() - (40 + 0.495 * 60)) < 1
   _, failures, _ = run(whole, damage, tmp_path / "a.png", tmp_path / "none")
   assert "no face found, for the mask lips" in failures[0]
+  assert Damage("inpaint:lips") == damage  # The same, named in the task.
 
 
 def test_what_else_is_written(whole, tmp_path):

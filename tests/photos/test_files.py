@@ -33,6 +33,9 @@ def test_results_within_the_folder_of_the_photographs_are_no_photographs(tmp_pat
   found = lambda name: [str(p.relative_to(tmp_path)) for p in files.expand([name], apart)[0]]
   assert found(f"{tmp_path}") == ["a.png", "more/b.png"]
   assert found(f"{tmp_path}/out") == ["out/a.png", "out/compare/a.png"]
+  apart.append(tmp_path / "more" / "b.png")  # A mask.
+  assert found(f"{tmp_path}") == ["a.png"]
+  assert found(f"{tmp_path}/more/b.png") == ["more/b.png"]
 
 
 def test_outputs_have_names_of_their_own():

@@ -298,3 +298,27 @@ def test_broken_files_are_read_or_refused_in_a_sentence(extension, tmp_path):
       refused += 1
       assert str(path) in str(error)
   assert refused > 20
+
+
+def test_grey_of_16_bits_in_a_ppm(tmp_path):
+  values = np.random.default_rng(0).integers(0, 2**16, (20, 30), np.uint16)
+  Image.fromarray(values).save(tmp_path / "photo.pgm", format="PPM")
+  for found in again(tmp_path / "photo.pgm", tmp_path)[:2]:
+    np.testing.assert_array_equal(found.pixels[..., 0], values)
+
+
+def test_what_a_fourth_plane_of_a_tiff_means(tmp_path):
+  """Opacity, opacity by which the colours are multiplied, or nothing that concerns a picture."""
+  colors = np.random.default_rng(0).integers(0, 2**15, (20, 30, 3), np.uint16)
+  alpha = np.full((20, 30, 1), 2**15, np.uint16)
+  values = np.concatenate([colors, alpha], -1)
+  read = {}
+  for kind in ("unassalpha", "assocalpha", "unspecified"):
+    tifffile.imwrite(tmp_path / "photo.tiff", values, photometric="rgb", extrasamples=[kind])
+    read[kind] = photograph.read(tmp_path / "photo.tiff")
+  np.testing.assert_array_equal(read["unassalpha"].pixels, colors)
+  np.testing.assert_array_equal(read["unassalpha"].alpha, alpha)
+  np.testing.assert_allclose(read["assocalpha"].pixels, colors * (65535 / 2**15), atol=1)
+  np.testing.assert_array_equal(read["assocalpha"].alpha, alpha)
+  np.testing.assert_array_equal(read["unspecified"].pixels, colors)
+  assert read["unspecified"].alpha is None

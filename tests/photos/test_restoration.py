@@ -44,6 +44,7 @@ def test_color_for_a_grey_photograph():
   grey, restorer = np.full((16, 16), 99, np.uint8), hub.load("tv", iterations=2)
   assert photos.restore(grey, "colorize", restorer=restorer).shape == (16, 16, 3)
   assert photos.restore(grey, "denoise:0.1", restorer=restorer).shape == (16, 16)
+  assert photos.restore(grey, "demosaic", restorer=restorer).shape == (16, 16, 3)
 
 
 def test_a_jpeg_that_pillow_opened(tmp_path):

@@ -133,3 +133,12 @@ def test_a_fit_ends_at_its_misfit_for_each_image_alone():
   rms = np.sqrt(np.mean((y - A(both)) ** 2, axis=(1, 2, 3)))
   assert np.all(rms < 3e-3) and np.all(rms > 1e-3)
   assert np.sqrt(np.mean((y - A(fit(slice(0, 2)))) ** 2)) < 2e-4
+
+
+def test_a_fit_has_a_gradient():
+  """With A = 2 x, the fit is (2 y + w z) / (4 + w)."""
+  z, y = jnp.zeros((1, 4, 4, 1)), jnp.ones((1, 4, 4, 1))
+  fitted = lambda y, w: jnp.sum(least_squares.fit(y, lambda x: 2 * x, z, w))
+  of_y, of_w = jax.grad(fitted, (0, 1))(y, 0.5)
+  np.testing.assert_allclose(of_y, np.full(y.shape, 2 / 4.5), rtol=1e-4)
+  np.testing.assert_allclose(of_w, -16 * 2 / 4.5**2, rtol=1e-4)

@@ -103,6 +103,8 @@ def test_tables_of_other_settings_are_not_mixed(source, tmp_path):
     run(source, tmp_path, settings={"split": "validation"})
   with pytest.raises(ValueError, match="holds a table whose seed is 0; it must be 1"):
     run(source, tmp_path, seed=1)
+  with pytest.raises(ValueError, match="a table whose batch_size is"):  # Its files are batches.
+    run(source, tmp_path, batch_size=1)
 
 
 def test_a_classifier_compares_with_the_original(source, tmp_path):

@@ -70,6 +70,15 @@ def test_all_broken(saved, tmp_path):
     damage(tmp_path, step)
   with pytest.raises(ValueError, match=r"none of the checkpoints \[1, 2, 3\] can be read"):
     Checkpoints(tmp_path, max_to_keep=3).restore_newest(tree(0))
+  assert Checkpoints(tmp_path).steps() == [1, 2, 3]  # The next start does not begin at step 0.
+
+
+def test_a_step_may_break_twice(saved, tmp_path):
+  (tmp_path / "broken_checkpoint_3").mkdir()
+  (tmp_path / "broken_checkpoint_3" / "file").touch()
+  damage(tmp_path, 3)
+  state, _ = Checkpoints(tmp_path, max_to_keep=3).restore_newest(tree(0))
+  assert int(state["step"]) == 2 and (tmp_path / "broken_checkpoint_3-2").is_dir()
 
 
 def test_another_configs_checkpoints_are_refused_and_kept(saved, tmp_path):

@@ -36,6 +36,8 @@ def test_a_run_is_scored_and_its_best_checkpoint_exported(tmp_path, monkeypatch)
   exported(8)
   stored = weights.load(tmp_path / "weights.safetensors").config
   assert stored.learning_rate == small_config().learning_rate
+  own = small_config().dataset  # The data of the training, whatever the checkpoints are scored on.
+  assert weights.read_config(tmp_path / "weights.safetensors").dataset == own
   config.update(export_step=0, dataset="folder:elsewhere")
   with pytest.raises(ValueError, match="no such folder"):  # Scores of other data are not reused.
     selection.export_best(config, tmp_path)

@@ -34,6 +34,14 @@ def test_round_trip_within_half_precision(tiny_prior, file):
   np.testing.assert_allclose(*images, atol=5e-3)
 
 
+def test_weights_that_are_first_loaded_while_jax_traces_a_function(file):
+  """They are arrays, which the next call can use as well."""
+  loaded = []
+  jax.make_jaxpr(lambda x: (loaded.append(weights.load(file)), x)[1])(1.0)
+  assert all(isinstance(x, jax.Array) for x in jax.tree.leaves(loaded))
+  assert not any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(loaded))
+
+
 def test_a_key_that_holds_a_slash_comes_back(tmp_path, monkeypatch):
   class Critic(nn.Module):
     @nn.compact

@@ -105,10 +105,12 @@ class Colorize(_Pointwise):
     return (*shape[:3], 3)
 
   def project(self, x: jax.Array, y: jax.Array) -> jax.Array:
-    """V is scaled with the colours kept; for luma, the same value is added to every channel."""
+    """V is scaled with the colours kept, and black becomes grey; for luma, the same value is added
+    to every channel."""
     if self.model == "luma":
       return x + y - self(x)
-    return x * jnp.maximum(y, 0) / jnp.maximum(self(x), 1e-6)
+    value, y = self(x), jnp.maximum(y, 0)
+    return jnp.where(value > 1e-6, x * y / jnp.maximum(value, 1e-6), y)
 
   def show(self, y: jax.Array) -> jax.Array:
     return jnp.repeat(y, 3, axis=-1)
