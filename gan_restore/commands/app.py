@@ -147,7 +147,9 @@ def restore(
   if failures:
     raise ValueError(failures[0].removeprefix(f"{path}: "))
   (name,) = files.name_outputs([pathlib.Path(path)], out, ("sheet",))
-  (file,) = (f for f in out.iterdir() if f.is_file() and f.stem == name.name)
+  (file,) = (
+    f for f in out.iterdir() if f.is_file() and f.stem == name.name and f.suffix != ".json"
+  )
   with Image.open(batches.beside(file, "compare")) as both:
     before, after = _halves(both)
   tidy = [sentence.removeprefix(f"{path}: ").partition("wrote ")[0] for sentence in sentences]

@@ -208,7 +208,7 @@ def test_a_limit_is_above_0(command, capsys, tmp_path):
   folder = "--workdir" if command in ("ablation", "compare-gans") else "--out"
   with pytest.raises(SystemExit):
     run(capsys, command, folder, tmp_path, "--limit", "0")
-  assert "argument --limit: 0 is not above 0" in capsys.readouterr().err
+  assert "argument --limit: it is 0; it must be a whole number above 0" in capsys.readouterr().err
 
 
 def test_compositions_of_any_shape_are_scored_and_drawn(capsys, tmp_path):
