@@ -287,7 +287,7 @@ def test_checkpoints_are_scored_by_the_energy_score(workdir):
 def test_the_denoiser_is_kept(workdir):
   """The encoder and the mean's decoder are those of the first step, to the rounding of averages."""
   prior = weights.load(workdir)
-  first = init_state(prior.config).variables
+  first = weights.init_from(init_state(prior.config), prior.config.init_from).variables
   difference = lambda player: max(
     jax.tree.leaves(
       jax.tree.map(
