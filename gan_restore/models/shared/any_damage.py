@@ -201,7 +201,9 @@ def restore(
     # Neither one sample nor the mean of several samples needs the posterior mean.
     "with_mean": fidelity > 0 or (choice == "best" and len(keys) > 1),
   }
-  traced = any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((y, A, frames)))
+  traced = any(
+    isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((trained, y, A, frames))
+  )
   if tiles.needed(*whole[1:3]) and A.reduction and not traced:
     mean, samples = _in_tiles(trained, y, A, whole, frames, options)
   else:
