@@ -1,4 +1,4 @@
-"""Restorers, priors and classifiers by name.
+"""Restorers, priors and judges by name.
 
 restore(y, A)       restores any damage with the shipped prior
 load(name)          returns any restorer (y, A) -> Result
@@ -24,7 +24,7 @@ from gan_restore import models
 from gan_restore import shipped as shipped_files
 from gan_restore.degradations import checks, operators
 from gan_restore.evaluation import perceptual
-from gan_restore.models import Trained, classifier
+from gan_restore.models import Trained, classifier, embedding
 from gan_restore.restorers import classical
 from gan_restore.restorers.result import Result
 from gan_restore.training import weights
@@ -248,30 +248,51 @@ def load_prior(name: str | os.PathLike = FACES) -> Trained:
   return prior
 
 
+def _trained_judge(name) -> Trained:
+  trained = weights.load(shipped_files.judges().get(str(name), name))
+  if trained.config.family not in ("classifier", "embedding"):
+    raise weights.WeightsError(
+      f"{name}: holds weights of {trained.config.family}; a judge is a classifier or an embedding"
+    )
+  return trained
+
+
+def judge_kind(name: str | os.PathLike) -> str:
+  """What a judge is: 'classifier' or 'embedding', or the name of a network of another package.
+
+  Raises:
+    WeightsError: As `load_judge`.
+  """
+  return str(name) if name in INDEPENDENT_JUDGES else _trained_judge(name).config.family
+
+
 def load_judge(name: str | os.PathLike) -> perceptual.Scorer:
   """Makes a scorer of a network that measures restorations.
 
   Args:
-    name: `celeba`, the shipped classifier of faces, or the path of a weights file or of a training
-      workdir of a classifier: it measures how many attributes or classes a restoration preserves
-      (`perceptual.agreement`). Images of a multiple of its size are reduced first, by the means of
-      blocks. Or a network that was not trained here: `dlib` (`perceptual.dlib`)
-      or `imagenet` (`perceptual.imagenet`).
+    name: `celeba`, the shipped classifier of faces, measures how many attributes a restoration
+      preserves (`perceptual.agreement`), and `identity`, the shipped embedding, whether a restored
+      face still shows the same person (`perceptual.identity`). Or the path of a weights file or of
+      a training workdir of a classifier or of an embedding. Images of a multiple of its size are
+      reduced first, by the means of blocks. Or a network that was not trained here: `dlib`
+      (`perceptual.dlib`) or `imagenet` (`perceptual.imagenet`).
 
   Returns:
     The scorer.
 
   Raises:
-    WeightsError: If there is no classifier at that path.
+    WeightsError: If there is neither a classifier nor an embedding at that path.
     ValueError: If the network needs the extra `perceptual`, which is not installed.
   """
   if name in INDEPENDENT_JUDGES:
     return INDEPENDENT_JUDGES[str(name)]()
-  trained = weights.load(shipped_files.judges().get(str(name), name), family="classifier")
-  apply = jax.jit(functools.partial(classifier.features_and_logits, trained))
+  trained = _trained_judge(name)
+  family = trained.config.family
+  network = classifier.features_and_logits if family == "classifier" else embedding.embed
+  apply = jax.jit(functools.partial(network, trained))
   side, _, channels = trained.image_shape
 
-  def classify(x):
+  def measure(x):
     n, *own = x.shape
     factor = own[0] // side
     if not factor or own != [factor * side, factor * side, channels]:
@@ -282,4 +303,6 @@ def load_judge(name: str | os.PathLike) -> perceptual.Scorer:
     blocks = jnp.reshape(x, (n, side, factor, side, factor, channels))
     return apply(jnp.mean(blocks, (2, 4)))
 
-  return perceptual.agreement(classify, trained.config.exclusive)
+  if family == "embedding":
+    return perceptual.identity(measure)
+  return perceptual.agreement(measure, trained.config.exclusive)

@@ -8,6 +8,7 @@ Kubernetes), pass --coordinator=auto; elsewhere, --coordinator=HOST:PORT --num_p
 --process_id=I.
 """
 
+import signal
 import sys
 
 import jax
@@ -27,7 +28,8 @@ flags.mark_flags_as_required(["config", "workdir"])
 
 
 def run(argv: list[str]) -> None:
-  """Trains or evaluates. Errors in the input are printed as one line."""
+  """Trains or evaluates. Errors in the input are printed as one line. The exit status of a training
+  that SIGTERM has ended is 143."""
   if len(argv) > 1:
     raise app.UsageError(f"unexpected arguments: {argv[1:]}")
   options.quiet_logs()
@@ -40,9 +42,11 @@ def run(argv: list[str]) -> None:
   else:
     jax.distributed.initialize(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
   assert _WORKDIR.value  # absl requires it.
-  action = {"train": loop.train, "evaluate": selection.export_best}[_MODE.value]
   try:
-    action(_CONFIG.value, _WORKDIR.value)
+    if _MODE.value == "evaluate":
+      selection.export_best(_CONFIG.value, _WORKDIR.value)
+    elif loop.train(_CONFIG.value, _WORKDIR.value).step < _CONFIG.value.steps:
+      sys.exit(128 + signal.SIGTERM)  # What follows in a chain of commands must not begin.
   except (ValueError, FloatingPointError, OSError) as error:
     sys.exit(f"gan_restore: {error}")
 

@@ -43,6 +43,7 @@ _SMALL = {
   },
   **dict.fromkeys(("resgan", "gan", "wgan", "cgan", "classifier"), _COARSE),
   "scratch_finder": {"width": 4},
+  "embedding": {"width": 8, "features": 4, "label": "Black_Hair", "classes": 2},
 }
 
 

@@ -101,9 +101,9 @@ def start_two(workdir, **changes):
   ]
 
 
-def finish(processes):
+def finish(processes, status=0):
   outputs = [process.communicate(timeout=300)[0] for process in processes]
-  assert [process.returncode for process in processes] == [0, 0], "\n\n".join(outputs)
+  assert [process.returncode for process in processes] == [status] * 2, "\n\n".join(outputs)
 
 
 @pytest.mark.slow
@@ -123,6 +123,6 @@ def test_a_signal_to_one_of_two_processes_stops_both_after_the_same_step(tmp_pat
   while not (tmp_path / "metrics.csv").exists() and time.monotonic() < deadline:
     time.sleep(0.1)
   processes[1].send_signal(signal.SIGTERM)
-  finish(processes)
+  finish(processes, status=128 + signal.SIGTERM)
   [step] = [int(p.name) for p in (tmp_path / "checkpoints").iterdir() if p.name.isdigit()]
   assert 0 < step < 100_000

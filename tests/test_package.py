@@ -96,6 +96,7 @@ WHOLE = (
   "configs/tables/map_restoration.py",
   "shipped/denoiser.safetensors",
   "shipped/judges/celeba.safetensors",
+  "shipped/judges/identity.safetensors",
   "shipped/finders/scratches.safetensors",
   "shipped/dictionary.npy",
 )

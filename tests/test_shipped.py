@@ -92,3 +92,24 @@ def test_a_stronger_prior_is_searched_better(scores):
   few = {"limit": 8, "num_restarts": 1}
   ours, theirs = (scores(name, "super_resolve", **few) for name in ("autoencoder_gan", "map"))
   assert ours[0] > theirs[0] + 1.5 and ours[1] > theirs[1] + 0.05
+
+
+def test_the_embedding_tells_people_apart_that_it_has_not_seen(real_data):
+  """The area under the ROC curve of pairs of test faces is at least 0.85. The judge finds an
+  original by a slightly blurred face."""
+  folder = real_data / "celeba128"
+  table = lambda name: dict(map(str.split, (folder / name).read_text().splitlines()))
+  part, who = table("list_eval_partition.txt"), table("identity_CelebA.txt")
+  names = sorted(name for name in part if part[name] == "2")[::4]
+  pictures = [
+    Image.open(folder / "img_align_celeba" / name).crop((25, 50, 153, 178)) for name in names
+  ]
+  x = np.stack([np.asarray(picture.reduce(2)) for picture in pictures]) / np.float32(255)
+  judge = hub.load_judge("identity")
+  vectors = np.asarray(judge(x, x)["found"], np.float64)
+  rows, columns = np.triu_indices(len(x), 1)
+  same = np.array([who[name] for name in names])
+  auc, _ = metrics.verification((vectors @ vectors.T)[rows, columns], same[rows] == same[columns])
+  assert auc > 0.85
+  blurred = np.asarray(operators.blur(0.7)(x))
+  assert metrics.found(np.asarray(judge(blurred, x)["found"]), vectors) > 0.8

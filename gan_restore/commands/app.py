@@ -389,7 +389,11 @@ def build(own: pathlib.Path) -> Any:
     nothing = (gr.skip(), gr.skip()), gr.skip(), gr.skip()
     page = lambda said, first, small, now: (*first, said, small, now, *[gr.skip()] * 3)
     shown = 0
-    restart = gr.update(visible=bool(samples)), 0, gr.update(value=0, interactive=False)
+    restart = (
+      gr.update(visible=bool(samples)),
+      0,
+      gr.update(value=batches.FIDELITY, interactive=False),
+    )
     yield (*nothing[0], "Restoring: 0 seconds.", [], [], *restart)
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
@@ -469,8 +473,8 @@ def build(own: pathlib.Path) -> Any:
             interactive=False,
           )  # fmt: skip
           fidelity = gr.Slider(
-            0, 1, value=0, step=0.05, label="Fidelity",
-            info="From the chosen sample, 0, to the mean, 1.",
+            0, 1, value=batches.FIDELITY, step=0.05, label="Fidelity",
+            info="The chosen picture lies between the sample, 0, and the mean, 1.",
             interactive=False,
           )  # fmt: skip
         download = gr.DownloadButton("Download the restored photograph", interactive=False)

@@ -68,7 +68,8 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
   p.add_argument(
     "--judge",
     help="networks that measure the restorations, separated by commas: celeba, or the weights file"
-    " of a classifier, adds agreement and frechet_judge (not FID); dlib adds identity_dlib and"
+    " of a classifier, adds agreement and frechet_judge (not FID); identity, or the weights file of"
+    " an embedding, adds identity and found, for aligned faces; dlib adds identity_dlib and"
     " found_dlib, for aligned faces; imagenet adds frechet_imagenet (the last two need the extra"
     " perceptual)",
   )
@@ -152,11 +153,17 @@ def run(arguments: argparse.Namespace) -> int:
 def _judges(arguments) -> list[perceptual.Scorer]:
   """The scorers of --judge."""
   names = [name.strip() for name in (arguments.judge or "").split(",") if name.strip()]
-  classifiers = [name for name in names if name not in hub.INDEPENDENT_JUDGES]
-  if len(classifiers) > 1:
-    raise ValueError(f"--judge has several classifiers ({', '.join(classifiers)}); give one")
-  if "dlib" in names and (arguments.framing != "own" or arguments.size == "own"):
-    raise ValueError("--judge dlib measures aligned faces; leave out --framing and --size own")
+  kinds: dict[str, str] = {}
+  for name in names:
+    kind = hub.judge_kind(name)
+    if kind in kinds:
+      raise ValueError(f"--judge has two judges of one kind: {kinds[kind]} and {name}; give one")
+    kinds[kind] = name
+  for kind in ("embedding", "dlib"):
+    if kind in kinds and (arguments.framing != "own" or arguments.size == "own"):
+      raise ValueError(
+        f"--judge {kinds[kind]} measures aligned faces; leave out --framing and --size own"
+      )
   return [hub.load_judge(name) for name in names]
 
 

@@ -99,14 +99,15 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
     metavar="NUMBER",
     help="also write this number of samples of each picture, to DIR/sample-1/NAME and so on: other"
     " images that are consistent with it, often sharper than the first and less exact (for methods"
-    " that draw samples, such as denoiser)",
+    " that draw samples, such as denoiser); see --fidelity",
   )
   p.add_argument(
     "--fidelity",
     type=float,
     metavar="NUMBER",
-    help="where the pictures of --samples lie between a sample, 0 (default), and the restored"
-    " picture, 1; without --samples, where the restored picture itself lies (default 1)",
+    help="where the pictures of --samples lie between a sample, 0, and the restored picture, 1"
+    f" (default {batches.FIDELITY}); without --samples, where the restored picture itself lies"
+    " (default 1)",
   )
   p.add_argument("--overwrite", action="store_true", help="replace existing files")
   options.add_method(p, default=None)

@@ -1,9 +1,10 @@
 """`folder:PATH`: any folder of images as a TFDS data set.
 
 Two layouts are supported. In CelebA's own layout, `img_align_celeba/` holds the images,
-`list_eval_partition.txt` the splits, and `list_attr_celeba.txt` the attributes; without that file
-the data set has no labels. Aligned images are cropped to the face as everywhere in this package
-(`images.celeba_box`). In any other folder every image below PATH is used, cropped to its
+`list_eval_partition.txt` the splits, `list_attr_celeba.txt` the attributes, and
+`identity_CelebA.txt` the number of the person in each image. The last two files may be missing. The
+data set then lacks these labels. Aligned images are cropped to the face as everywhere in this
+package (`images.celeba_box`). In any other folder every image below PATH is used, cropped to its
 centre; a twentieth of the images is held out for testing and another twentieth for validation.
 
 The images are cropped, resampled and written once, as PNG in array_record files, without
@@ -28,7 +29,11 @@ SPLITS = tuple(_PARTITION.values())
 
 
 class _Listing:
-  """The usable files of a folder: (path, split, label) each, and the label's names."""
+  """The usable files of a folder: (path, split, attributes, person) each.
+
+  `attributes` are the names of the attributes. People are numbered from 0, those of the training
+  split first. `people` is the number of these, or None if nobody knows who is in the images.
+  """
 
   def __init__(self, root: pathlib.Path):
     if not root.is_dir():
@@ -39,12 +44,15 @@ class _Listing:
     if not self.files:
       raise DataError(f"folder:{root}: no images there (looked for {', '.join(images.EXTENSIONS)})")
     labels: dict[str, list[int]] = {}
+    people: dict[str, int] = {}
     if self.is_celeba:
       tables: dict[str, dict] = {}
       splits = tables["list_eval_partition.txt"] = _read_partition(root / "list_eval_partition.txt")
       if (root / "list_attr_celeba.txt").is_file():
         self.attributes, labels = _read_attributes(root / "list_attr_celeba.txt")
         tables["list_attr_celeba.txt"] = labels
+      if (root / "identity_CelebA.txt").is_file():
+        people = tables["identity_CelebA.txt"] = _read_people(root / "identity_CelebA.txt")
       for table, rows in tables.items():
         missing = [path.name for path in self.files if path.name not in rows]
         if missing:
@@ -54,7 +62,17 @@ class _Listing:
     else:
       splits = _hash_splits([path.relative_to(root).as_posix() for path in self.files])
     key = lambda path: path.name if self.is_celeba else path.relative_to(root).as_posix()
-    self.rows = [(path, splits[key(path)], labels.get(path.name)) for path in self.files]
+    names = [key(path) for path in self.files]
+    learned = {people[name] for name in names if splits[name] == "train"} if people else set()
+    others = {people[name] for name in names} - learned if people else set()
+    number: dict[int | None, int] = {
+      person: i for i, person in enumerate([*sorted(learned), *sorted(others)])
+    }
+    self.people = len(learned) if people else None
+    self.rows = [
+      (path, splits[name], labels.get(name), number.get(people.get(name)))
+      for path, name in zip(self.files, names)
+    ]
 
   def fingerprint(self) -> str:
     digest = hashlib.sha256()
@@ -62,7 +80,7 @@ class _Listing:
       stat = path.stat()
       digest.update(f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
     for row in self.rows:
-      digest.update(f"{row[1]}{row[2]}".encode())
+      digest.update(f"{row[1]}{row[2]}{row[3]}".encode())
     return digest.hexdigest()[:12]
 
 
@@ -105,6 +123,18 @@ def _read_partition(path: pathlib.Path) -> dict[str, str]:
   return rows
 
 
+def _read_people(path: pathlib.Path) -> dict[str, int]:
+  rows = {}
+  for number, line in enumerate(path.read_text().splitlines(), 1):
+    fields = line.split()
+    if not fields:
+      continue
+    if len(fields) != 2 or not fields[1].isdecimal():
+      raise DataError(f"{path}: line {number} is not a file name and the number of a person")
+    rows[fields[0]] = int(fields[1])
+  return rows
+
+
 class Folder(tfds.core.GeneratorBasedBuilder):
   """The TFDS builder behind `folder:PATH`.
 
@@ -118,7 +148,7 @@ class Folder(tfds.core.GeneratorBasedBuilder):
       lack rows for its images.
   """
 
-  VERSION = tfds.core.Version("1.2.0")
+  VERSION = tfds.core.Version("1.3.0")
   MANUAL_DOWNLOAD_INSTRUCTIONS = None
   name = "folder"
   pkg_dir_path = pathlib.Path(__file__).parent
@@ -130,7 +160,7 @@ class Folder(tfds.core.GeneratorBasedBuilder):
     self.skipped: list[str] = []
     config = tfds.core.BuilderConfig(
       name=f"{root.name or 'root'}-{image_size or 'whole'}-{self._listing.fingerprint()}",
-      version="1.2.0",
+      version="1.3.0",
     )
     super().__init__(data_dir=data_dir, config=config, file_format="array_record")
 
@@ -146,11 +176,15 @@ class Folder(tfds.core.GeneratorBasedBuilder):
     if self._listing.attributes:
       count = len(self._listing.attributes)
       features["label"] = tfds.features.Tensor(shape=(count,), dtype=np.uint8)
+    if self._listing.people is not None:
+      features["person"] = tfds.features.Scalar(np.int32)
     return tfds.core.DatasetInfo(
       builder=self,
       description="A folder of images, cropped to squares and resampled.",
       features=tfds.features.FeaturesDict(features),
-      metadata=tfds.core.MetadataDict(attributes=list(self._listing.attributes), skipped=[]),
+      metadata=tfds.core.MetadataDict(
+        attributes=list(self._listing.attributes), people=self._listing.people, skipped=[]
+      ),
     )
 
   def _split_generators(self, dl_manager):
@@ -162,7 +196,7 @@ class Folder(tfds.core.GeneratorBasedBuilder):
     }
 
   def _generate_examples(self, split) -> Iterator[tuple[str, dict]]:
-    for path, row_split, label in self._listing.rows:
+    for path, row_split, label, person in self._listing.rows:
       if row_split != split:
         continue
       try:
@@ -183,6 +217,8 @@ class Folder(tfds.core.GeneratorBasedBuilder):
         example["image"] = images.crop_and_resample(image, self._image_size, box)
       if label is not None:
         example["label"] = np.array(label, np.uint8)
+      if person is not None:
+        example["person"] = person
       yield path.relative_to(self._root).as_posix(), example
     self.info.metadata["skipped"] = list(self.skipped)
 

@@ -15,6 +15,7 @@ from gan_restore.data import framing, images, toy_faces
 from gan_restore.data.images import DataError
 
 SPLITS = ("train", "validation", "test", "all")
+PERSON = "person"  # The label that is the number of the person in the image.
 
 
 class Source(Protocol):
@@ -50,9 +51,11 @@ class _TfdsSource:
     attributes: tuple[str, ...] = (),
     classes: int = 0,
     aligned: bool = False,
+    label: str = "label",
   ):
     self._examples, self._size, self.attributes = examples, image_size, attributes
     self.classes = classes or len(attributes)
+    self._label = label
     self._aligned = aligned  # Whether the images are aligned faces of CelebA, or their crops.
 
   def __len__(self) -> int:
@@ -73,8 +76,8 @@ class _TfdsSource:
     if "attributes" in example:  # TFDS's celeb_a.
       values = [example["attributes"][name] for name in self.attributes]
       result["label"] = np.array(values, np.uint8)
-    elif "label" in example:
-      result["label"] = np.asarray(example["label"])
+    elif self._label in example:
+      result["label"] = np.asarray(example[self._label])
     return result
 
 
@@ -110,8 +113,9 @@ def load(
       out for it.
     image_size: Pixels on a side; other images are centre-cropped and area-resampled.
     data_dir: Where TFDS keeps prepared sets; TFDS's default if None or empty.
-    label: The attribute that becomes the label, an integer class of 0 or 1; empty for the data
-      set's own labels.
+    label: The attribute that becomes the label, an integer class of 0 or 1; or 'person', for the
+      number of the person, of a folder with `identity_CelebA.txt`. The people of the training split
+      come first, and `classes` is their number. Empty for the data set's own labels.
 
   Returns:
     A random-access sequence of examples.
@@ -122,12 +126,23 @@ def load(
   """
   if split not in SPLITS:
     raise DataError(f"split is {split!r}; it must be one of {', '.join(SPLITS)}")
-  if label:
+  if label and label != PERSON:
     return _OneLabel(load(name, split, image_size, data_dir), label)
-  if name == "toy_faces":
+  if name == "toy_faces" and not label:
     return toy_faces.ToyFaces(split, image_size)
+  nobody = (
+    f"{name} does not tell who its faces are: it needs CelebA's layout with identity_CelebA.txt"
+  )
+  if label and not name.startswith("folder:"):
+    raise DataError(nobody)
   builder = _builder(name, image_size, data_dir)
   features, classes = builder.info.features, 0
+  if label:
+    if PERSON not in features:
+      raise DataError(nobody)
+    people = builder.info.metadata["people"]
+    examples = _split(builder, name, split)
+    return _TfdsSource(examples, image_size, (), people, builder.is_celeba, label)
   if name.startswith("folder:"):
     attributes, aligned = tuple(builder.info.metadata["attributes"]), builder.is_celeba
   else:

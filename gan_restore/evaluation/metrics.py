@@ -1,6 +1,6 @@
 """Metrics: PSNR, SSIM and sharpness of images [N, H, W, C] in [0, 1], with one value per image,
-over the whole image or only in the hole; accuracy of classifiers; Fréchet distance; bootstrap
-intervals.
+over the whole image or only in the hole; accuracy of classifiers and of embeddings; Fréchet
+distance; bootstrap intervals.
 
 `dm_pix` computes PSNR and SSIM; its SSIM window is the 11x11 Gaussian of Wang et al. 2004, so it
 agrees with scikit-image's `gaussian_weights=True, sigma=1.5, use_sample_covariance=False,
@@ -178,6 +178,31 @@ def found(a: np.ndarray, b: np.ndarray) -> float:
   a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
   nearest = [np.argmin(np.sum((b - row) ** 2, 1)) for row in a]
   return float(np.mean(nearest == np.arange(len(a))))
+
+
+def verification(scores: np.ndarray, same: np.ndarray) -> tuple[float, float]:
+  """How well scores tell pairs of one person from pairs of two people.
+
+  Args:
+    scores: The score of each pair [N], larger for more similar images.
+    same: Whether it is a pair of one person [N].
+
+  Returns:
+    (The area under the ROC curve, the largest balanced accuracy of any threshold.) Both are NaN if
+    there are no pairs of one of the kinds.
+
+  Examples:
+    >>> verification(np.array([0.9, 0.4, 0.5, 0.1]), np.array([True, True, False, False]))
+    (0.75, 0.75)
+  """
+  same = np.asarray(same, bool)
+  if same.all() or not same.any():
+    return float("nan"), float("nan")
+  order = np.argsort(-np.asarray(scores), kind="stable")
+  ends = np.append(np.flatnonzero(np.diff(np.asarray(scores)[order])), len(order) - 1)
+  hits = np.append(0, np.cumsum(same[order])[ends] / same.sum())
+  false = np.append(0, np.cumsum(~same[order])[ends] / (~same).sum())
+  return float(np.trapezoid(hits, false)), float(np.max(1 + hits - false) / 2)
 
 
 def bootstrap(values: np.ndarray, resamples: int = 2000, seed: int = 0) -> tuple[float, float]:

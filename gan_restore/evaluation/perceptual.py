@@ -18,6 +18,7 @@ import pickle
 from collections.abc import Callable
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
@@ -47,6 +48,27 @@ def agreement(classify: Callable, exclusive: bool) -> Scorer:
     _, wanted = classify(originals)
     label = metrics.decide(wanted, exclusive)
     return {"agreement": metrics.accuracy(logits, label), "frechet_judge": features}
+
+  return scorer
+
+
+def identity(embed: Callable) -> Scorer:
+  """Makes a scorer of a face embedding: whether a restored face still shows the same person.
+
+  The scores are `identity` [N], the cosine of the angle between the vectors of an image and of its
+  original, and `found`, the vectors, from which the share of the images is computed whose nearest
+  original is their own.
+
+  Args:
+    embed: Images [N, H, W, C] in [0, 1] -> unit vectors [N, D].
+
+  Returns:
+    The scorer.
+  """
+
+  def scorer(images, originals):
+    own = embed(images)
+    return {"identity": jnp.sum(own * embed(originals), 1), "found": own}
 
   return scorer
 

@@ -12,6 +12,8 @@ from gan_restore.data import atomic
 def rows(scores: dict[str, float]) -> list[dict[str, Any]]:
   """Turns scores into rows of a table, one for each output.
 
+  If there are only `raw` and `result`, and their scores are the same, only `raw` is left.
+
   Args:
     scores: {OUTPUT/SCORE: value}, as `scoring.evaluate` returns; a name without a slash belongs to
       every row.
@@ -23,12 +25,19 @@ def rows(scores: dict[str, float]) -> list[dict[str, Any]]:
     >>> rows({"raw/psnr": 20.0, "result/psnr": 21.0, "images": 8})
     [{'output': 'raw', 'psnr': 20.0, 'images': 8}, {'output': 'result', 'psnr': 21.0, 'images': 8}]
   """
-  outputs = dict.fromkeys(name.partition("/")[0] for name in scores if "/" in name)
+  outputs = list(dict.fromkeys(name.partition("/")[0] for name in scores if "/" in name))
   common = {name: value for name, value in scores.items() if "/" not in name}
   own = lambda output: {
     name.partition("/")[2]: value for name, value in scores.items() if name.startswith(f"{output}/")
   }
+  if outputs == ["raw", "result"] and _equal(own("raw"), own("result")):
+    outputs = ["raw"]
   return [{"output": output, **own(output), **common} for output in outputs]
+
+
+def _equal(a, b) -> bool:
+  """Whether two dictionaries hold the same numbers; NaN is the same as NaN."""
+  return a.keys() == b.keys() and all(a[x] == b[x] or (a[x] != a[x] and b[x] != b[x]) for x in a)
 
 
 def markdown(rows: list[dict[str, Any]]) -> str:

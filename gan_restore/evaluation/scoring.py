@@ -81,9 +81,9 @@ def measure(
 
   Yields:
     (number of the batch, {`OUTPUT/SCORE`: [images]}, the images [images, H, W, C] as returned).
-    OUTPUT is `raw` (the generated image). For a task that is only a hole there are also
-    `composited` (with the known pixels pasted back) and `result` (as returned, blended as the
-    restorer blends). SCORE is `psnr`, `ssim`, those of the scorers and, if pixels are missing,
+    OUTPUT is `raw` (the generated image) and `result` (as returned, with what y tells put back as
+    the restorer does it). For a task that is only a hole there is also `composited` (with the known
+    pixels pasted back). SCORE is `psnr`, `ssim`, those of the scorers and, if pixels are missing,
     `psnr_hole`, `ssim_hole` and `gradient`, the gradient magnitude in the hole. Names without an
     OUTPUT are `gradient` and the features [images, D] of the originals, and `seconds` per image,
     including compilation.
@@ -102,23 +102,34 @@ def measure(
     outputs = {"raw": result.generated}
     if hole is not None:
       outputs["composited"] = blending.paste(x, result.generated, hole)
-      outputs["result"] = result.image
+    outputs["result"] = result.image
     # Padding rows are restored too, so the seconds are divided by all rows.
     columns: dict[str, Any] = {"seconds": np.full(len(x), seconds / len(x))}
     if mask is not None:
       columns["gradient"] = metrics.gradient_magnitude(x, mask)
     for scorer in scorers:
       columns |= {name: values for name, values in scorer(x, x).items() if values.ndim == 2}
+    images: list[Any] = []  # Outputs are often the same image, and are then scored once.
+    found: list[dict[str, Any]] = []
     for output, image in outputs.items():
-      scores = score(image, x, mask)
-      if mask is not None:
-        scores["gradient"] = metrics.gradient_magnitude(image, mask)
-      for scorer in scorers:
-        scores |= scorer(image, x)
+      same = [i for i, earlier in enumerate(images) if np.array_equal(earlier, image)]
+      scores = found[same[0]] if same else _all_scores(image, x, mask, scorers)
+      images.append(image)
+      found.append(scores)
       columns |= {f"{output}/{name}": values for name, values in scores.items()}
     valid = batch["valid"] == 1
     columns = {name: np.asarray(values)[valid] for name, values in columns.items()}
     yield number, columns, np.asarray(result.image)[valid]
+
+
+def _all_scores(image, x, mask, scorers) -> dict[str, Any]:
+  """The scores of an output of `measure`."""
+  scores = score(image, x, mask)
+  if mask is not None:
+    scores["gradient"] = metrics.gradient_magnitude(image, mask)
+  for scorer in scorers:
+    scores |= scorer(image, x)
+  return scores
 
 
 def evaluate(

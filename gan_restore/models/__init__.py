@@ -203,7 +203,8 @@ def task(family: Family) -> str | None:
 
 
 def restores(family: Family) -> bool:
-  """Whether a family restores images. The others classify images or find damage."""
+  """Whether a family restores images. The others classify images, embed faces or find
+  damage."""
   return getattr(family, "RESTORES", True)
 
 

@@ -15,6 +15,7 @@ from gan_restore import data
 from gan_restore.degradations import operators
 from gan_restore.evaluation import metrics
 from gan_restore.models import Config, Losses, Trained, Variables
+from gan_restore.models.shared.trunk import convolutions
 from gan_restore.nn import augmentations, layers, losses
 from gan_restore.restorers.result import Result
 
@@ -22,8 +23,7 @@ from gan_restore.restorers.result import Result
 class Classifier(nn.Module):
   """Image [N, S, S, C] -> features [N, D], logits [N, classes].
 
-  Pairs of 3x3 convolutions at S, S / 2, ... down to 4 or an odd size, each pair with twice the
-  features; then the mean over space.
+  The `convolutions` of `models.shared.trunk`, and then the mean over space.
   """
 
   classes: int
@@ -32,19 +32,7 @@ class Classifier(nn.Module):
 
   @nn.compact
   def __call__(self, x: jax.Array, train: bool = False) -> tuple[jax.Array, jax.Array]:
-    conv = lambda x, *size: nn.relu(
-      layers.batch_norm(train, self.dtype)(
-        layers.Conv(
-          *size, use_bias=False, dtype=self.dtype, kernel_init=nn.initializers.he_normal()
-        )(x)
-      )
-    )
-    features = self.width
-    x = conv(x, features, 3, 1)
-    while x.shape[1] % 2 == 0 and x.shape[1] > 4:
-      features *= 2
-      x = conv(conv(x, features, 4, 2), features, 3, 1)
-    x = x.mean((1, 2))
+    x = convolutions(x, self.width, train, self.dtype).mean((1, 2))
     logits = layers.Dense(self.classes, dtype=self.dtype)(x)
     return x.astype(jnp.float32), logits.astype(jnp.float32)
 

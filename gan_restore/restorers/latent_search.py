@@ -107,8 +107,10 @@ def restore(
       0.
     patience: Number of steps after which a restart stops if its best objective has not decreased by
       0.1%. 0 means that it never stops early.
-    blend: For `inpaint`: how the hole is put into the known pixels of `image`: 'poisson' (keeps
-      them, and fits the hole to them without a seam), 'paste' (keeps them) or 'none' (raw G(z)).
+    blend: How `image` keeps what y tells for certain. For `inpaint`: 'poisson' keeps the known
+      pixels and fits the hole to them without a seam, and 'paste' keeps them. For any other damage,
+      both change G(z) so that A agrees with y: V, luma, low resolutions, and rounded values (see
+      `blending.agree`). For a low resolution, 'poisson' changes it smoothly. 'none' is raw G(z).
     seed: Random seed of the first latents. The same seed gives the same result.
 
   Returns:
@@ -156,6 +158,8 @@ def restore(
   hole = operators.hole(A)
   if hole is not None:
     found = found.replace(image=blending.blend(y, found.generated, hole, blend))
+  else:
+    found = found.replace(image=blending.agree(found.generated, y, A, blend))
   return found
 
 

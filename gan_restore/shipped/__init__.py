@@ -1,5 +1,5 @@
 """The files that come with the package, each with a card that describes it: weights of families,
-classifiers that measure restorations (`judges/`), a network that finds scratches (`finders/`), and
+networks that measure restorations (`judges/`), a network that finds scratches (`finders/`), and
 a dictionary of patches.
 """
 
@@ -16,5 +16,5 @@ def weights() -> dict[str, pathlib.Path]:
 
 
 def judges() -> dict[str, pathlib.Path]:
-  """The classifiers' weights files by name."""
+  """The judges' weights files by name."""
   return {path.stem: path for path in sorted((FOLDER / "judges").glob("*.safetensors"))}

@@ -22,7 +22,16 @@ from gan_restore.restorers import classical
 
 BATCH = 64
 SHOWN = 3  # Images of each task on the sheet of pictures.
-INTERVALS = ("psnr", "ssim", "psnr_hole", "ssim_hole", "agreement", "identity_dlib", "lpips")
+INTERVALS = (
+  "psnr",
+  "ssim",
+  "psnr_hole",
+  "ssim_hole",
+  "agreement",
+  "identity",
+  "identity_dlib",
+  "lpips",
+)
 
 
 def run(
@@ -150,13 +159,15 @@ def _file(folder, number) -> pathlib.Path:
 
 
 def _read(folder, number, size) -> dict[str, np.ndarray] | None:
-  """The columns of a batch, or None if it is not stored or has another number of images."""
+  """The columns of a batch, or None if it is not stored, has another number of images, or was
+  stored by a version that did not score what is returned."""
   path = _file(folder, number)
   if not path.exists():
     return None
   with np.load(path) as kept:
     columns = {name.replace("|", "/"): kept[name] for name in kept.files if name != "pictures"}
-  return columns if len(columns["seconds"]) == size else None
+  complete = len(columns["seconds"]) == size and "result/psnr" in columns
+  return columns if complete else None
 
 
 def _write(folder, number, columns, restored) -> None:

@@ -385,7 +385,7 @@ def test_one_of_several_samples_is_chosen(view, portrait, tmp_path, monkeypatch)
 
   assert red() == 0
   view.get_by_role("button", name="Thumbnail 3 of 3").click()
-  eventually(view, lambda: red() == 120)
+  eventually(view, lambda: red() == 60)
   view.get_by_label("number input for Fidelity").fill("0.75")
   view.get_by_label("number input for Fidelity").press("Enter")
   eventually(view, lambda: red() == 30)

@@ -148,7 +148,8 @@ def test_evaluate_refuses_images_that_the_judge_cannot_measure(capsys):
 @pytest.mark.parametrize(
   "options,message",
   [
-    (["--judge", "celeba, a.safetensors"], "several classifiers (celeba, a.safetensors); give one"),
+    (["--judge", "celeba, celeba"], "two judges of one kind: celeba and celeba; give one"),
+    (["--judge", "identity", "--framing", "random"], "identity measures aligned faces"),
     (["--judge", "dlib", "--framing", "random"], "dlib measures aligned faces"),
     (["--judge", "dlib", "--size", "own"], "dlib measures aligned faces"),
     (["--judge", "dilb"], "dilb: no such weights file or training workdir"),

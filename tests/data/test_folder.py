@@ -92,6 +92,42 @@ def test_celebas_layout_without_attributes_has_no_labels(tmp_path):
   assert any((source[i]["image"] == np.asarray(wanted)).all() for i in range(2))
 
 
+def test_who_it_is(tmp_path):
+  """People are numbered, those of the training split first; `classes` is the number of these."""
+  write_celeba(tmp_path / "c")
+  who = [9, 5, 7, 3, 3, 7]  # Two images in each split.
+  rows = [f"{i:06}.png {person}" for i, person in enumerate(who)]
+  (tmp_path / "c" / "identity_CelebA.txt").write_text("\n".join(rows) + "\n")
+  name, prepared = f"folder:{tmp_path / 'c'}", str(tmp_path / "prepared")
+  labels = {}
+  for split in folder.SPLITS:
+    source = data.load(name, split, 16, prepared, label="person")
+    assert source.classes == 2 and source.attributes == ()
+    labels[split] = sorted(int(source[i]["label"]) for i in range(2))
+  assert labels == {"train": [0, 1], "validation": [2, 3], "test": [2, 3]}
+  assert len(load(tmp_path / "c", "train", tmp_path)[0]["label"]) == 2
+
+
+@pytest.mark.parametrize(
+  "text,message",
+  [
+    ("000000.png x\n", "line 1 is not a file name and the number of a person"),
+    ("000000.png 1\n", "no row for 5 of the images, the first 000001.png"),
+  ],
+)
+def test_malformed_people(tmp_path, text, message):
+  write_celeba(tmp_path / "c")
+  (tmp_path / "c" / "identity_CelebA.txt").write_text(text)
+  with pytest.raises(data.DataError, match=message):
+    load(tmp_path / "c", "train", tmp_path)
+
+
+def test_without_people(tmp_path):
+  write_celeba(tmp_path / "c")
+  with pytest.raises(data.DataError, match="does not tell who its faces are"):
+    data.load(f"folder:{tmp_path / 'c'}", "train", 16, str(tmp_path / "prepared"), label="person")
+
+
 def test_real_celeba_without_attributes(tmp_path, real_data):
   (tmp_path / "c" / "img_align_celeba").mkdir(parents=True)
   partition = (real_data / "celeba128" / "list_eval_partition.txt").read_text()

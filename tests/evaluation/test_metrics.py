@@ -98,6 +98,21 @@ def test_balanced_accuracy_does_not_flatter_the_rare():
   assert metrics.balanced_accuracy(logits, classes) == 0.5
 
 
+def test_verification_is_that_of_all_pairs_and_thresholds():
+  """Of the scores of a pair of each kind, how often the first is larger; ties count half. And the
+  best of all thresholds."""
+  rng = np.random.default_rng(0)
+  same = rng.random(60) < 0.3
+  scores = np.round(rng.normal(size=60) + same, 1)  # With ties.
+  ours, others = scores[same][:, None], scores[~same]
+  auc = np.mean((ours > others) + 0.5 * (ours == others))
+  best = max(
+    (np.mean(scores[same] >= t) + np.mean(scores[~same] < t)) / 2 for t in [*scores, np.inf]
+  )
+  np.testing.assert_allclose(metrics.verification(scores, same), (auc, best))
+  assert np.isnan(metrics.verification(scores, np.ones(60, bool))).all()
+
+
 def test_the_frechet_distance_is_scipys():
   rng = np.random.default_rng(0)
   a = rng.normal(size=(200, 5)) @ rng.normal(size=(5, 5))

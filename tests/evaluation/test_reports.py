@@ -1,4 +1,5 @@
 import json
+import math
 
 from gan_restore.evaluation import reports
 
@@ -9,6 +10,15 @@ def test_rows_are_one_for_each_output():
     {"output": "raw", "psnr": 20.0, "ssim": 0.5, "seconds": 1.0},
     {"output": "result", "psnr": 21.0, "seconds": 1.0},
   ]
+
+
+def test_a_result_that_is_the_raw_image_has_no_row_of_its_own():
+  same = {"raw/psnr": 20.0, "result/psnr": 20.0, "images": 8}
+  assert reports.rows(same) == [{"output": "raw", "psnr": 20.0, "images": 8}]
+  without = same | {"raw/ssim_hole": math.nan, "result/ssim_hole": math.nan}
+  assert [row["output"] for row in reports.rows(without)] == ["raw"]
+  of_a_hole = {"raw/psnr": 20.0, "composited/psnr": 20.0, "result/psnr": 20.0}
+  assert [row["output"] for row in reports.rows(of_a_hole)] == ["raw", "composited", "result"]
 
 
 def test_markdown_has_all_columns_in_their_order():

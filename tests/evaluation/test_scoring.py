@@ -1,6 +1,7 @@
 import jax
 import numpy as np
 import pytest
+from helpers import filled_with_white
 from skimage import metrics as reference
 
 from gan_restore import data, hub
@@ -52,6 +53,25 @@ def test_inpainting_is_scored_raw_composited_and_as_returned(source):
   for output in ("raw", "composited", "result"):
     assert {f"{output}/{s}" for s in ("psnr", "ssim", "psnr_hole", "ssim_hole")} <= got.keys()
   assert abs(got["composited/psnr"] - got["composited/psnr_hole"] - 10 * np.log10(4)) < 1e-3
+
+
+def test_outputs_that_are_the_same_image_are_scored_once(source):
+  """The raw image that keeps y is also that with the known pixels pasted back."""
+  measured = []
+
+  def scorer(images, originals):
+    measured.append(images)
+    return {"brightness": np.asarray(images).mean((1, 2, 3))}
+
+  run = lambda restorer: scoring.evaluate(
+    restorer, tasks.get("inpaint"), source, limit=3, scorers=[scorer]
+  )
+  kept = run(filled_with_white)
+  assert len(measured) == 2  # The originals, and the image.
+  for score in ("psnr", "brightness"):
+    assert kept["raw/" + score] == kept["composited/" + score] == kept["result/" + score]
+  changed = run(lambda y, A: Result(image=filled_with_white(y, A).image, generated=0 * y))
+  assert len(measured) == 6 and changed["raw/brightness"] == 0 < changed["result/brightness"]
 
 
 def test_sharpness_is_relative_to_the_originals(source):

@@ -6,7 +6,7 @@ import pytest
 from scipy import sparse
 from scipy.sparse.linalg import spsolve
 
-from gan_restore.degradations import masks
+from gan_restore.degradations import masks, operators
 from gan_restore.restorers import blending
 
 
@@ -68,3 +68,33 @@ def test_a_blended_image_does_not_depend_on_its_batch(faces):
 def test_all_missing_gives_the_generated_image(faces):
   got = blending.poisson(faces[:1] * 0, faces[1:2], np.ones((1, 64, 64, 1), np.float32))
   np.testing.assert_allclose(got, faces[1:2], atol=1e-6)
+
+
+@pytest.mark.parametrize("kernel", ["box", "bicubic"])
+def test_a_low_resolution_is_put_back_smoothly(kernel, faces):
+  """Against the same formula with dense matrices of a whole image. The result agrees with y, and
+  at the borders of blocks its steps are not larger than elsewhere."""
+  A = operators.super_resolve(4, kernel)
+  x, g = (faces[i : i + 2, ::4, ::4] * 0.5 + 0.25 for i in (0, 2))
+  y = A(x)
+  got = np.asarray(blending.agree(g, y, A, "poisson"), np.float64)
+  np.testing.assert_allclose(A(got.astype(np.float32)), y, atol=1e-5)
+  eye = np.eye(256, dtype=np.float32).reshape(256, 16, 16, 1)
+  matrix = np.asarray(A(eye), np.float64).reshape(256, 16).T
+  place = np.stack(np.meshgrid(np.arange(16), np.arange(16), indexing="ij"), -1).reshape(256, 2)
+  S = np.exp(-np.sum((place[:, None] - place) ** 2, -1) / (2 * 2**2))
+  missing = (np.asarray(y, np.float64) - np.asarray(A(g), np.float64)).reshape(2, 16, 3)
+  change = S @ matrix.T @ np.linalg.solve(matrix @ S @ matrix.T, missing)
+  np.testing.assert_allclose(got - g, change.reshape(2, 16, 16, 3), atol=1e-4)
+  steps = abs(np.diff(got - g, axis=1)).mean((0, 2, 3))
+  assert steps[3::4].mean() < 1.5 * steps.mean()
+  rough = abs(np.diff(blending.agree(g, y, A, "paste") - g, axis=1)).mean((0, 2, 3))
+  if kernel == "box":
+    assert rough[3::4].mean() > 3 * rough.mean()
+
+
+def test_agreeing_with_y_or_not(faces):
+  A = operators.quantize(5)
+  with pytest.raises(ValueError, match="blend is 'smooth'"):
+    blending.agree(faces, faces, A, "smooth")
+  assert blending.agree(faces, 1 - faces, A, "none") is faces

@@ -209,6 +209,33 @@ def test_blends(known, tiny_prior):
   )
 
 
+@pytest.mark.parametrize(
+  "task", ["colorize", "colorize:luma", "super_resolve", "quantize", "denoise"]
+)
+def test_what_y_tells_is_put_back(task, known, tiny_prior):
+  """V or luma, the means of blocks, and the bins of rounded values; noisy values are not."""
+  y, A = tasks.get(task).corrupt(known, jax.random.key(0))
+  run = lambda blend: restore(y, A, tiny_prior, num_steps=2, num_restarts=1, blend=blend)
+  found, raw = run("paste"), run("none")
+  np.testing.assert_array_equal(raw.image, raw.generated)
+  np.testing.assert_array_equal(found.generated, raw.generated)
+  g, y = np.asarray(raw.generated, np.float64), np.asarray(y, np.float64)
+  enlarged = lambda x: np.repeat(np.repeat(x, 4, 1), 4, 2)
+  blocks = g.reshape(len(g), 8, 4, 8, 4, 3).mean((2, 4))
+  wanted = {
+    "colorize": lambda: g * y / g.max(-1, keepdims=True),
+    "colorize:luma": lambda: g + y - g @ np.array([[0.299], [0.587], [0.114]]),
+    "super_resolve": lambda: g + enlarged(y - blocks),
+    "quantize": lambda: np.clip(g, y - 1 / 8, y + 1 / 8),
+    "denoise": lambda: g,
+  }
+  np.testing.assert_allclose(found.image, np.clip(wanted[task](), 0, 1), atol=1e-5)
+  if task != "denoise":
+    assert abs(found.image - raw.image).mean() > 0.01
+  if task != "super_resolve":
+    np.testing.assert_array_equal(run("poisson").image, found.image)
+
+
 Y = np.full((2, 32, 32, 3), 0.5, np.float32)
 
 
