@@ -81,12 +81,12 @@ def measure(
 
   Yields:
     (number of the batch, {`OUTPUT/SCORE`: [images]}, the images [images, H, W, C] as returned).
-    OUTPUT is `raw` (the generated image) and `result` (as returned, with what y tells put back as
-    the restorer does it). For a task that is only a hole there is also `composited` (with the known
-    pixels pasted back). SCORE is `psnr`, `ssim`, those of the scorers and, if pixels are missing,
-    `psnr_hole`, `ssim_hole` and `gradient`, the gradient magnitude in the hole. Names without an
-    OUTPUT are `gradient` and the features [images, D] of the originals, and `seconds` per image,
-    including compilation.
+    OUTPUT is `raw` (the generated image) and `result` (the returned image, which the restorer may
+    have made consistent with y). For a task that is only a hole there is also `composited` (with
+    the known pixels pasted back). SCORE is `psnr`, `ssim`, those of the scorers and, if pixels are
+    missing, `psnr_hole`, `ssim_hole` and `gradient`, the gradient magnitude in the hole. Names
+    without an OUTPUT are `gradient` and the features [images, D] of the originals, and `seconds`
+    per image, including compilation.
   """
   takes_frame = "frame" in inspect.signature(restorer).parameters
   known = lambda batch: {"frame": batch["frame"]} if takes_frame and "frame" in batch else {}

@@ -1,5 +1,7 @@
-"""Putting back what y tells: a generated hole into the known image, by pasting or Poisson blending,
-and likewise for other damage.
+"""Makes generated images consistent with y.
+
+A hole is put into the known image, by pasting or Poisson blending. For other damage the image is
+changed so that A of it is y.
 
 Images are float32 [N, H, W, C] in [0, 1]; masks [N or 1, H, W, 1], 1 where the pixel is missing.
 """

@@ -107,9 +107,9 @@ def restore(
       0.
     patience: Number of steps after which a restart stops if its best objective has not decreased by
       0.1%. 0 means that it never stops early.
-    blend: How `image` keeps what y tells for certain. For `inpaint`: 'poisson' keeps the known
-      pixels and fits the hole to them without a seam, and 'paste' keeps them. For any other damage,
-      both change G(z) so that A agrees with y: V, luma, low resolutions, and rounded values (see
+    blend: How `image` is made consistent with y. For `inpaint`: 'poisson' keeps the known pixels
+      and fits the hole to them without a seam, and 'paste' keeps them. For any other damage, both
+      change G(z) so that A of it is y: V, luma, low resolutions, and rounded values (see
       `blending.agree`). For a low resolution, 'poisson' changes it smoothly. 'none' is raw G(z).
     seed: Random seed of the first latents. The same seed gives the same result.
 

@@ -13,7 +13,7 @@ class Result:
 
   Attributes:
     image: The restored images [N, H, W, C] in [0, 1].
-    generated: The network's output before what y tells is put back, such as raw G(z). It is the
+    generated: The network's output before it is made consistent with y, such as raw G(z). It is the
       same as `image` for a method whose output agrees with y already, such as `denoiser`, and for
       one that generates nothing.
     latent: z [N, latent_dim] of a latent search, else None.

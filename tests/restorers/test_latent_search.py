@@ -212,8 +212,8 @@ def test_blends(known, tiny_prior):
 @pytest.mark.parametrize(
   "task", ["colorize", "colorize:luma", "super_resolve", "quantize", "denoise"]
 )
-def test_what_y_tells_is_put_back(task, known, tiny_prior):
-  """V or luma, the means of blocks, and the bins of rounded values; noisy values are not."""
+def test_the_result_is_consistent_with_y(task, known, tiny_prior):
+  """V or luma, the means of blocks, and the bins of rounded values; noisy values are not kept."""
   y, A = tasks.get(task).corrupt(known, jax.random.key(0))
   run = lambda blend: restore(y, A, tiny_prior, num_steps=2, num_restarts=1, blend=blend)
   found, raw = run("paste"), run("none")
