@@ -14,10 +14,13 @@ The variants of the paper's figure 3:
 `gan-restore ablation` trains and compares the four variants.
 
 The paper reports five hours for 5,000 iterations on a P100. It gives no batch size, learning rate,
-T_g, T_d or loss weights. Its generator minimises only L_g. Ours minimises the L1 distance first,
-and both at the end. On two cores train with --config.width=16 --config.learning_rate=1e-3. At the
-paper's width this learning rate is too large: the outputs of the generator saturate in the first
-steps, and it learns nothing. configs/shipped/cdcgan.py trains the shipped network.
+T_g, T_d or loss weights. Its generator minimises L_g alone in the first stage, and L_g and the loss
+of the class at the end. Ours minimises the L1 distance first, and all three at the end. For the
+paper's losses, add --config.first_loss=l_g --config.reconstruction_weight=0.0.
+
+On two cores train with --config.width=16 --config.learning_rate=1e-3. At the paper's width this
+learning rate is too large: the outputs of the generator saturate in the first steps, and it learns
+nothing. configs/shipped/cdcgan.py trains the shipped network.
 """
 
 from gan_restore.configs import common
@@ -41,6 +44,7 @@ def get_config(variant="full"):
 
   config.generator_steps = 2_500  # T_g, steps of the generator alone.
   config.discriminator_steps = 500  # T_d, steps of discriminator and classifier after that.
+  config.first_loss = "l1"  # Loss of the generator alone: l1, or l_g as in the paper.
   config.reconstruction_weight = 1.0  # Weight of the L1 distance, which the paper does not have.
   config.known_weight = 0.1  # Weight of the known pixels in the reconstruction loss.
   config.adversarial_weight = 0.005

@@ -15,7 +15,7 @@ from gan_restore.configs import common
 
 def get_config():
   config = common.base("dcgan")
-  config.augment = ""  # Any of color, translation, cutout, separated by commas.
+  config.augment = ""  # Such as color,translation,cutout; see nn/augmentations.py.
 
   config.latent_dim = 100
   config.width = 64

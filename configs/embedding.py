@@ -19,7 +19,7 @@ def get_config():
   config.features = 128
   config.margin = 0.2
   config.scale = 24.0
-  config.augment = "translation"
+  config.augment = "translation,blur,noise"
   config.batch_size = 64
   config.steps = 5_000
   config.learning_rate = 2e-3

@@ -168,13 +168,14 @@ def load(name: str | os.PathLike, **options: Any) -> Restorer:
   Args:
     name: One of `NAMES`: a shipped weights file (see `shipped`), `map` (the latent search with the
       shipped DCGAN) or a baseline (see `restorers.classical`); or the path of a weights file or of
-      a training workdir.
+      a training workdir. A `pathlib.Path` is always a path.
     **options: Keyword arguments for every call, for example `num_samples` of `denoiser`.
 
   Returns:
     A function (y, A) -> `Result`.
 
   Raises:
+    TypeError: If the restorer has no such option.
     ValueError: If `name` is neither a known name nor the path of weights, or needs a package that
       is not installed.
 
@@ -195,15 +196,14 @@ def load(name: str | os.PathLike, **options: Any) -> Restorer:
       raise ValueError(
         f"{name} needs the package {package}; pip install 'gan_restore[baselines]' installs it"
       )
-    return Restorer(functools.partial(classical.RESTORERS[name], **options))
-  stem = "dcgan" if name == "map" else str(name)
+    return Restorer(_with_options(name, classical.RESTORERS[name], options))
   try:
-    trained = _load(stem)
+    trained = _load("dcgan" if name == "map" else name)
   except weights.WeightsError as error:
     known = ", ".join(NAMES)
     raise ValueError(f"{error}{checks.meant(name, NAMES)}; restorers by name: {known}") from error
   return Restorer(
-    functools.partial(trained.family.restore, trained, **options),
+    _with_options(name, functools.partial(trained.family.restore, trained), options),
     size=None if trained.any_size else trained.image_shape[:2],
     channels=trained.config.channels,
     task=models.task(trained.family),
@@ -211,8 +211,27 @@ def load(name: str | os.PathLike, **options: Any) -> Restorer:
   )
 
 
+def _with_options(name, function, options):
+  """A restorer with options for every call.
+
+  Raises:
+    TypeError: If it has no such option.
+  """
+  parameters = inspect.signature(function).parameters.values()
+  known = [one.name for one in parameters if one.kind == one.KEYWORD_ONLY]
+  for option in options:
+    if option not in known:
+      raise TypeError(f"{name} has no option {option}{checks.meant(option, known)}")
+  return functools.partial(function, **options)
+
+
+def _file(name, files):
+  """The file of shipped weights for a name out of `files`; else `name`, which is then a path."""
+  return files.get(name, name) if isinstance(name, str) else name
+
+
 def _load(name) -> Trained:
-  trained = weights.load(shipped_files.weights().get(str(name), name))
+  trained = weights.load(_file(name, shipped_files.weights()))
   if not models.restores(trained.family):
     raise weights.WeightsError(
       f"{name}: holds a {trained.config.family}, which does not restore images"
@@ -249,7 +268,7 @@ def load_prior(name: str | os.PathLike = FACES) -> Trained:
 
 
 def _trained_judge(name) -> Trained:
-  trained = weights.load(shipped_files.judges().get(str(name), name))
+  trained = weights.load(_file(name, shipped_files.judges()))
   if trained.config.family not in ("classifier", "embedding"):
     raise weights.WeightsError(
       f"{name}: holds weights of {trained.config.family}; a judge is a classifier or an embedding"

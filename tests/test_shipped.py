@@ -1,5 +1,7 @@
 """The shipped networks restore faces that were not in their training data."""
 
+import pathlib
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -113,3 +115,18 @@ def test_the_embedding_tells_people_apart_that_it_has_not_seen(real_data):
   assert auc > 0.85
   blurred = np.asarray(operators.blur(0.7)(x))
   assert metrics.found(np.asarray(judge(blurred, x)["found"]), vectors) > 0.8
+
+
+def test_a_path_is_no_name(tmp_path, monkeypatch):
+  """Not even of a folder that is named like shipped weights."""
+  monkeypatch.chdir(tmp_path)
+  (tmp_path / "dcgan").mkdir()
+  with pytest.raises(ValueError, match="dcgan"):
+    hub.load(pathlib.Path("dcgan"))
+  assert hub.load("dcgan").size == (64, 64)
+
+
+@pytest.mark.parametrize("name", ["denoiser", "tv"])
+def test_an_option_that_there_is_not(name):
+  with pytest.raises(TypeError, match=f"{name} has no option shap .did you mean shape"):
+    hub.load(name, shap=(64, 64))

@@ -124,6 +124,9 @@ def restore(
     raise ValueError("Paint over the parts of the photograph that are missing.")
   if mask is not None and task != tasks.UNKNOWN and "inpaint" not in tasks.parts(task):
     task += "+inpaint"  # What is painted over is missing, whatever else is damaged.
+  for part in tasks.parts(task):
+    if part.startswith("blur_kernel"):  # Its argument would be a file of the server.
+      raise ValueError(f"{part} is not available on the page; it is in the command line.")
   restorer = _restorer(method, int(seed or 0))
   restorer = restorer.sample(sample) if sample else restorer
   if restorer.size and crop == "whole":

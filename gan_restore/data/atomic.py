@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import os
 import pathlib
+import threading
 from collections.abc import Iterator
 
 
@@ -12,7 +13,7 @@ def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
   """Gives the path of a new file, which then replaces `path` in one step.
 
   If there is an error while it is written, the new file is deleted, and `path` is as before.
-  Several processes may write the same file at once.
+  Several processes and threads may write the same file at once.
 
   Args:
     path: The file.
@@ -31,7 +32,7 @@ def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
   path = pathlib.Path(path)
   # A short name, because that of the file may be as long as the system allows.
   name = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
-  partial = path.with_name(f".{name}.{os.getpid()}.partial")
+  partial = path.with_name(f".{name}.{os.getpid()}.{threading.get_ident()}.partial")
   try:
     yield partial
     os.replace(partial, path)

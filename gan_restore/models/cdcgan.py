@@ -7,9 +7,9 @@ Images inside the networks are [N, S, S, C] in [-1, 1]; masks [N, S, S, 1], 1 wh
 missing. Missing pixels are blanked to 0, mid-grey.
 
 Differences from the paper: in the paper's first stage the generator minimises L_g (eq. 2) while the
-discriminator does not learn. Here it minimises the L1 distance to the original instead. This
-distance stays in the loss in the last stage (`reconstruction_weight`). The docstring of `Generator`
-says how table 1 is read.
+discriminator does not learn. Here it minimises the L1 distance to the original instead, unless
+`first_loss` is "l_g". This distance stays in the loss in the last stage (`reconstruction_weight`).
+The docstring of `Generator` says how table 1 is read.
 """
 
 import functools
@@ -200,6 +200,7 @@ def local_window(x: jax.Array, mask: jax.Array) -> jax.Array:
 PLAYERS = ("generator", "discriminator", "classifier")
 EXPORTED = ("generator",)
 TASK = "inpaint"
+FIRST_LOSSES = ("l1", "l_g")
 CURVES = {  # The paper's figure 4.
   "l_g": "generator, L_g",
   "l_d": "discriminator, L_d",
@@ -212,6 +213,7 @@ REQUIREMENTS = completion.REQUIREMENTS | {
   "classes": COUNT,
   "generator_steps": COUNT_OR_0,
   "discriminator_steps": COUNT_OR_0,
+  "first_loss": (lambda v: v in FIRST_LOSSES, f"one of {', '.join(FIRST_LOSSES)}"),
   "reconstruction_weight": losses.WEIGHT,
   "known_weight": losses.WEIGHT,
   "adversarial_weight": losses.WEIGHT,
@@ -245,8 +247,8 @@ def init(config: Config, key: jax.Array) -> Variables:
 
 
 def active_players(config: Config, step: int) -> tuple[str, ...]:
-  """Algorithm 1: only the generator for T_g steps (with the L1 distance, see the head of the
-  module), then the discriminator and the classifier for T_d steps, then all of them jointly."""
+  """Algorithm 1: only the generator for T_g steps, then the discriminator and the classifier for
+  T_d steps, then all of them jointly."""
   if step < config.generator_steps:
     return ("generator",)
   if step < config.generator_steps + config.discriminator_steps:
@@ -265,6 +267,8 @@ def compute_losses(
   config: Config, variables: Variables, batch: dict, key: jax.Array, active: tuple[str, ...]
 ) -> Losses:
   """The losses on one batch: eqs 2 to 5.
+
+  While the generator learns alone, its loss is `first_loss`: the L1 distance, or L_g.
 
   Args:
     config: The run's config.
@@ -286,10 +290,10 @@ def compute_losses(
   apply = lambda network, variables, *x: network.apply(variables, *x, True, mutable=["batch_stats"])
   generated, stats_g = apply(generator, variables["generator"], real * (1 - mask_g), mask_g)
   reconstruction = completion.reconstruction_loss(generated, real, mask_g, config.known_weight)
-  on_generator = config.reconstruction_weight * reconstruction
   metrics = {"l_rec": reconstruction}
-  if active == ("generator",):
-    return {"generator": on_generator}, ({"generator": stats_g}, metrics)
+  alone = active == ("generator",)
+  if alone and config.first_loss == "l1":
+    return {"generator": reconstruction}, ({"generator": stats_g}, metrics)
 
   completed = blending.paste(real, generated, mask_g)
 
@@ -305,10 +309,13 @@ def compute_losses(
   l_c_real = losses.classification_loss(class_real, batch["label"])  # Eq. 4.
   l_c_fake = losses.classification_loss(class_fake, batch["label"])  # Eq. 5.
 
-  values = {
-    "generator": on_generator
+  joint = (
+    config.reconstruction_weight * reconstruction
     + config.adversarial_weight * l_g
-    + config.generator_class_weight * l_c_fake,
+    + config.generator_class_weight * l_c_fake
+  )
+  values = {
+    "generator": l_g if alone else joint,
     "discriminator": l_d,
     "classifier": config.class_real_weight * l_c_real + config.class_fake_weight * l_c_fake,
   }

@@ -2,7 +2,8 @@
 
 S. Zhao et al., "Differentiable Augmentation for Data-Efficient GAN Training", 2020: the same random
 transformations on real and generated images, through which the generator's gradient flows. It is
-needed for data sets of a few thousand images, on which the discriminator otherwise overfits.
+needed for data sets of a few thousand images, on which the discriminator otherwise overfits. `blur`
+and `noise` are not from there: they are for networks that must not take sharpness as a cue.
 
 Images are [N, H, W, C] in [-1, 1] (brightness and contrast may leave that range).
 """
@@ -46,7 +47,34 @@ def _cutout(x, key):
   return jnp.where(inside[..., None], 0, x)
 
 
-POLICIES = {"color": _color, "translation": _translation, "cutout": _cutout}
+def _blur(x, key):
+  """Blurs half of the images by a Gaussian, whose standard deviation is up to a sixteenth of the
+  image's size."""
+
+  def matrices(size, sigma):  # [N, size, size]; the weights of a pixel add up to 1.
+    distance = jnp.arange(size)[:, None] - jnp.arange(size)
+    return jax.nn.softmax(-((distance / sigma[:, None, None]) ** 2) / 2)
+
+  n, height, width, _ = x.shape
+  share = jnp.maximum(jax.random.uniform(key, (n,), minval=-1 / 16, maxval=1 / 16), 1e-3)
+  rows, columns = matrices(height, share * height), matrices(width, share * width)
+  return jnp.einsum("nhy,nyxc,nwx->nhwc", rows, x, columns)
+
+
+def _noise(x, key):
+  """Adds white noise to half of the images, with a standard deviation of up to 0.4."""
+  k, e = jax.random.split(key)
+  sigma = jnp.maximum(jax.random.uniform(k, (x.shape[0], 1, 1, 1), minval=-0.4, maxval=0.4), 0)
+  return x + sigma * jax.random.normal(e, x.shape)
+
+
+POLICIES = {
+  "color": _color,
+  "translation": _translation,
+  "cutout": _cutout,
+  "blur": _blur,
+  "noise": _noise,
+}
 
 
 def augment(x: jax.Array, policy: str, key: jax.Array) -> jax.Array:

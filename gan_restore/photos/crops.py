@@ -80,7 +80,8 @@ def crop_mask(mask: Image.Image, size: tuple[int, int], box: Box) -> np.ndarray:
   Raises:
     ImageError: If the mask marks every pixel or no pixel of the part as missing.
   """
-  cropped = images.to_float(_cut(mask, size, box)) > 0
+  # In floating point, so that one pixel of a large photograph is not rounded away.
+  cropped = np.asarray(_cut(mask.convert("F"), size, box))[..., None] > 1e-3
   if cropped.all() or not cropped.any():
     every = "every pixel of the crop as missing; at least one must be known"
     none = "no pixel of the crop as missing; it must mark at least one"

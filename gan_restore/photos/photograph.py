@@ -121,7 +121,8 @@ class Photograph:
       picture = Image.fromarray(values[..., 0] if single else values)
       picture.info.update(self.metadata)
       return picture
-    return values[..., 0] if single and image.ndim == 2 else values
+    values = values[..., 0] if single and image.ndim == 2 else values
+    return values.astype(image.dtype, copy=False)  # Such as float64, which is restored in float32.
 
 
 def of(image: Image.Image | np.ndarray) -> Photograph:

@@ -11,10 +11,8 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from gan_restore.degradations import checks, operators
-from gan_restore.degradations.operators import pixels, resampling
 from gan_restore.restorers import least_squares
 
 BLENDS = ("poisson", "paste", "none")
@@ -98,16 +96,10 @@ def poisson(known: jax.Array, generated: jax.Array, mask: jax.Array) -> jax.Arra
 
 
 def agree(generated: jax.Array, y: jax.Array, A: Callable, how: str) -> jax.Array:
-  r"""Changes a generated image so that it agrees with y, for damage that is no hole.
+  """Changes a generated image so that it agrees with y, for damage that is no hole.
 
-  It is projected onto the images x with A x = y (`operators.project`). For means of blocks, this
-  changes all pixels of a block by the same value, so that the borders of the blocks can be seen.
-  For a low resolution by a factor f, `poisson` therefore takes the most probable change under a
-  smooth Gaussian field, whose covariance S is a Gaussian function of the distance with the standard
-  deviation f / 2:
-
-  .. math::
-    x = g + S A^T (A S A^T)^{-1} (y - A g)
+  It is projected onto the images x with A x = y (`operators.project`), and for a low resolution
+  changed smoothly, the counterpart of Poisson blending.
 
   Args:
     generated: g [N, H, W, C].
@@ -124,15 +116,4 @@ def agree(generated: jax.Array, y: jax.Array, A: Callable, how: str) -> jax.Arra
   checks.one_of(how, BLENDS, "blend")
   if how == "none":
     return generated
-  smooth = how == "poisson" and isinstance(A, resampling.SuperResolve) and A.kind != "coarsen"
-  if not smooth:
-    return jnp.clip(operators.project(A, generated, y), 0, 1)
-  rows, columns = (jnp.asarray(_smooth_inverse(A, size)) for size in generated.shape[1:3])
-  return jnp.clip(generated + pixels.multiply_lines(rows, y - A(generated), columns), 0, 1)
-
-
-def _smooth_inverse(A, size) -> np.ndarray:
-  """S A^T (A S A^T)^-1 of a line of pixels, [size, size / factor]."""
-  place, reduce = np.arange(size), A.weights(size).astype(np.float64)
-  S = np.exp(-0.5 * ((place[:, None] - place) / (A.factor / 2)) ** 2)
-  return np.linalg.solve(reduce @ S @ reduce.T, reduce @ S).T.astype(np.float32)
+  return jnp.clip(operators.project(A, generated, y, smooth=how == "poisson"), 0, 1)

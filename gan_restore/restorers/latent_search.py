@@ -69,6 +69,7 @@ def restore(
   patience: int = 0,
   blend: str = "poisson",
   seed: int = 0,
+  shape: tuple[int, int] | None = None,
 ) -> Result:
   r"""Restores damaged images by the most probable images of the prior given y.
 
@@ -112,6 +113,7 @@ def restore(
       change G(z) so that A of it is y: V, luma, low resolutions, and rounded values (see
       `blending.agree`). For a low resolution, 'poisson' changes it smoothly. 'none' is raw G(z).
     seed: Random seed of the first latents. The same seed gives the same result.
+    shape: (H, W) of the images, as other restorers take it; it must be that of the prior's images.
 
   Returns:
     A `Result`: `image`, `generated` (raw G(z), or the mean), `latent`, `loss` and `history` (of the
@@ -140,6 +142,9 @@ def restore(
   checks.one_of(choice, CHOICES, "choice")
   checks.one_of(blend, blending.BLENDS, "blend")
   prior = make_prior(trained)
+  own = prior.image_shape[:2]
+  if shape is not None and tuple(shape) != own:
+    raise ValueError(f"shape is {shape}; it must be {own}, the size of the prior's images")
   y, A = operators.prepare(y, A, prior.image_shape)
   weights = jnp.ones(())
   if weighted:
@@ -170,7 +175,7 @@ def _first_latents(prior, y, A, num_restarts, key) -> jax.Array:
   first = jax.random.uniform(key, shape, minval=-1.0, maxval=1.0)[:, None]
   if prior.encode is None:
     return jnp.broadcast_to(first, (num_restarts, len(y), prior.latent_dim))
-  code = prior.encode(tv(y, A, shape=prior.image_shape).image)
+  code = prior.encode(tv(y, A, shape=prior.image_shape[:2]).image)
   return jnp.clip(jnp.round(_GRID * code) / _GRID + _NEAR * first.at[0].set(0), -1, 1)
 
 

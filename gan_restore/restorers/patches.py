@@ -199,13 +199,20 @@ def sparse_denoiser(
 # --- Restorers ----------------------------------------------------------------------------------
 
 
-def low_rank(y: jax.Array | np.ndarray, A: Callable, *, num_steps: int = 8) -> Result:
+def low_rank(
+  y: jax.Array | np.ndarray,
+  A: Callable,
+  *,
+  num_steps: int = 8,
+  shape: tuple[int, int] | None = None,
+) -> Result:
   """Restores any damage by the low rank of stacks of similar patches.
 
   Args:
     y: The damaged images [N, ...].
-    A: The damage: an operator or any differentiable function from images of y's size to y.
+    A: The damage: an operator or any differentiable function from images to y.
     num_steps: Number of times that the image is denoised, at decreasing noise levels; at least 1.
+    shape: (H, W) of the images, if A is a plain function whose y has another size.
 
   Returns:
     A `Result`.
@@ -214,7 +221,8 @@ def low_rank(y: jax.Array | np.ndarray, A: Callable, *, num_steps: int = 8) -> R
     TypeError: If y is not floating or A is not a function.
     ValueError: If y holds NaN or leaves the operator's range, or A does not match it.
   """
-  return _restore(y, A, jax.tree_util.Partial(low_rank_denoiser), num_steps)
+  whole = operators.image_shape(A, np.shape(y), shape)
+  return _restore(y, A, jax.tree_util.Partial(low_rank_denoiser), num_steps, whole)
 
 
 def sparse(
@@ -223,14 +231,16 @@ def sparse(
   *,
   dictionary: np.ndarray | None = None,
   num_steps: int = 8,
+  shape: tuple[int, int] | None = None,
 ) -> Result:
   """Restores any damage by patches that are sparse in a dictionary.
 
   Args:
     y: The damaged images [N, ...].
-    A: The damage: an operator or any differentiable function from images of y's size to y.
+    A: The damage: an operator or any differentiable function from images to y.
     dictionary: A dictionary from `learn`; the default is the shipped one of faces.
     num_steps: Number of times that the image is denoised, at decreasing noise levels; at least 1.
+    shape: (H, W) of the images, if A is a plain function whose y has another size.
 
   Returns:
     A `Result`.
@@ -242,25 +252,25 @@ def sparse(
   """
   found = np.load(shipped.DICTIONARY) if dictionary is None else dictionary
   found = jnp.asarray(found, jnp.float32)
-  values, channels = found.shape[1], operators.image_shape(A, np.shape(y))[-1]
+  whole = operators.image_shape(A, np.shape(y), shape)
+  values, channels = found.shape[1], whole[-1]
   if values != channels * round((values / channels) ** 0.5) ** 2:
     raise ValueError(
       f"dictionary has patches of {values} values; they must be squares of {channels} channels"
     )
   denoiser = jax.tree_util.Partial(sparse_denoiser, dictionary=found)
-  return _restore(y, A, denoiser, num_steps)
+  return _restore(y, A, denoiser, num_steps, whole)
 
 
-def _restore(y, A, denoiser, num_steps) -> Result:
+def _restore(y, A, denoiser, num_steps, whole) -> Result:
   """The weight of the prior is tuned. A smaller weight amplifies the noise when a blur is inverted.
   A larger weight lets the denoiser smooth the image too often."""
   prior_weight = 0.1
-  whole = operators.image_shape(A, np.shape(y))
   y, A = operators.prepare(y, A, whole[1:])
   last = plug_and_play.last_level(A, whole, prior_weight)
   return plug_and_play.restore(
     y, A, denoiser, num_steps=num_steps, sigma_max=jnp.maximum(0.2, last), sigma_min=last,
-    prior_weight=prior_weight,
+    prior_weight=prior_weight, shape=whole[1:3],
   )  # fmt: skip
 
 

@@ -38,7 +38,7 @@ def restore(
   sigma_max: float | jax.Array = 1.0,
   sigma_min: float | jax.Array = 0.01,
   prior_weight: float = 1.0,
-  shape: tuple[int, int, int] | None = None,
+  shape: tuple[int, int] | None = None,
 ) -> Result:
   """Restores with a denoiser, starting from the total variation restoration.
 
@@ -51,7 +51,7 @@ def restore(
     sigma_max: The first noise level, above 0: a number, or an array [N, 1, 1, 1].
     sigma_min: The last noise level, above 0; likewise.
     prior_weight: w, above 0; the smaller it is, the closer A(x) is to y.
-    shape: [H, W, C] of the images; the default is `operators.image_shape` of A and y.
+    shape: (H, W) of the images, if A is a plain function whose y has another size.
 
   Returns:
     A `Result`.
@@ -62,8 +62,7 @@ def restore(
       is below 1.
   """
   checks.at_least(num_steps, 1, "num_steps")
-  whole = shape or operators.image_shape(A, jnp.shape(y))[1:]
-  given, A = operators.prepare(y, A, whole)
+  given, A = operators.prepare(y, A, operators.image_shape(A, jnp.shape(y), shape)[1:])
   start = tv(given, A, shape=shape).image
   y, scaled_A, sigma, _ = least_squares.standardize(given, A, start.shape)
   exact = isinstance(sigma, float) and sigma == 0

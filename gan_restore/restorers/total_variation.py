@@ -25,12 +25,12 @@ def tv(
   *,
   tv_weight: float | None = None,
   iterations: int = 600,
-  shape: tuple[int, int, int] | None = None,
+  shape: tuple[int, int] | None = None,
 ) -> Result:
   r"""Restores by
 
   .. math::
-    \hat x = \arg\min_x \tfrac12 \|y - A x\|^2 + \lambda \sum_p |\nabla x_p|
+    \hat x = \arg\min_{0 \le x \le 1} \tfrac12 \|y - A x\|^2 + \lambda \sum_p |\nabla x_p|
 
   with the forward differences of all channels in the norm of a pixel, by the primal-dual method
   of Condat (2013) and Vu, which needs only A's value and its gradient. With a nonlinear A the
@@ -47,7 +47,7 @@ def tv(
       the default is multiplied by the square of `operators.gain`.
     iterations: Number of iterations, at least 1. A large hole needs many, because values spread
       from pixel to pixel.
-    shape: [H, W, C] of the images, if A is a plain function whose y has another shape.
+    shape: (H, W) of the images, if A is a plain function whose y has another size.
 
   Returns:
     A `Result` whose `loss` is the objective's value.
@@ -67,14 +67,13 @@ def tv(
   checks.at_least(iterations, 1, "iterations")
   if tv_weight is not None and not 0 < tv_weight < float("inf"):
     raise ValueError(f"tv_weight is {tv_weight!r}; it must be > 0, and finite")
-  whole = (len(y), *shape) if shape else operators.image_shape(A, jnp.shape(y))
+  whole = operators.image_shape(A, jnp.shape(y), shape)
   y, A = operators.prepare(y, A, whole[1:])
   y, A, sigma, gain = least_squares.standardize(y, A, whole)
   weight = 1.1 * _typical(sigma) + 0.0005 if tv_weight is None else tv_weight / gain**2
   weight = jnp.asarray(weight, jnp.float32).reshape(-1, 1, 1)
   with least_squares.exactly():
     image, loss = _solve(y, A, jnp.full(whole, 0.5), weight, iterations=int(iterations))
-  image = jnp.clip(image, 0, 1)
   return Result(image=image, generated=image, loss=gain**2 * loss)
 
 
@@ -107,12 +106,17 @@ def _solve(y, A, x, weight, *, iterations):
   one = jnp.ones(shape[0])
   column = lambda v: v[:, None, None, None]
 
-  # The largest eigenvalue of A^T A for each image, by power iteration.
+  # The largest eigenvalue of A^T A for each image, by power iteration. The derivative of a
+  # nonlinear A differs between grey and white images.
   unit = lambda v: v / column(jnp.sqrt(per_image(v**2)) + 1e-12)
-  apply = lambda v: jax.jvp(A, (x,), (v,))[1]
   v = jnp.broadcast_to(jax.random.uniform(jax.random.key(0), shape[1:]), shape)
-  v = jax.lax.fori_loop(0, 20, lambda _, v: unit(pull(A, x, apply(v))), unit(v))
-  lipschitz = 1.05 * per_image(apply(v) ** 2)
+
+  def largest(x):
+    apply = lambda v: jax.jvp(A, (x,), (v,))[1]
+    found = jax.lax.fori_loop(0, 20, lambda _, v: unit(pull(A, x, apply(v))), unit(v))
+    return per_image(apply(found) ** 2)
+
+  lipschitz = 1.05 * jnp.maximum(largest(x), largest(jnp.ones(shape)))
   sigma = 1 / 16
   tau = column(1 / (lipschitz / 2 + 8 * sigma))
 
@@ -122,7 +126,7 @@ def _solve(y, A, x, weight, *, iterations):
   def step(i, carry):
     x, u = carry
     now = weight * excess ** jnp.maximum(0, 1 - 2 * i / iterations)
-    ahead = x - tau * (pull(data, x, one) + pull(_gradient, x, u))
+    ahead = jnp.clip(x - tau * (pull(data, x, one) + pull(_gradient, x, u)), 0, 1)
     u = u + sigma * _gradient(2 * ahead - x)
     u = u / jnp.maximum(1, _magnitude(u) / now)[None, ..., None]
     return ahead, u

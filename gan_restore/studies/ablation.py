@@ -53,10 +53,17 @@ def run(
     if not models.restores(family) or models.task(family) not in (None, "inpaint"):
       raise ValueError(f"{name} is a {own.family}, which does not fill holes")
   config = next(iter(configs.values()))
+  for name, own in configs.items():
+    for field in ("dataset", "data_dir", "image_size", "channels"):
+      if own[field] != config[field]:
+        raise ValueError(
+          f"{name} has {field} {own[field]!r}, and {next(iter(configs))} has {config[field]!r};"
+          " they must be equal, because all variants are scored on the same images"
+        )
   source = data.load(config.dataset, "test", config.image_size, config.data_dir)
   for name, own in configs.items():
     loop.finish(own, workdirs[name])
-  variants = {name: hub.load(str(path)) for name, path in workdirs.items()}
+  variants = {name: hub.load(path) for name, path in workdirs.items()}
 
   trainings = {name: _training(path) for name, path in workdirs.items()}
   rows = []

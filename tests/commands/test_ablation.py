@@ -90,6 +90,7 @@ def test_each_value_of_several_fields_is_one_variant(capsys, tmp_path, monkeypat
     (["--masks", "center,middle"], "unknown mask 'middle'"),
     (["--config", "configs/resgan.py", "--vary", "width=8,16"], "does not fill holes"),
     (["--set", "width=0"], "config.width is 0"),
+    (["--vary", "image_size=64,32"], "has image_size 32, and image_size=64 has 64; they must be"),
   ],
 )
 def test_ablation_refuses(options, message, capsys, tmp_path, monkeypatch):

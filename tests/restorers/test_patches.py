@@ -114,6 +114,12 @@ def test_refusals(faces):
     hub.load("sparse")(faces[..., :1], operators.denoise())
 
 
+@pytest.mark.parametrize("name", ["low_rank", "sparse"])
+def test_a_plain_function_that_changes_the_size(name):
+  x, rows = drawn_faces(1, 16), lambda x: x[:, ::2]
+  assert hub.load(name)(rows(x), rows, shape=(16, 16), num_steps=1).image.shape == x.shape
+
+
 @pytest.mark.parametrize(
   "restorer", [patches.low_rank, pytest.param(patches.sparse, marks=pytest.mark.slow)]
 )

@@ -61,7 +61,7 @@ def test_it_finds_the_posterior_mean(name):
   x, A = Gaussian.draw(64), OPERATORS[name]
   y = operators.corrupt(A, jnp.asarray(x), jax.random.key(0))
   wanted = Gaussian.posterior(y, A)
-  found = plug_and_play.restore(y, A, jax.tree_util.Partial(Gaussian.denoise), shape=(8, 8, 1))
+  found = plug_and_play.restore(y, A, jax.tree_util.Partial(Gaussian.denoise), shape=(8, 8))
   psnr = lambda image: metrics.psnr(jnp.asarray(image, jnp.float32), x).mean()
   assert psnr(found.image) > psnr(wanted) - 0.5
 
@@ -92,7 +92,7 @@ def test_without_noise_the_result_agrees_with_y(faces):
 def test_a_plain_function_that_changes_the_shape(faces):
   stripes = lambda x: x[:, ::2]
   nothing = jax.tree_util.Partial(lambda x, sigma: x)
-  image = plug_and_play.restore(stripes(faces[:2]), stripes, nothing, shape=(64, 64, 3)).image
+  image = plug_and_play.restore(stripes(faces[:2]), stripes, nothing, shape=(64, 64)).image
   assert metrics.psnr(image, faces[:2]).mean() > 20
   with pytest.raises(ValueError, match="A gives"):
     plug_and_play.restore(stripes(faces[:2]), stripes, nothing)

@@ -75,6 +75,31 @@ def test_a_plain_function(faces):
   assert metrics.psnr(tv(y, red).image, faces).mean() > metrics.psnr(y, faces).mean() + 10
 
 
+@pytest.mark.parametrize("power", [2.0, 2.5])
+def test_a_nonlinear_damage_that_is_steeper_for_bright_pixels(power, faces):
+  """At white its derivative is two to three times as large as at grey. Outside of [0, 1] the power
+  is not defined. Without noise, and with a small weight, the image is found."""
+  gamma = lambda x: x**power
+  result = tv(gamma(faces), gamma, tv_weight=1e-5)
+  assert np.all(np.isfinite(result.loss))
+  assert np.sqrt(np.mean((result.image - faces) ** 2)) < 0.02
+
+
+def test_the_size_of_the_images_of_a_plain_function(faces):
+  """Also for functions that give colours one channel, and for grey images."""
+  rows, grey = lambda x: x[:, ::2], lambda x: x[:, ::2].mean(-1, keepdims=True)
+  assert tv(rows(faces), rows, shape=(64, 64), iterations=1).image.shape == faces.shape
+  assert tv(grey(faces), grey, shape=(64, 64), iterations=1).image.shape == faces.shape
+  one = faces[..., :1]
+  assert tv(rows(one), rows, shape=(64, 64), iterations=1).image.shape == one.shape
+  A = operators.colorize()
+  assert tv(A(faces), A, shape=(64, 64), iterations=1).image.shape == faces.shape
+  with pytest.raises(ValueError, match="the images have 64x64 pixels; shape is"):
+    tv(A(faces), A, shape=(32, 32))
+  with pytest.raises(ValueError, match=r"A does not give y .* for images of 32x32"):
+    tv(rows(faces), rows, shape=(32, 32))
+
+
 @pytest.mark.parametrize("scale", [50.0, 0.02])
 def test_the_result_does_not_depend_on_the_scale_of_y(scale, faces):
   """For a plain function. The objective is still in the units of y."""

@@ -189,6 +189,10 @@ class Operator:
     del y
     return x
 
+  def project_smoothly(self, x: jax.Array, y: jax.Array) -> jax.Array:
+    """x changed so that it is consistent with y; for a low resolution, by a smooth change."""
+    return self.project(x, y)
+
   def show(self, y: jax.Array) -> jax.Array:
     """y as a picture [N, H, W, C] of the image's size."""
     return y

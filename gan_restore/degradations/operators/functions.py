@@ -18,6 +18,7 @@ from gan_restore.degradations.operators.base import (
   Shape,
   Tile,
   as_operator,
+  output_shape,
 )
 
 
@@ -159,18 +160,20 @@ def gain(A: Callable, shape: Shape) -> float | jax.Array:
   return as_operator(A).gain(shape)
 
 
-def image_shape(A: Callable, shape: Shape) -> Shape:
+def image_shape(A: Callable, shape: Shape, size: tuple[int, int] | None = None) -> Shape:
   """The shape of the images, given the shape of y.
 
   Args:
     A: The damage.
     shape: The shape of y.
+    size: (H, W) of the images, if A is a plain function whose y has another size.
 
   Returns:
-    [N, H, W, C]; for a plain function, y's own shape.
+    [N, H, W, C]; for a plain function without `size`, y's own shape.
 
   Raises:
-    ValueError: If A is an operator and the shape is not [N, h, w, C].
+    ValueError: If A is an operator and the shape is not [N, h, w, C], or if A does not give this
+      shape for images of the size.
 
   Examples:
     >>> from gan_restore import operators
@@ -178,24 +181,52 @@ def image_shape(A: Callable, shape: Shape) -> Shape:
     >>> image_shape(A, (2, 16, 16, 1))
     (2, 64, 64, 3)
   """
-  A = as_operator(A)
+  A, shape = as_operator(A), tuple(shape)
+  if size is not None and not A.tells_shape:
+    return _of_size(A, shape, size)
   if not isinstance(A, Function) and len(shape) != 4:
     raise ValueError(f"y has shape {list(shape)}; it must be [N, h, w, C] (one image is y[None])")
-  return A.image_shape(tuple(shape))
+  found = A.image_shape(shape)
+  if size is not None and found[1:3] != tuple(size):
+    raise ValueError(f"the images have {found[1]}x{found[2]} pixels; shape is {tuple(size)}")
+  return found
 
 
-def project(A: Callable, x: jax.Array, y: jax.Array) -> jax.Array:
-  """Projects x onto the images that are consistent with y.
+def _of_size(A, shape, size):
+  """[N, H, W, C] of the images of a size for which A gives y of a shape: colour images if they fit,
+  else grey ones."""
+  height, width = size
+  for channels in (3, 1):
+    found = *shape[:1], height, width, channels
+    try:
+      if output_shape(A, found) == shape:
+        return found
+    except Exception:  # Whatever A raises for images that do not fit.
+      continue
+  raise ValueError(f"A does not give y of shape {list(shape)} for images of {height}x{width}")
+
+
+def project(A: Callable, x: jax.Array, y: jax.Array, smooth: bool = False) -> jax.Array:
+  r"""Projects x onto the images that are consistent with y.
 
   Consistent images have the known pixels, block means and V that y states, and each value that was
   rounded lies within half a step of y. Where y is noisy, and for a plain function, x is returned
   unchanged. A composition is projected in two steps: first the output of the inner operator, then
   the image.
 
+  The projection changes all pixels of a block by the same value, so that the borders of the blocks
+  can be seen. If it is to be `smooth`, a low resolution by a factor f is met by the most probable
+  change under a smooth Gaussian field instead. Its covariance S is a Gaussian function of the
+  distance, with the standard deviation f / 2:
+
+  .. math::
+    x + S A^T (A S A^T)^{-1} (y - A x)
+
   Args:
     A: The damage.
     x: Images [N, H, W, C] in [0, 1].
     y: What was observed.
+    smooth: Whether to change x smoothly, if A is `super_resolve`.
 
   Returns:
     [N, H, W, C].
@@ -207,7 +238,8 @@ def project(A: Callable, x: jax.Array, y: jax.Array) -> jax.Array:
     >>> [round(float(v), 2) for v in project(operators.super_resolve(2), x, y).ravel()]
     [0.35, 0.45, 0.55, 0.65]
   """
-  return as_operator(A).project(x, y)
+  A = as_operator(A)
+  return A.project_smoothly(x, y) if smooth else A.project(x, y)
 
 
 def show(A: Callable, y: jax.Array) -> jax.Array:

@@ -63,8 +63,9 @@ class Denoise(_Noise):
       return self
     found: np.ndarray = estimate_sigma(y)
     if not isinstance(after, base.Identity):  # What the estimate is for a known strength.
-      test = 0.5 + _TEST_SIGMA * jax.random.normal(jax.random.key(0), shape)
-      passed = estimate_sigma(after(test)) / _TEST_SIGMA
+      white = jax.random.normal(jax.random.key(0), (1, *shape[1:]))  # The same for all images.
+      passed = estimate_sigma(after(jnp.broadcast_to(0.5 + _TEST_SIGMA * white, shape)))
+      passed = passed / _TEST_SIGMA
       found = found / np.maximum(passed, 0.05)
       if np.any(passed < 0.05):
         raise ValueError(
@@ -259,7 +260,10 @@ class _SignalNoise(_Noise, abc.ABC):
     picture = after.show(y)
     if self.level is not None or picture.shape != tuple(shape):
       return self
-    known = (picture > 0).astype(picture.dtype)  # Holes are black, also those made before.
+    # Holes are black, also those made before. A pixel without photons in a dark part is no hole.
+    anywhere = jnp.max(picture, -1, keepdims=True) > 0
+    near = lax.reduce_window(anywhere, False, lax.bitwise_or, (1, 3, 3, 1), (1, 1, 1, 1), "SAME")
+    known = near.astype(picture.dtype)
     # Of one channel, every other pixel is averaged: those of one colour of a Bayer filter.
     smooth = lambda x: _smooth(x, 2 if x.shape[-1] == 1 else 1)
     level = smooth(picture * known) / jnp.maximum(smooth(known), 1e-3)

@@ -67,6 +67,16 @@ class SuperResolve(BuiltIn):
   def project(self, x: jax.Array, y: jax.Array) -> jax.Array:
     return x + enlarge(y - self(x), self.factor)
 
+  def project_smoothly(self, x: jax.Array, y: jax.Array) -> jax.Array:
+    rows, columns = (jnp.asarray(self._smooth_inverse(size)) for size in x.shape[1:3])
+    return x + multiply_lines(rows, y - self(x), columns)
+
+  def _smooth_inverse(self, size: int) -> np.ndarray:
+    """S A^T (A S A^T)^-1 of a line of pixels, [size, size / factor]; see the function `project`."""
+    place, reduce = np.arange(size), self.weights(size).astype(np.float64)
+    S = np.exp(-0.5 * ((place[:, None] - place) / (self.factor / 2)) ** 2)
+    return np.linalg.solve(reduce @ S @ reduce.T, reduce @ S).T.astype(np.float32)
+
   def show(self, y: jax.Array) -> jax.Array:
     return enlarge(y, self.factor)
 
@@ -190,6 +200,9 @@ class Coarsen(SuperResolve):
 
   def project(self, x: jax.Array, y: jax.Array) -> jax.Array:
     return x + y - self(x)
+
+  def project_smoothly(self, x: jax.Array, y: jax.Array) -> jax.Array:
+    return self.project(x, y)  # The blocks are to be seen.
 
   def show(self, y: jax.Array) -> jax.Array:
     return y

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers import drawn_faces
 
 from gan_restore import hub
 from gan_restore.degradations import operators, tasks
@@ -110,6 +111,17 @@ def test_a_strength_that_is_not_known_before_other_damages(after):
   np.testing.assert_allclose(known.inner.sigma, 0.08, rtol=0.15)
 
 
+def test_the_estimate_does_not_depend_on_the_other_images():
+  """Also if other damages follow the noise."""
+  x = jnp.broadcast_to(drawn_faces(1, 64), (3, 64, 64, 3))
+  A = operators.compose(operators.super_resolve(2), operators.denoise(None, 0.08))
+  y = jnp.broadcast_to(A.corrupt(x[:1], KEY), (3, 32, 32, 3))
+  several, alone = (
+    operators.given(A, own, (len(own), 64, 64, 3)).inner.sigma for own in (y, y[:1])
+  )
+  np.testing.assert_allclose(several, jnp.broadcast_to(alone, (3, 1, 1, 1)), rtol=1e-5)
+
+
 def test_a_strength_that_cannot_be_estimated(faces):
   A = operators.compose(operators.blur(4.0), operators.denoise(None))
   with pytest.raises(ValueError, match="cannot be estimated after the damages that follow it"):
@@ -141,6 +153,14 @@ def test_the_noise_beside_a_hole():
   known = operators.given(A, A.corrupt(x, KEY), x.shape)
   found = np.asarray(operators.noise(known, x.shape))[0][mask == 0]
   np.testing.assert_allclose(found, (0.5 / 1000) ** 0.5, rtol=0.08)
+
+
+@pytest.mark.parametrize("level", [0.02, 0.05])
+def test_dark_pixels_without_photons_are_no_holes(level):
+  """At a level of 0.02 and 30 photons, 55% of the values are 0."""
+  x, A = jnp.full((1, 64, 64, 3), level), operators.poisson(30)
+  found = operators.noise(operators.given(A, A.corrupt(x, KEY), x.shape), x.shape)
+  np.testing.assert_allclose(np.mean(found), (level / 30) ** 0.5, rtol=0.1)
 
 
 def test_a_strength_that_is_not_known(faces):
