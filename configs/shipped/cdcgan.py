@@ -15,9 +15,9 @@ def get_config():
   config.width = 16
   config.batch_size = 32
   config.learning_rate = 1e-3
-  config.generator_steps = 5_000
+  config.generator_steps = 7_000
   config.discriminator_steps = 500
-  config.steps = 8_000
+  config.steps = 12_000
   config.adversarial_weight = 0.03
   config.keep_period = 500
   config.export_step = 9_000
