@@ -98,7 +98,7 @@ def test_a_stronger_prior_is_searched_better(scores):
 
 def test_the_embedding_tells_people_apart_that_it_has_not_seen(real_data):
   """The area under the ROC curve of pairs of test faces is at least 0.85. The judge finds an
-  original by a slightly blurred face."""
+  original by a strongly blurred face."""
   folder = real_data / "celeba128"
   table = lambda name: dict(map(str.split, (folder / name).read_text().splitlines()))
   part, who = table("list_eval_partition.txt"), table("identity_CelebA.txt")
@@ -113,8 +113,8 @@ def test_the_embedding_tells_people_apart_that_it_has_not_seen(real_data):
   same = np.array([who[name] for name in names])
   auc, _ = metrics.verification((vectors @ vectors.T)[rows, columns], same[rows] == same[columns])
   assert auc > 0.85
-  blurred = np.asarray(operators.blur(0.7)(x))
-  assert metrics.found(np.asarray(judge(blurred, x)["found"]), vectors) > 0.8
+  blurred = np.asarray(operators.blur(2.0)(x))
+  assert metrics.found(np.asarray(judge(blurred, x)["found"]), vectors) > 0.9
 
 
 def test_a_path_is_no_name(tmp_path, monkeypatch):

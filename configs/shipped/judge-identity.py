@@ -2,7 +2,7 @@
 
     make train-judge-identity DATA=folder:/path/to/celeba128
 
-The training takes 25 minutes on one CPU core.
+The training takes about half an hour on one idle CPU core.
 """
 
 from gan_restore.configs import embedding
