@@ -24,7 +24,7 @@ def test_labels_must_be_as_the_config_says(tmp_path):
     ({"learning_rate": float("nan")}, "config.learning_rate is nan"),
     ({"ema_decay": 1.0}, "config.ema_decay is 1.0"),
     ({"dtype": "float16"}, "config.dtype is 'float16'"),
-    ({"augment": "color,blur"}, "config.augment is 'color,blur'"),
+    ({"augment": "color,rotation"}, "config.augment is 'color,rotation'"),
     ({"seed": -1}, "config.seed is -1"),
     ({"channels": 1}, "config.channels is 1; the images of toy_faces have 3"),
     ({"family": "gam"}, "unknown family 'gam'"),
